@@ -1,0 +1,120 @@
+"""The contract of a method: from a dense network and a budget to a compact network.
+
+    run(context) -> CompactModel
+
+A method never loads data, never opens a checkpoint and never trains by itself: the context, made by
+trial.py, brings the dense network, calibration batches, generators and `train`. A method that
+sparsifies calls `context.train` on a copy before it scores; one that prunes while training calls it
+between its cuts; one that masks weights returns hooks that the training after it will call. Every
+call of `train` is resumable: after a crash `run` is simply run again, and calls that had finished
+return at once what they returned before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+
+from prunetune.records.architecture import Architecture
+
+
+class Hook(Protocol):
+    """What may act inside training. All three are called by the engine; any may do nothing."""
+
+    def after_backward(self, model: nn.Module, step: int) -> None:
+        """Gradients are there, the optimizer has not moved: add a regulariser's gradient."""
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """The optimizer has moved: apply masks again."""
+
+    def after_epoch(self, model: nn.Module, epoch: int) -> None:
+        """An epoch is over (1-based), its validation not yet done."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The budget in MACs at batch 1, convolution and linear layers."""
+
+    macs: int
+    dense_macs: int
+    tolerance: float
+    """Achieved MACs must lie in [macs * (1 - tolerance), macs]."""
+
+    @property
+    def lowest(self) -> float:
+        """The fewest MACs that still meet the budget."""
+        return self.macs * (1 - self.tolerance)
+
+
+class Infeasible(Exception):  # noqa: N818 - an expected end, not an error
+    """No network of this method meets the target; carries the nearest reachable MACs."""
+
+    def __init__(self, reason: str, nearest_macs: int) -> None:
+        self.nearest_macs = nearest_macs
+        super().__init__(reason)
+
+
+@dataclass
+class Context:
+    """What a method is given. It must not change `dense`; copy it first."""
+
+    architecture: Architecture
+    """Of the dense network."""
+    target: Target
+    generator: torch.Generator
+    """For random choices that are the method's own (ties, random scores); on the CPU."""
+    init_seed: int
+    """For the initial weights of a network that starts from scratch."""
+    build: Callable[[Architecture], nn.Module]
+    """A freshly initialised network of an architecture (seeded by `init_seed`)."""
+    epochs: int = 0
+    """All epochs of training that the trial has, those inside `run` included."""
+    dense: nn.Module | None = None
+    """The dense network with its weights, for methods that inherit them."""
+    source: Architecture | None = None
+    """The architecture to train, for methods that take another arm's."""
+    batches: Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]] | None = None
+    """`batches(n)`: n training images without augmentation, in a seeded order, as (x, y)."""
+    train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
+    """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
+    recalibrate: Callable[[nn.Module, int], None] | None = None
+    """`recalibrate(model, n)`: batch norm statistics measured anew on n training images."""
+
+    @property
+    def example_input(self) -> torch.Tensor:
+        """One image of zeros, (1, channels, height, width), on the CPU."""
+        return torch.zeros(1, *self.architecture.input_shape)
+
+
+@dataclass
+class CompactModel:
+    """What a method hands over: a network ready to be trained for the epochs that are left."""
+
+    model: nn.Module
+    architecture: Architecture
+    macs: int
+    kept: dict[str, list[int]] = field(default_factory=dict)
+    """Output channels of the dense layers that were kept, per pruned group's first layer."""
+    hooks: Sequence[Hook] = ()
+    epochs_used: int = 0
+    departures: dict[str, Any] = field(default_factory=dict)
+    """How far the network departs from the method's own rule, as JSON."""
+
+
+class Method(Protocol):
+    """One way to a compact network, made from its parameters: `Method(params).run(context)`."""
+
+    inherits: ClassVar[bool]
+    """Whether it starts from the dense network's weights."""
+    takes_architecture: ClassVar[bool]
+    """Whether it trains an architecture that another arm found (its parameter `from`)."""
+
+    def __init__(self, params: Any) -> None:
+        """`params` is the model that the method was registered with."""
+
+    def run(self, context: Context) -> CompactModel:
+        """The compact network; Infeasible if the target cannot be met."""

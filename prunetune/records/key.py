@@ -1,0 +1,26 @@
+"""The key of a trial: a hash of what it computes, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+KEY_VERSION = 1
+KEY_LENGTH = 16
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """The first 16 hex digits of the SHA-256 of `value` as canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def trial_key(**identity: Any) -> str:
+    """The key of what `identity` computes; fields that are None do not count."""
+    present = {name: value for name, value in identity.items() if value is not None}
+    return digest({"version": KEY_VERSION, **present})

@@ -1,0 +1,159 @@
+"""What one finished trial has to say, and what a dealt one is: both whole, both JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prunetune.records.architecture import Architecture
+
+Phase = Literal["dense", "search", "rescore", "confirm"]
+Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
+RESULTS: frozenset[Status] = frozenset({"completed", "stopped", "infeasible", "diverged"})
+"""Ends that are findings of the sweep; only `failed` is a fault."""
+
+
+class Frozen(BaseModel):
+    """Immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Epoch(Frozen):
+    """One epoch of training: mean training loss, validation after it, and what it took."""
+
+    epoch: int = Field(ge=1)
+    train_loss: float
+    val_loss: float
+    val_acc1: float
+    lr: float
+    """Learning rate of the epoch's last step."""
+    seconds: float
+
+
+class TrainMacs(Frozen):
+    """Multiply-accumulates spent on training; a backward pass counts as two forward passes."""
+
+    sparsify: int = 0
+    score: int = 0
+    train: int = 0
+    inherited: int = 0
+    """Training of the networks whose weights this trial starts from."""
+    total: int = 0
+    """sparsify + score + train + inherited: what this point costs alone."""
+    spent: int = 0
+    """What was really computed here: epochs begun (lost ones too), validation, scoring."""
+
+
+class TrialSpec(Frozen):
+    """A trial as it is dealt: written to trials/<key>/trial.json before it runs, never changed."""
+
+    schema_: int = Field(default=1, alias="schema")
+    key: str
+    sweep: str
+    phase: Phase
+    study: str | None = None
+    """The id of the study it belongs to; None for the dense network."""
+    arm: str | None = None
+    method: str | None = None
+    budget: float | str | None = None
+    matching: str | None = None
+    replicate: int = 0
+    number: int | None = None
+    """Search trials: 0, 1, …; confirm and rescore: the number of the winner that is run again."""
+    seed: int
+    config: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Keys it starts from: `dense` (weights), `architecture` (the trial whose shape is trained)."""
+    source_architecture: Architecture | None = None
+    workload: dict[str, Any]
+    plugins: tuple[str, ...] = ()
+    dense_macs: int
+    dense_params: int
+    target_macs: int
+    tolerance: float
+    epochs: int
+    run_on: bool = False
+    """Whether early stopping only notes where it would have stopped this trial."""
+    sweep_seed: int = 0
+    deterministic: bool = False
+    inherited_macs: int = 0
+    """Training MACs of the dense network, where its weights are inherited."""
+
+
+class Record(Frozen):
+    """One finished trial. Accuracies in [0, 1]; MACs at batch 1; seconds of wall time."""
+
+    schema_: int = Field(default=1, alias="schema")
+    key: str
+    sweep: str
+    phase: Phase
+    study: str | None = None
+    arm: str | None = None
+    method: str | None = None
+    budget: float | str | None = None
+    matching: str | None = None
+    replicate: int = 0
+    number: int | None = None
+    seed: int
+    status: Status
+    error: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict)
+    dense_macs: int
+    target_macs: int
+    macs: int | None = None
+    dense_params: int
+    params: int | None = None
+    architecture: Architecture | None = None
+    departures: dict[str, Any] = Field(default_factory=dict)
+    """How the network departs from its method's rule: repairs of a ranking, extra channels."""
+    epochs: int = 0
+    epochs_planned: int
+    curve: tuple[Epoch, ...] = ()
+    val_acc1: float | None = None
+    """Validation accuracy after the last epoch: the objective."""
+    val_acc1_best: float | None = None
+    val_acc1_before_training: float | None = None
+    val_loss: float | None = None
+    test_acc1: float | None = None
+    """Test accuracy after the last epoch; confirm and dense trials only."""
+    test_acc1_best: float | None = None
+    """Test accuracy after the epoch best on validation."""
+    test_outputs: str | None = None
+    """Path under the sweep's storage of the log-probabilities per test image (safetensors)."""
+    would_stop_at: int | None = None
+    train_macs: TrainMacs = TrainMacs()
+    wall_s: dict[str, float] = Field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    threads: int | None = None
+    seeds: dict[str, int] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    started_at: str | None = None
+    """ISO 8601 in UTC."""
+    ended_at: str | None = None
+
+
+def winner(records: list[Record]) -> Record | None:
+    """The winner among a study's search records: highest val_acc1 of those that completed.
+
+    Ties go to the lower val_loss, then to the lower number. A trial that ran on past where it would
+    have been stopped cannot win. None when nothing completed.
+    """
+    candidates = [
+        r
+        for r in records
+        if r.phase == "search"
+        and r.status == "completed"
+        and r.val_acc1 is not None
+        and r.would_stop_at is None
+    ]
+    return min(candidates, key=_rank, default=None)
+
+
+def _rank(record: Record) -> tuple[float, float, int]:
+    loss = record.val_loss if record.val_loss is not None else float("inf")
+    return (-(record.val_acc1 or 0.0), loss, record.number or 0)

@@ -1,0 +1,130 @@
+"""Where records live: whole files in a folder, one per trial, and a lock while a sweep runs.
+
+STORAGE/<sweep>/sweep.yaml, plan.json, records/, trials/, report/
+STORAGE/dense/<key>/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from prunetune.records.record import Record, TrialSpec
+
+
+class StorageError(OSError):
+    """The storage cannot be read, written or locked."""
+
+
+class CorruptFileError(ValueError):
+    """A stored file that is not what its name says."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or none, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with scratch.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def to_json(value: BaseModel | dict[str, Any]) -> bytes:
+    """Readable JSON, fields in the order of the model."""
+    plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+    return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
+
+
+class Store:
+    """The files of one sweep under one storage folder."""
+
+    def __init__(self, storage: str | os.PathLike[str], sweep: str) -> None:
+        self.storage = Path(storage).expanduser().absolute()
+        self.sweep = sweep
+        self.root = self.storage / sweep
+
+    def record_path(self, key: str) -> Path:
+        """Where the record of trial `key` lies."""
+        return self.root / "records" / f"{key}.json"
+
+    def trial_dir(self, key: str) -> Path:
+        """The folder of trial `key`: trial.json, checkpoint, weights."""
+        return self.root / "trials" / key
+
+    def dense_dir(self, key: str) -> Path:
+        """The folder of a dense network, shared between the sweeps of one storage."""
+        return self.storage / "dense" / key
+
+    def report_dir(self) -> Path:
+        """The folder of the report."""
+        return self.root / "report"
+
+    def write_record(self, record: Record) -> bool:
+        """Write a record, once: False (and nothing written) if the key has one already."""
+        path = self.record_path(record.key)
+        if path.exists():
+            return False
+        write_whole(path, to_json(record))
+        return True
+
+    def set_aside(self, key: str) -> None:
+        """Move the record of a failed trial beside it, so that the trial may run again."""
+        path = self.record_path(key)
+        count = len(list(path.parent.glob(f"{key}.failed-*.json")))
+        path.rename(path.with_name(f"{key}.failed-{count + 1}.json"))
+
+    def records(self) -> dict[str, Record]:
+        """All records by key; CorruptFileError names a file that cannot be read."""
+        folder = self.root / "records"
+        paths = sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
+        return {r.key: r for r in (self._load(p, Record) for p in paths)}
+
+    def write_trial(self, spec: TrialSpec) -> None:
+        """Write what is about to run, before it runs."""
+        write_whole(self.trial_dir(spec.key) / "trial.json", to_json(spec))
+
+    def trials(self) -> dict[str, TrialSpec]:
+        """Every trial that was ever dealt, by key."""
+        paths = sorted((self.root / "trials").glob("*/trial.json"))
+        return {t.key: t for t in (self._load(p, TrialSpec) for p in paths)}
+
+    @staticmethod
+    def _load(path: Path, model: type[Any]) -> Any:
+        try:
+            return model.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise CorruptFileError(f"{path}: {where}: {first['msg']}") from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the sweep for this process; StorageError while another live one holds it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise StorageError(
+                    f"sweep {self.sweep!r} under {self.storage} is running already ({holder})"
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()}\n")
+            file.flush()
+            yield

@@ -1,0 +1,85 @@
+"""What is wrong with a sweep file: every error at once, each with its place and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+
+
+def dotted(path: Path) -> str:
+    """`("budgets", 0)` as `budgets[0]`, `("a", "b")` as `a.b`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "(the file)"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error: the YAML path and line, what is wrong with the value, what is allowed."""
+
+    path: Path
+    message: str
+    value: object = None
+    allowed: str | None = None
+    near: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        parts = [f"{where}{dotted(self.path)}: {self.message}"]
+        if self.value is not None:
+            parts.append(f"got {self.value!r}")
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if self.near:
+            parts.append(f"did you mean {self.near!r}?")
+        return "; ".join(parts)
+
+
+class SpecError(ValueError):
+    """A sweep file that cannot run; holds all its problems in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: p.line or 0))
+        self.source = source
+        head = f"{source}: " if source else ""
+        count = len(self.problems)
+        lines = [f"{head}{count} problem{'s' * (count != 1)}", *(f"  {p}" for p in self.problems)]
+        super().__init__("\n".join(lines))
+
+
+@dataclass
+class Problems:
+    """A growing list of problems that knows the file's lines."""
+
+    lines: dict[Path, int] = field(default_factory=dict)
+    found: list[Problem] = field(default_factory=list)
+
+    def add(
+        self,
+        path: Path,
+        message: str,
+        *,
+        value: object = None,
+        allowed: str | None = None,
+        near: str | None = None,
+    ) -> None:
+        """Note a problem at `path`; its line is that of the nearest known parent."""
+        problem = Problem(path, message, value, allowed, near, self.line(path))
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def line(self, path: Path) -> int | None:
+        """The line of `path` or of its nearest parent that the file holds."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return None
+
+    def check(self, source: str = "") -> None:
+        """Raise SpecError if anything was found."""
+        if self.found:
+            raise SpecError(self.found, source)

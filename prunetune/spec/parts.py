@@ -1,0 +1,45 @@
+"""How a named thing with parameters is written: `name` or `{name: {its parameters}}`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+
+class Params(BaseModel):
+    """Base of every model of parameters: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks a `Named` field with the registry its name is looked up in: `Kind("criteria")`."""
+
+    kind: str
+
+
+class Named(Params):
+    """The name of a part and its parameters, not yet checked against the part."""
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, params),) = value.items()
+            if isinstance(name, str) and (params is None or isinstance(params, dict)):
+                return {"name": name, "params": params or {}}
+        if isinstance(value, dict) and set(value) == {"name", "params"}:
+            return value
+        raise ValueError("write a name, or {name: {parameters}}")
+
+    @model_serializer
+    def _dump(self) -> Any:
+        return {self.name: self.params} if self.params else self.name

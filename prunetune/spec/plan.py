@@ -1,0 +1,156 @@
+"""The plan: what a sweep file means once its names are bound. Pure data, hashed before trial 1.
+
+bind.py makes it, agenda.py deals from it, analysis judges by it, `prunetune plan` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field
+
+from prunetune.spec.parts import Named, Params
+from prunetune.spec.space import Config, Space
+
+Budget = float | str | None
+"""Share of the dense MACs (6 digits); `"sparsity=0.9"`; None for the dense network."""
+
+
+class Asha(Params):
+    """Asynchronous successive halving within a study (Li et al., 1810.05934)."""
+
+    reduction: int = Field(default=3, ge=2)
+    run_on: int = Field(default=2, ge=0, description="trials per study that are never stopped")
+
+
+class DensePlan(Params):
+    """Where the dense network comes from, and what it costs."""
+
+    source: Literal["train", "checkpoint", "weights"]
+    epochs: int | None
+    """Epochs of training; None where loaded weights do not state theirs."""
+    config: Config = Field(default_factory=dict)
+    """The recipe it is trained with, dotted under `recipe`; empty where it is loaded."""
+    salient: Config = Field(default_factory=dict)
+    path: str | None = None
+    """The checkpoint's file, or the name of torchvision's weights."""
+    sha256: str | None = None
+    architecture: dict[str, Any]
+    """The dense Architecture, as JSON."""
+    macs: int
+    params: int
+
+
+class Study(Params):
+    """An arm at a budget under a matching (and replicate): one Optuna study, one frontier point."""
+
+    id: str
+    """`arm@budget[ matching][ r2]`, unique within the sweep."""
+    arm: str
+    method: str
+    budget: Budget
+    matching: str | None
+    replicate: int = 0
+    target_macs: int
+    epochs: int
+    trials: int
+    space: Space
+    first: tuple[Config, ...] = ()
+    inherits: bool
+    """Whether trials start from the weights of the dense network."""
+    source: str | None = None
+    """The study whose winning architecture this one trains from scratch."""
+    infeasible: str | None = None
+    """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
+    reach: tuple[Reach, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Same as `id`: the name of the study in MLflow, status and report."""
+        return self.id
+
+
+class Reach(Params):
+    """Whether a budget can be met under one scope, known before any score is."""
+
+    scope: str
+    smallest_macs: int
+    """The fewest MACs that the floor of this scope leaves."""
+    reachable: bool
+
+
+class Comparison(Params):
+    """One member of the family of comparisons, written down before trial 1."""
+
+    budget: Budget
+    matching: str | None
+    a: str
+    b: str
+
+
+class Confirm(Params):
+    """How winners are confirmed on fresh seeds."""
+
+    seeds: int = Field(default=5, ge=1)
+    dense: Literal["fresh", "shared"] | None = Field(
+        default=None, description="null: fresh where it is trained, shared where it is loaded"
+    )
+    top: int = Field(default=1, ge=1, description="trials per study scored again before one wins")
+    margin: float = Field(default=0.002, gt=0, description="accuracy within which arms are equal")
+
+
+class Plan(Params):
+    """A sweep as it will run."""
+
+    schema_: int = Field(default=1, alias="schema")
+    sweep: str
+    question: str
+    workload: dict[str, Any]
+    """What a worker needs to open the data and build the model, as JSON."""
+    data_key: str
+    """Digest of the data set's files, val_fraction, train_limit and the sweep's seed."""
+    train_size: int
+    val_size: int
+    test_size: int
+    dense: DensePlan
+    tolerance: float
+    studies: tuple[Study, ...]
+    family: tuple[Comparison, ...]
+    confirm: Confirm
+    dense_fresh: bool
+    sampler: Named
+    early_stopping: Asha | None
+    replicates: int
+    resources: dict[str, Any]
+    limits: dict[str, Any]
+    tracking: dict[str, Any]
+    plugins: tuple[str, ...] = ()
+    seed: int
+
+    def study(self, study_id: str) -> Study:
+        """The study called `study_id`; KeyError if there is none."""
+        for study in self.studies:
+            if study.id == study_id:
+                return study
+        raise KeyError(study_id)
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """All budgets in the order of the file, each once."""
+        return tuple(dict.fromkeys(s.budget for s in self.studies))
+
+    def arms(self) -> tuple[str, ...]:
+        """All arms in the order of the file."""
+        return tuple(dict.fromkeys(s.arm for s in self.studies))
+
+    def matchings(self) -> tuple[str | None, ...]:
+        """The matchings of scratch-trained arms; (None,) where every arm inherits weights."""
+        found = tuple(dict.fromkeys(s.matching for s in self.studies if s.matching))
+        return found or (None,)
+
+    def feasible(self) -> Iterator[Study]:
+        """The studies that will run."""
+        return (s for s in self.studies if s.infeasible is None)
+
+
+Study.model_rebuild()
