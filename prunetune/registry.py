@@ -1,7 +1,7 @@
 """A registry of named parts: models, data sets, methods, criteria, optimizers, schedules.
 
-A part is one object with one pydantic model of its parameters beside it. The product's own parts and
-a user's come in by the same door: a decorator in a module that is imported on the first look-up.
+A part is one object with one pydantic model of its parameters beside it. The product's own parts
+and a user's come in by the same door: a decorator in a module that is imported on first look-up.
 """
 
 from __future__ import annotations

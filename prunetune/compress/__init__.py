@@ -1,0 +1,1 @@
+"""From a dense network and a MAC budget to a compact network."""

@@ -1,0 +1,1 @@
+"""Records: what a trial is, what came of it, and where that is kept."""

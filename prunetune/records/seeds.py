@@ -1,4 +1,4 @@
-"""Named child seeds: one root seed, and a name for every use, so that no two uses share a stream."""
+"""Named child seeds: one root seed and a name for every use, so that no two share a stream."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The sweep file: what may be written in it, and what it means."""

@@ -38,7 +38,7 @@ class Choice(Params):
 
     def holds(self, value: Any) -> bool:
         """Whether `value` is among the options."""
-        return value in self.options
+        return any(value == option for option in self.options)
 
 
 class Int(Params):
