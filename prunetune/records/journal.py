@@ -1,0 +1,66 @@
+"""What a trial has spent so far, kept beside its checkpoint so that no crash forgets it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prunetune.records.assembly import now
+from prunetune.records.record import TrainMacs
+from prunetune.records.store import to_json, write_whole
+
+STAGES = ("sparsify", "score", "train")
+
+
+class Journal:
+    """Books MACs and seconds; `spent` survives a crash, for each epoch is booked before it begins.
+
+    What a point costs alone (`sparsify`, `score`, `train`) is counted once, however often a crash
+    made the trial compute it; what was really computed goes to `spent` every time.
+    """
+
+    def __init__(self, folder: Path, inherited_macs: int) -> None:
+        self._path = folder / "spent.json"
+        self._inherited = inherited_macs
+        self._macs: Counter[str] = Counter()
+        self._seconds: Counter[str] = Counter()
+        past = json.loads(self._path.read_bytes()) if self._path.exists() else {}
+        self.started_at: str = past.get("started_at", now())
+        self._spent: int = past.get("macs", 0)
+        self._past_seconds: float = past.get("seconds", 0.0)
+        self._start = time.perf_counter()
+
+    def spend(self, macs: int) -> None:
+        """Book MACs that are about to be computed, and save the books."""
+        self._spent += macs
+        total = self._past_seconds + time.perf_counter() - self._start
+        books = {"started_at": self.started_at, "macs": self._spent, "seconds": total}
+        write_whole(self._path, to_json(books))
+
+    def attribute(self, stage: str, macs: int) -> None:
+        """Count MACs towards what this point costs; `stage` is one of STAGES."""
+        self._macs[stage] += macs
+
+    @contextmanager
+    def clock(self, stage: str) -> Iterator[None]:
+        """Count the seconds of the block towards `stage`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] += time.perf_counter() - start
+
+    def train_macs(self) -> TrainMacs:
+        """The books as they stand in a record."""
+        stages = {stage: self._macs[stage] for stage in STAGES}
+        total = sum(stages.values()) + self._inherited
+        return TrainMacs(**stages, inherited=self._inherited, total=total, spent=self._spent)
+
+    def wall_s(self) -> dict[str, float]:
+        """Seconds by stage in this process, and in all processes that the trial has had."""
+        total = self._past_seconds + time.perf_counter() - self._start
+        return {**{k: round(v, 4) for k, v in self._seconds.items()}, "total": round(total, 4)}
