@@ -1,0 +1,22 @@
+"""Arguments and options that several verbs share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SweepFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file (YAML).")]
+SweepName = Annotated[
+    str,
+    typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, its folder or file."),
+]
+Storage = Annotated[
+    str, typer.Option(metavar="DIR", help="Where sweeps keep their records and weights.")
+]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the file; repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="The same facts as JSON, for scripts.")]
