@@ -1,0 +1,78 @@
+"""How a sweep that has begun may change: it may grow, and it may run elsewhere. Nothing else.
+
+Both files are compared as they were understood, so that a default written out is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+MISSING = object()
+
+
+class GrowthError(ValueError):
+    """A change that would make finished trials answer another question."""
+
+    def __init__(self, changes: list[str]) -> None:
+        lines = "\n".join(f"  {change}" for change in changes)
+        super().__init__(
+            f"this sweep has begun, and its file has changed in what it asks:\n{lines}\n"
+            "  allowed: more trials, seeds, budgets, arms, matchings or replicates; other resources,"
+            " limits, tracking, data set root. For another question take another name"
+        )
+
+
+def growth(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The legal changes from `old` to `new` (parsed sweep files as JSON), a line each.
+
+    Raises GrowthError with all illegal ones.
+    """
+    changes = list(_differences(old, new))
+    lines = [f"{'.'.join(path)}: {_text(a)} -> {_text(b)}" for path, a, b in changes]
+    illegal = [
+        line for line, (path, a, b) in zip(lines, changes, strict=True) if not _legal(path, a, b)
+    ]
+    if illegal:
+        raise GrowthError(illegal)
+    return lines
+
+
+def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _differences(old.get(key, MISSING), new.get(key, MISSING), (*path, key))
+    elif old != new:
+        yield path, old, new
+
+
+def _legal(path: tuple[str, ...], old: Any, new: Any) -> bool:
+    if path[0] in ("resources", "limits", "tracking", "question") or path[-1] == "root":
+        return True
+    if path[0] == "arms" and len(path) == 2:
+        return old is MISSING
+    rule = GROWS.get(".".join(path))
+    return rule is not None and rule(old, new)
+
+
+def _more(old: Any, new: Any) -> bool:
+    return bool(new > old)
+
+
+def _superset(old: Any, new: Any) -> bool:
+    before = old if isinstance(old, list) else [old]
+    after = new if isinstance(new, list) else [new]
+    return all(item in after for item in before)
+
+
+GROWS: dict[str, Callable[[Any, Any], bool]] = {
+    "search.trials": _more,
+    "search.replicates": _more,
+    "confirm.seeds": _more,
+    "budgets": _superset,
+    "training.match": _superset,
+}
+
+
+def _text(value: Any) -> str:
+    return "(absent)" if value is MISSING else repr(value)
