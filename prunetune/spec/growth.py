@@ -18,7 +18,7 @@ class GrowthError(ValueError):
         lines = "\n".join(f"  {change}" for change in changes)
         super().__init__(
             f"this sweep has begun, and its file has changed in what it asks:\n{lines}\n"
-            "  allowed: more trials, seeds, budgets, arms, matchings or replicates; other resources,"
+            "  allowed: more trials, seeds, budgets, arms, matchings, replicates; other resources,"
             " limits, tracking, data set root. For another question take another name"
         )
 
