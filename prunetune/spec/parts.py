@@ -34,10 +34,10 @@ class Named(Params):
             return {"name": value}
         if isinstance(value, dict) and len(value) == 1:
             ((name, params),) = value.items()
-            if isinstance(name, str) and (params is None or isinstance(params, dict)):
+            if isinstance(name, str) and isinstance(params, dict | None):
                 return {"name": name, "params": params or {}}
-        if isinstance(value, dict) and set(value) == {"name", "params"}:
-            return value
+        if isinstance(value, dict) and set(value) <= {"name", "params"} and "name" in value:
+            return value  # from Python: Named(name="sgd")
         raise ValueError("write a name, or {name: {parameters}}")
 
     @model_serializer
