@@ -1,0 +1,167 @@
+"""The training loop: the same for every arm, resumable after every epoch."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from prunetune.records.record import Epoch
+from prunetune.records.seeds import child_seed
+from prunetune.spec.recipe import Recipe
+from prunetune.train.checkpoint import CheckpointFile
+from prunetune.train.device import autocast, kernels, precision, prepare
+from prunetune.train.evaluate import EVAL_BATCH, evaluate
+from prunetune.train.mix import Batch, mix, mixed_loss
+from prunetune.train.protocols import Batches, Hook, Splits
+from prunetune.train.schedule import build_schedule
+from prunetune.train.state import TrainingState
+
+
+class Diverged(Exception):  # noqa: N818 - an expected end, not an error
+    """The loss of an epoch is not finite."""
+
+    def __init__(self, epoch: int, which: str, loss: float) -> None:
+        self.epoch = epoch
+        super().__init__(f"{which} loss of epoch {epoch} is {loss}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained how; nothing here changes while it trains."""
+
+    splits: Splits
+    recipe: Recipe
+    epochs: int
+    seeds: Mapping[str, int]
+    device: torch.device
+    hooks: Sequence[Hook]
+    deterministic: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of the training split; one where it is smaller than a batch."""
+        return max(1, len(self.splits.train) // self.recipe.batch_size)
+
+
+def train(
+    model: nn.Module,
+    splits: Splits,
+    recipe: Recipe,
+    epochs: int,
+    *,
+    seeds: Mapping[str, int],
+    device: torch.device,
+    hooks: Sequence[Hook] = (),
+    checkpoint: CheckpointFile | None = None,
+    before_epoch: Callable[[int], None] | None = None,
+    deterministic: bool = False,
+) -> Iterator[Epoch]:
+    """Train `model` in place, yielding every epoch once it is validated and checkpointed.
+
+    `seeds` has `order` and `augmentation`; randomness is drawn anew from them for each epoch, so a
+    checkpoint needs no generator's state. Where `checkpoint` exists, training goes on after it, and
+    only epochs still to be done are yielded (the others are in `checkpoint.curve()`). When all is
+    yielded, `model` has the weights that decide: the last epoch's, averaged if the recipe says so.
+
+    Raises:
+        Diverged: at the end of an epoch with a loss that is not finite.
+        CheckpointError: the checkpoint is corrupt, or of another training.
+    """
+    job = Job(splits, recipe, epochs, seeds, device, hooks, deterministic)
+    identity = {"epochs": epochs, "recipe": recipe.model_dump(mode="json"), "seeds": dict(seeds)}
+    state = TrainingState.begin(prepare(model, device), recipe)
+    if checkpoint is not None:
+        state.resume(checkpoint, identity)
+    for number in range(len(state.curve) + 1, epochs + 1):
+        if before_epoch is not None:
+            before_epoch(number)
+        state.finish(_run_epoch(job, state, number))
+        if checkpoint is not None:
+            checkpoint.write(state.snapshot(identity))
+        yield state.curve[-1]
+    if state.ema is not None:
+        model.load_state_dict(state.ema.module.state_dict())
+
+
+def _run_epoch(job: Job, state: TrainingState, number: int) -> Epoch:
+    """Train for one epoch and validate."""
+    started = time.perf_counter()
+    train_loss = _train_epoch(job, state, number)
+    if not math.isfinite(train_loss):
+        raise Diverged(number, "training", train_loss)
+    for hook in job.hooks:
+        hook.after_epoch(state.model, number)
+    validation = evaluate(state.deciding, job.splits.val.batches(EVAL_BATCH), job.device)
+    if not math.isfinite(validation.loss):
+        raise Diverged(number, "validation", validation.loss)
+    return Epoch(
+        epoch=number,
+        train_loss=train_loss,
+        val_loss=validation.loss,
+        val_acc1=validation.acc1,
+        lr=state.optimizer.param_groups[0]["lr"],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _train_epoch(job: Job, state: TrainingState, number: int) -> float:
+    """The epoch's steps; their mean loss. A GPU is waited for only at the end."""
+    recipe, device = job.recipe, job.device
+    schedule = build_schedule(recipe.schedule)
+    per_epoch, total_steps = job.steps_per_epoch, job.steps_per_epoch * job.epochs
+    steps = range((number - 1) * per_epoch, number * per_epoch)
+    loss = torch.zeros((), device=device)
+    state.model.train()
+    with kernels(device, deterministic=job.deterministic), _own_rng(job, number):
+        for step, (x, y) in zip(steps, _epoch_batches(job, number), strict=True):
+            for group in state.optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * schedule(step, total_steps, per_epoch)
+            x = x.to(device, memory_format=torch.channels_last, non_blocking=True)
+            y = y.to(device, non_blocking=True)
+            draw = random.Random(child_seed(job.seeds["augmentation"], "mix", step))
+            loss += _step(job, state, mix(x, y, recipe, draw), step)
+    return loss.item() / per_epoch
+
+
+def _step(job: Job, state: TrainingState, batch: Batch, step: int) -> Tensor:
+    """Forward, backward, update; the batch's loss, left on the device."""
+    model, recipe = state.model, job.recipe
+    with autocast(job.device, precision(job.device)):
+        logits = model(batch.x)
+    loss = mixed_loss(logits.float(), batch, recipe.label_smoothing)
+    state.optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    for hook in job.hooks:
+        hook.after_backward(model, step)
+    if recipe.grad_clip:
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
+    state.optimizer.step()
+    for hook in job.hooks:
+        hook.after_step(model, step)
+    if state.ema is not None:
+        state.ema.update(model, step)
+    return loss.detach()
+
+
+def _epoch_batches(job: Job, number: int) -> Batches:
+    order = torch.Generator().manual_seed(child_seed(job.seeds["order"], number))
+    augmentation = torch.Generator(job.device).manual_seed(
+        child_seed(job.seeds["augmentation"], number)
+    )
+    recipe = job.recipe
+    return job.splits.train.epoch(recipe.batch_size, recipe.augment, order, augmentation)
+
+
+@contextmanager
+def _own_rng(job: Job, number: int) -> Iterator[None]:
+    """The global generators, from which dropout draws, seeded for this epoch alone."""
+    with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
+        torch.manual_seed(child_seed(job.seeds["augmentation"], "dropout", number))
+        yield

@@ -1,0 +1,67 @@
+"""Mixup and cutmix: each image blended with its neighbour in the (shuffled) batch."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from prunetune.spec.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images, their labels and, where images were mixed, the second label and its share."""
+
+    x: Tensor
+    y: Tensor
+    other: Tensor | None = None
+    other_share: float = 0.0
+
+
+def mix(x: Tensor, y: Tensor, recipe: Recipe, draw: random.Random) -> Batch:
+    """The batch as the recipe wants it; if both mixtures are on, each has half of the batches.
+
+    Drawn on the host, one share and one box per batch, so that a GPU is never waited for.
+    """
+    kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
+    if not kinds:
+        return Batch(x, y)
+    if draw.choice(kinds) == "mixup":
+        return mixup(x, y, draw.betavariate(recipe.mixup, recipe.mixup))
+    return cutmix(x, y, draw.betavariate(recipe.cutmix, recipe.cutmix), draw)
+
+
+def mixup(x: Tensor, y: Tensor, share: float) -> Batch:
+    """Every image keeps `share` of itself (Zhang et al., 1710.09412)."""
+    return Batch(x.lerp(x.roll(1, 0), 1 - share), y, y.roll(1, 0), 1 - share)
+
+
+def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> Batch:
+    """A box of about 1 - `share` of every image is its neighbour's (Yun et al., 1905.04899).
+
+    The box's centre is uniform; labels count the pixels that the box has within the image.
+    """
+    height, width = x.shape[-2:]
+    top, bottom = _interval(height, (1 - share) ** 0.5, draw)
+    left, right = _interval(width, (1 - share) ** 0.5, draw)
+    x = x.clone()
+    x[..., top:bottom, left:right] = x[..., top:bottom, left:right].roll(1, 0)
+    area = (bottom - top) * (right - left) / (height * width)
+    return Batch(x, y, y.roll(1, 0), area)
+
+
+def mixed_loss(logits: Tensor, batch: Batch, label_smoothing: float) -> Tensor:
+    """Cross-entropy against the labels in their shares, mean over the batch."""
+    loss = F.cross_entropy(logits, batch.y, label_smoothing=label_smoothing)
+    if batch.other is None:
+        return loss
+    other = F.cross_entropy(logits, batch.other, label_smoothing=label_smoothing)
+    return loss.lerp(other, batch.other_share)
+
+
+def _interval(size: int, share: float, draw: random.Random) -> tuple[int, int]:
+    centre, half = draw.randrange(size), int(size * share) // 2
+    return max(centre - half, 0), min(centre + half, size)
