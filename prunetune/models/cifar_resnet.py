@@ -1,0 +1,187 @@
+"""ResNets for small images, of depth 6n + 2 (He et al. 2016, 1512.03385, section 4.2).
+
+Modules bear the names of the best known checkpoints (akamaster/pytorch_resnet_cifar10), so that
+those load strictly. A block's inner convolution may have any width; the residual stream has one
+width per stage.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from prunetune.models.checkpoint import CheckpointError
+from prunetune.models.family import Shape, check_widths, classifier
+from prunetune.registry import models
+from prunetune.spec.parts import Params
+
+DEPTHS = range(14, 111, 6)
+STAGES = 3
+
+
+class ResNetParams(Params):
+    """Shortcut and widths of a CIFAR ResNet."""
+
+    shortcut: Annotated[
+        Literal["A", "B"],
+        Field(description="A: strided slice and zero padding; B: 1x1 convolution and batch norm"),
+    ] = "B"
+    widths: Annotated[tuple[int, ...], Field(description="channels per stage")] = (16, 32, 64)
+    inner: Annotated[
+        tuple[int, ...] | None, Field(description="channels inside each block; null: the stage's")
+    ] = None
+
+
+class PaddedShortcut(nn.Module):
+    """Option A: every second pixel, and zero channels, half of them on either side.
+
+    Written as a concatenation of a number of zeros known at construction: tools that trace channels
+    through the network (torch-pruning) mis-cut `F.pad`.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        if channels_out < channels_in:
+            raise ValueError(
+                f"widths: a stage of {channels_out} channels follows one of {channels_in}; "
+                "shortcut A pads with zeros and cannot narrow, use shortcut B"
+            )
+        self.before = (channels_out - channels_in) // 2
+        self.after = channels_out - channels_in - self.before
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, before + C + after, ceil(H / 2), ceil(W / 2))."""
+        x = x[:, :, ::2, ::2]
+        n, _, h, w = x.shape
+        # channels last, so that the concatenation has the memory format of x whichever that is
+        before, after = (
+            x.new_zeros(n, h, w, channels).permute(0, 3, 1, 2)
+            for channels in (self.before, self.after)
+        )
+        return torch.cat((before, x, after), 1)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(
+        self, channels_in: int, inner: int, channels_out: int, stride: int, shortcut: str
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 and shortcut == "A":
+            self.shortcut = PaddedShortcut(channels_in, channels_out)
+        elif stride > 1:
+            projection = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(channels_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        out = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(out)) + self.shortcut(x), inplace=True)
+
+
+def stage(
+    channels_in: int, inner: tuple[int, ...], channels_out: int, stride: int, shortcut: str
+) -> nn.Sequential:
+    """One block per inner width; the first one strides."""
+    first = BasicBlock(channels_in, inner[0], channels_out, stride, shortcut)
+    rest = (BasicBlock(channels_out, width, channels_out, 1, shortcut) for width in inner[1:])
+    return nn.Sequential(first, *rest)
+
+
+class CifarResNet(nn.Module):
+    """A 3x3 stem, three stages of basic blocks, mean over pixels, a linear classifier."""
+
+    def __init__(self, params: ResNetParams, inner: tuple[int, ...], classes: int, c: int) -> None:
+        super().__init__()
+        widths, n = params.widths, len(inner) // STAGES
+        self.conv1 = nn.Conv2d(c, widths[0], 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.layer1 = stage(widths[0], inner[:n], widths[0], 1, params.shortcut)
+        self.layer2 = stage(widths[0], inner[n : 2 * n], widths[1], 2, params.shortcut)
+        self.layer3 = stage(widths[1], inner[2 * n :], widths[2], 2, params.shortcut)
+        self.linear = nn.Linear(widths[2], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> logits (N, classes)."""
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        logits: Tensor = self.linear(x.mean((2, 3)))
+        return logits
+
+
+class CifarResNetFamily:
+    """ResNet of depth 6n + 2 for small images, at any widths."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.blocks = (depth - 2) // 6
+        """Per stage."""
+
+    def build(self, params: ResNetParams, classes: int, input_shape: Shape) -> nn.Module:
+        """A fresh network; see `Family`."""
+        check_widths(params.widths, STAGES, params.inner, STAGES * self.blocks)
+        return CifarResNet(params, self.inner_widths(params), classes, input_shape[0])
+
+    def initialise(self, model: nn.Module) -> None:
+        """Kaiming normal over the fan-in (He et al. 2015), as in the checkpoints' repository."""
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()
+
+    def stage_widths(self, params: ResNetParams) -> tuple[int, ...]:
+        """Channels of the residual stream per stage."""
+        return params.widths
+
+    def inner_widths(self, params: ResNetParams) -> tuple[int, ...]:
+        """Channels between a block's two convolutions."""
+        return params.inner or tuple(w for w in params.widths for _ in range(self.blocks))
+
+    def with_widths(
+        self, params: ResNetParams, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
+    ) -> ResNetParams:
+        """The same network at other widths."""
+        return params.model_copy(update={"widths": widths, "inner": inner})
+
+    def prunable_residual(self, params: ResNetParams) -> bool:
+        """Not where zeros are padded: which channels they meet is fixed at construction."""
+        return params.shortcut == "B"
+
+    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
+        """The classifier; with shortcut A also the stem and what each block adds to the stream."""
+        fixed: list[nn.Module] = [classifier(model)]
+        if any(isinstance(module, PaddedShortcut) for module in model.modules()):
+            fixed.append(model.get_submodule("conv1"))
+            fixed += [block.conv2 for block in model.modules() if isinstance(block, BasicBlock)]
+        return fixed
+
+    def published(self, weights: str, *, download: bool = True) -> dict[str, Any]:
+        """None by name: a file of weights is loaded by its path."""
+        raise CheckpointError(
+            f"{weights}: no weights of the CIFAR ResNets go by a name; "
+            "give a file: {checkpoint: {path: …}}"
+        )
+
+
+def register_depths() -> None:
+    """All depths 6n + 2 under `resnet<depth>`; that of 50 is `cifar_resnet50` (ImageNet's has the
+    plain name)."""
+    for depth in DEPTHS:
+        name = "cifar_resnet50" if depth == 50 else f"resnet{depth}"
+        models.register(name, params=ResNetParams)(CifarResNetFamily(depth))
+
+
+register_depths()

@@ -1,0 +1,60 @@
+"""The contract of a model part: a family of networks that differ in their widths alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+"""(channels, height, width)"""
+
+
+class Family(Protocol):
+    """One named network at any widths. `params` is the model that it was registered with."""
+
+    def build(self, params: Any, classes: int, input_shape: Shape) -> nn.Module:
+        """A fresh network with torch's own init; works under `torch.device("meta")` too.
+
+        Raises ValueError where widths, classes or input shape do not fit this network.
+        """
+
+    def initialise(self, model: nn.Module) -> None:
+        """Apply the published init in place, from the global random state.
+
+        It depends on the shapes it finds, so that it serves thin, cut and rebuilt networks alike.
+        """
+
+    def stage_widths(self, params: Any) -> tuple[int, ...] | None:
+        """The base width of each stage; None where the network cannot be scaled by width."""
+
+    def inner_widths(self, params: Any) -> tuple[int, ...]:
+        """Channels inside each block, in order; empty where there is no such choice."""
+
+    def with_widths(
+        self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
+    ) -> Any:
+        """`params` with other stage widths; `inner` None derives the blocks' from them."""
+
+    def prunable_residual(self, params: Any) -> bool:
+        """Whether the residual stream may lose channels, or only what is inside the blocks."""
+
+    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
+        """Layers whose output channels must stay: the classifier, and a fixed residual stream."""
+
+    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
+        """Published weights by name; CheckpointError where there are none of that name."""
+
+
+def classifier(model: nn.Module) -> nn.Linear:
+    """The layer that gives the logits: the last linear one."""
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+
+
+def check_widths(widths: Sequence[int], stages: int, inner: Sequence[int] | None, n: int) -> None:
+    """ValueError unless there are `stages` widths and, if any, `n` inner widths, none below 1."""
+    if len(widths) != stages or min(widths) < 1:
+        raise ValueError(f"widths: got {tuple(widths)}; allowed: {stages} integers from 1 up")
+    if inner is not None and (len(inner) != n or min(inner) < 1):
+        raise ValueError(f"inner: got {tuple(inner)}; allowed: {n} integers from 1 up, or null")

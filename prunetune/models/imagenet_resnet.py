@@ -1,0 +1,207 @@
+"""ResNets of four stages for ImageNet (He et al. 2016, 1512.03385) by explicit widths.
+
+At their usual widths they are torchvision's networks, to the names of their modules (bottlenecks
+stride in their 3x3 convolution, "v1.5"), so that its published weights load strictly.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from prunetune.models.family import Shape, check_widths, classifier
+from prunetune.models.published import torchvision_weights
+from prunetune.registry import models
+from prunetune.spec.parts import Params
+
+
+class ImageNetResNetParams(Params):
+    """Stem and widths of an ImageNet ResNet."""
+
+    stem: Annotated[
+        Literal["imagenet", "cifar"],
+        Field(description="imagenet: 7x7 of stride 2 and max pooling; cifar: 3x3 of stride 1"),
+    ] = "imagenet"
+    widths: Annotated[
+        tuple[int, ...],
+        Field(description="channels per stage; bottlenecks put out four times as many"),
+    ] = (64, 128, 256, 512)
+    inner: Annotated[
+        tuple[int, ...] | None,
+        Field(description="channels inside each block (of a bottleneck's both inner convolutions)"),
+    ] = None
+
+
+def projection(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
+    """The shortcut where the stream changes its shape."""
+    conv = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    expansion = 1
+
+    def __init__(self, channels_in: int, inner: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.downsample: nn.Module | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        out = F.relu(self.bn1(self.conv1(x)))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return F.relu(self.bn2(self.conv2(out)) + shortcut, inplace=True)
+
+
+class Bottleneck(nn.Module):
+    """A 3x3 convolution between two of 1x1, beside a shortcut."""
+
+    expansion = 4
+
+    def __init__(self, channels_in: int, inner: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, channels_out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(channels_out)
+        self.downsample: nn.Module | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = F.relu(self.bn2(self.conv2(out)))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return F.relu(self.bn3(self.conv3(out)) + shortcut, inplace=True)
+
+
+Block = type[BasicBlock] | type[Bottleneck]
+
+
+def stage(
+    block: Block, channels_in: int, inner: tuple[int, ...], channels_out: int, stride: int
+) -> nn.Sequential:
+    """One block per inner width; the first one strides and projects."""
+    first = block(channels_in, inner[0], channels_out, stride)
+    if stride > 1 or block.expansion > 1:  # not by widths: the same tree at any widths
+        first.downsample = projection(channels_in, channels_out, stride)
+    return nn.Sequential(
+        first, *(block(channels_out, width, channels_out, 1) for width in inner[1:])
+    )
+
+
+class ImageNetResNet(nn.Module):
+    """A stem, four stages of blocks, mean over pixels, a linear classifier."""
+
+    def __init__(
+        self,
+        block: Block,
+        blocks: tuple[int, ...],
+        params: ImageNetResNetParams,
+        inner: tuple[int, ...],
+        classes: int,
+        c: int,
+    ) -> None:
+        super().__init__()
+        channels = params.widths[0]
+        if params.stem == "imagenet":
+            self.conv1 = nn.Conv2d(c, channels, 7, 2, 3, bias=False)
+            self.maxpool: nn.Module = nn.MaxPool2d(3, 2, 1)
+        else:
+            self.conv1 = nn.Conv2d(c, channels, 3, 1, 1, bias=False)
+            self.maxpool = nn.Identity()
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            stage(
+                block,
+                params.widths[max(i - 1, 0)] * (block.expansion if i else 1),
+                inner[sum(blocks[:i]) : sum(blocks[: i + 1])],
+                width * block.expansion,
+                stride=2 if i else 1,
+            )
+            for i, width in enumerate(params.widths)
+        )
+        self.fc = nn.Linear(params.widths[-1] * block.expansion, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> logits (N, classes)."""
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits
+
+
+class ImageNetResNetFamily:
+    """ResNet of four stages for ImageNet, at any widths."""
+
+    def __init__(self, name: str, block: Block, blocks: tuple[int, ...], wide: int = 1) -> None:
+        self.name, self.block, self.blocks, self.wide = name, block, blocks, wide
+
+    def build(
+        self, params: ImageNetResNetParams, classes: int, input_shape: Shape
+    ) -> ImageNetResNet:
+        """A fresh network; see `Family`."""
+        check_widths(params.widths, len(self.blocks), params.inner, sum(self.blocks))
+        inner = self.inner_widths(params)
+        return ImageNetResNet(self.block, self.blocks, params, inner, classes, input_shape[0])
+
+    def initialise(self, model: nn.Module) -> None:
+        """Kaiming normal over the fan-out, as torchvision does; the classifier as torch does."""
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.BatchNorm2d | nn.Linear):
+                module.reset_parameters()
+
+    def stage_widths(self, params: ImageNetResNetParams) -> tuple[int, ...]:
+        """The base width of each stage: the residual stream's over the block's expansion."""
+        return params.widths
+
+    def inner_widths(self, params: ImageNetResNetParams) -> tuple[int, ...]:
+        """Channels inside each block; the wide networks have twice the stage's."""
+        stages = zip(params.widths, self.blocks, strict=True)
+        return params.inner or tuple(w * self.wide for w, n in stages for _ in range(n))
+
+    def with_widths(
+        self,
+        params: ImageNetResNetParams,
+        widths: tuple[int, ...],
+        inner: tuple[int, ...] | None = None,
+    ) -> ImageNetResNetParams:
+        """The same network at other widths."""
+        return params.model_copy(update={"widths": widths, "inner": inner})
+
+    def prunable_residual(self, params: ImageNetResNetParams) -> bool:
+        """Always: where the stream changes its shape, a convolution projects it."""
+        return True
+
+    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
+        """The classifier."""
+        return [classifier(model)]
+
+    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
+        """torchvision's weights of that name."""
+        return torchvision_weights(self.name, weights, download=download)
+
+
+for _name, _block, _blocks, _wide in (
+    ("resnet18", BasicBlock, (2, 2, 2, 2), 1),
+    ("resnet34", BasicBlock, (3, 4, 6, 3), 1),
+    ("resnet50", Bottleneck, (3, 4, 6, 3), 1),
+    ("resnet101", Bottleneck, (3, 4, 23, 3), 1),
+    ("resnet152", Bottleneck, (3, 8, 36, 3), 1),
+    ("wide_resnet50_2", Bottleneck, (3, 4, 6, 3), 2),
+    ("wide_resnet101_2", Bottleneck, (3, 4, 23, 3), 2),
+):
+    models.register(_name, params=ImageNetResNetParams)(
+        ImageNetResNetFamily(_name, _block, _blocks, _wide)
+    )

@@ -1,0 +1,48 @@
+"""torchvision's published weights by name, checked against the sum in their file's name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from prunetune.models.checkpoint import CheckpointError, load_state
+
+
+def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str, Tensor]:
+    """The state dict that torchvision publishes as `weights` of `model`, e.g. IMAGENET1K_V1.
+
+    The file is looked for where torch.hub keeps it, and downloaded if missing and allowed;
+    CheckpointError names the weights there are, the file that is missing, or a wrong checksum.
+    """
+    from torchvision.models import get_model_weights  # 4 s: not at the module's import
+
+    known = get_model_weights(model)
+    if weights not in known.__members__:
+        raise CheckpointError(f"{model} has no weights {weights!r}; known: {', '.join(known)}")
+    url = known[weights].url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.exists():
+        if not download:
+            raise CheckpointError(f"{model} {weights}: no file {path}; put {url} there")
+        _download(url, path)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if not found.startswith(_prefix(path)):
+        raise CheckpointError(f"{path}: SHA-256 is {found}, not the {_prefix(path)}… of its name")
+    return load_state(path)
+
+
+def _download(url: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:  # written whole: into a temporary file, then renamed
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=_prefix(path), progress=False)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{url} cannot be downloaded to {path}: {error}") from error
+
+
+def _prefix(path: Path) -> str:
+    match = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    return match[1] if match else ""
