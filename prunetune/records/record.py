@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -137,11 +138,16 @@ class Record(Frozen):
     ended_at: str | None = None
 
 
-def winner(records: list[Record]) -> Record | None:
-    """The winner among a study's search records: highest val_acc1 of those that completed.
+def winner(records: Iterable[Record]) -> Record | None:
+    """The winner among a study's search records; None when nothing completed."""
+    return next(iter(ranked(records)), None)
+
+
+def ranked(records: Iterable[Record]) -> list[Record]:
+    """The search records that may win, best first: highest val_acc1 of those that completed.
 
     Ties go to the lower val_loss, then to the lower number. A trial that ran on past where it would
-    have been stopped cannot win. None when nothing completed.
+    have been stopped cannot win.
     """
     candidates = [
         r
@@ -151,7 +157,7 @@ def winner(records: list[Record]) -> Record | None:
         and r.val_acc1 is not None
         and r.would_stop_at is None
     ]
-    return min(candidates, key=_rank, default=None)
+    return sorted(candidates, key=_rank)
 
 
 def _rank(record: Record) -> tuple[float, float, int]:

@@ -1,0 +1,12 @@
+"""What a sweep consists of and what is due: pure functions of the plan and the records."""
+
+from prunetune.agenda.counts import Amount, Counts, counts
+from prunetune.agenda.due import Closed, Deal, Finished, Wait, closed, due
+from prunetune.agenda.progress import Row, Tally, answer, progress
+from prunetune.agenda.specs import Ask, search_spec
+from prunetune.records.answers import Answer
+
+__all__ = [
+    "Amount", "Answer", "Ask", "Closed", "Counts", "Deal", "Finished", "Row", "Tally", "Wait",
+    "answer", "closed", "counts", "due", "progress", "search_spec",
+]  # fmt: skip

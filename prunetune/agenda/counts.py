@@ -1,0 +1,72 @@
+"""What a whole sweep amounts to when nothing fails and nothing is stopped: from the plan alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prunetune.agenda.specs import trained
+from prunetune.agenda.work import RESCORES, Work
+from prunetune.records.costs import training_macs
+from prunetune.records.record import Phase
+from prunetune.spec.plan import Plan, Study
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Trials by phase, and the training that they are."""
+
+    trials: Mapping[Phase, int] = field(default_factory=dict)
+    epochs: int = 0
+    train_macs: int = 0
+
+    def __add__(self, other: Amount) -> Amount:
+        phases = dict.fromkeys((*self.trials, *other.trials), 0)
+        trials = {p: self.trials.get(p, 0) + other.trials.get(p, 0) for p in phases}
+        return Amount(trials, self.epochs + other.epochs, self.train_macs + other.train_macs)
+
+    @property
+    def total(self) -> int:
+        """Trials of all phases."""
+        return sum(self.trials.values())
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The amounts of a sweep, each trial booked once."""
+
+    dense: Amount
+    studies: Mapping[str, Amount]
+    """By the study's id; nothing for one that cannot run."""
+
+    @property
+    def total(self) -> Amount:
+        """Everything."""
+        return sum(self.studies.values(), self.dense)
+
+
+def counts(plan: Plan) -> Counts:
+    """The amounts of a sweep whose every trial completes."""
+    work = Work(plan, {}, {}, ())
+    networks = len(work.search_dense) + len(work.confirm_dense)
+    epochs = networks * (plan.dense.epochs or 0) if trained(plan) else 0
+    macs = training_macs(plan.dense.macs, plan.train_size, epochs)
+    dense = Amount({"dense": networks}, epochs, macs)
+    return Counts(dense, {study.id: _study_amount(plan, study) for study in plan.studies})
+
+
+def _study_amount(plan: Plan, study: Study) -> Amount:
+    if not _can_run(plan, study):
+        return Amount()
+    trials: dict[Phase, int] = {"search": study.trials, "confirm": plan.confirm.seeds}
+    finalists = min(plan.confirm.top, study.trials)
+    if finalists > 1:
+        trials["rescore"] = RESCORES * finalists
+    epochs = study.epochs * sum(trials.values())
+    return Amount(trials, epochs, training_macs(study.target_macs, plan.train_size, epochs))
+
+
+def _can_run(plan: Plan, study: Study) -> bool:
+    if study.infeasible:
+        return False
+    return study.source is None or _can_run(plan, plan.study(study.source))

@@ -1,0 +1,139 @@
+"""Trials as they are dealt: every fact fixed, every key a hash of what is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prunetune.records.key import trial_key
+from prunetune.records.record import Phase, Record, TrialSpec
+from prunetune.records.seeds import child_seed, search_seed
+from prunetune.spec.plan import Plan, Study
+from prunetune.spec.space import Config
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A search trial that is due and has no configuration yet."""
+
+    study: Study
+    number: int
+    seed: int
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Keys that it starts from: `dense`, `architecture`."""
+
+
+def trained(plan: Plan) -> bool:
+    """Whether the dense network is trained here, not loaded."""
+    return plan.dense.source == "train"
+
+
+def search_dense_seed(plan: Plan, replicate: int) -> int:
+    """The seed of the dense network that a replicate's search starts from; a loaded one has 0."""
+    return search_seed(replicate, 0) if trained(plan) else 0
+
+
+def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
+    """A dense network; a loaded one is evaluated only. Its key is the same in every sweep."""
+    dense = plan.dense
+    common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
+    if trained(plan):
+        key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
+    else:  # the weights alone say what it is; torchvision's are known by their name
+        name = dense.path if dense.source == "weights" else None
+        key = trial_key(**common, checkpoint=dense.sha256 or name)
+    return TrialSpec(
+        **_common(plan),
+        key=key,
+        phase="dense",
+        replicate=replicate,
+        seed=seed,
+        config=dense.config,
+        target_macs=dense.macs,
+        epochs=(dense.epochs or 0) if trained(plan) else 0,
+    )
+
+
+def search_spec(plan: Plan, ask: Ask, config: Config, records: Mapping[str, Record]) -> TrialSpec:
+    """The trial that answers `ask` with `config`."""
+    run_on = ask.number in run_on_numbers(plan, ask.study)
+    return study_spec(
+        plan, ask.study, "search", ask.number, ask.seed, config, ask.inputs, records, run_on=run_on
+    )
+
+
+def study_spec(
+    plan: Plan,
+    study: Study,
+    phase: Phase,
+    number: int,
+    seed: int,
+    config: Config,
+    inputs: Mapping[str, str],
+    records: Mapping[str, Record],
+    *,
+    run_on: bool = False,
+) -> TrialSpec:
+    """A trial of a study. In rescore and confirm, `number` and `config` are the winner's."""
+    dense, source = inputs.get("dense"), inputs.get("architecture")
+    key = trial_key(
+        data=plan.data_key,
+        model=plan.dense.architecture,
+        dense=dense,
+        method=study.method,
+        config=study.space.salient(config),
+        # A sparsity budget leaves the MACs of the shape as they are.
+        budget=study.budget if isinstance(study.budget, str) else None,
+        target_macs=study.target_macs,
+        tolerance=plan.tolerance,
+        epochs=study.epochs,
+        source_architecture=source,
+        phase=phase,
+        arm=study.arm,
+        replicate=study.replicate or None,
+        matching=study.matching,
+        number=number,
+        seed=seed,
+    )
+    return TrialSpec(
+        **_common(plan),
+        key=key,
+        phase=phase,
+        study=study.id,
+        arm=study.arm,
+        method=study.method,
+        budget=study.budget,
+        matching=study.matching,
+        replicate=study.replicate,
+        number=number,
+        seed=seed,
+        config=config,
+        inputs=dict(inputs),
+        source_architecture=records[source].architecture if source else None,
+        target_macs=study.target_macs,
+        epochs=study.epochs,
+        run_on=run_on,
+        inherited_macs=records[dense].train_macs.total if dense else 0,
+    )
+
+
+def run_on_numbers(plan: Plan, study: Study) -> frozenset[int]:
+    """The search trials that early stopping never stops, so that the rule can be checked."""
+    if plan.early_stopping is None:
+        return frozenset()
+    lots = {n: child_seed(plan.seed, study.id, "run_on", n) for n in range(study.trials)}
+    return frozenset(sorted(lots, key=lots.__getitem__)[: plan.early_stopping.run_on])
+
+
+def _common(plan: Plan) -> dict[str, Any]:
+    return {
+        "sweep": plan.sweep,
+        "workload": plan.workload,
+        "plugins": plan.plugins,
+        "dense_macs": plan.dense.macs,
+        "dense_params": plan.dense.params,
+        "tolerance": plan.tolerance,
+        "sweep_seed": plan.seed,
+        "deterministic": bool(plan.resources.get("deterministic", False)),
+    }

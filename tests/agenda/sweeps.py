@@ -1,0 +1,199 @@
+"""Plans of any shape, and sweeps that run them without training: every trial ends as it is told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from prunetune.agenda import Ask, Deal, Finished, Wait, due, search_spec
+from prunetune.records.architecture import Architecture
+from prunetune.records.costs import training_macs
+from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec
+from prunetune.spec.parts import Named
+from prunetune.spec.plan import Asha, Confirm, DensePlan, Plan, Study
+from prunetune.spec.space import Dimension, Float, Space
+
+DENSE_MACS = 1000
+SPACE = Space(
+    dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),)
+)
+METHODS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
+
+
+def study(
+    arm: str,
+    budget: float,
+    *,
+    matching: str | None = "scratch_b",
+    replicate: int = 0,
+    trials: int = 4,
+    epochs: int = 6,
+    **other: Any,
+) -> Study:
+    inherits = arm == "pruned"
+    tail = f" {matching}" * (matching is not None and not inherits) + f" r{replicate + 1}" * bool(
+        replicate
+    )
+    below = f" r{replicate + 1}" * bool(replicate)
+    facts: dict[str, Any] = {
+        "id": f"{arm}@{budget}{tail}",
+        "arm": arm,
+        "method": METHODS[arm],
+        "budget": budget,
+        "matching": None if inherits else matching,
+        "replicate": replicate,
+        "target_macs": round(DENSE_MACS * budget),
+        "epochs": epochs,
+        "trials": trials,
+        "space": SPACE,
+        "inherits": inherits,
+        "source": f"pruned@{budget}{below}" if arm == "reinit" else None,
+    }
+    return Study(**{**facts, **other})
+
+
+def plan(
+    *,
+    arms: tuple[str, ...] = ("thin", "pruned", "reinit"),
+    budgets: tuple[float, ...] = (0.5, 0.25),
+    matchings: tuple[str, ...] = ("scratch_b",),
+    replicates: int = 1,
+    trials: int = 4,
+    seeds: int = 3,
+    top: int = 1,
+    source: str = "train",
+    fresh: bool = True,
+    studies: tuple[Study, ...] | None = None,
+    **other: Any,
+) -> Plan:
+    if studies is None:
+        studies = tuple(
+            study(arm, budget, matching=matching, replicate=replicate, trials=trials)
+            for replicate in range(replicates)
+            for budget in budgets
+            for arm in arms
+            for matching in (matchings[:1] if arm == "pruned" else matchings)
+        )
+    loaded = source != "train"
+    facts: dict[str, Any] = {
+        "sweep": "s",
+        "question": "q?",
+        "workload": {},
+        "data_key": "data",
+        "train_size": 100,
+        "val_size": 10,
+        "test_size": 10,
+        "dense": DensePlan(
+            source=source,  # type: ignore[arg-type]
+            epochs=7,
+            path="a/b.th" if loaded else None,
+            sha256="5ha" if loaded else None,
+            architecture={"model": "net", "layers": {"conv": [3, 16, 1]}},
+            macs=DENSE_MACS,
+            params=10,
+        ),
+        "tolerance": 0.005,
+        "studies": studies,
+        "family": (),
+        "confirm": Confirm(seeds=seeds, top=top),
+        "dense_fresh": fresh and not loaded,
+        "sampler": Named(name="tpe"),
+        "early_stopping": Asha(),
+        "replicates": replicates,
+        "resources": {},
+        "limits": {},
+        "tracking": {},
+        "seed": 0,
+    }
+    return Plan(**{**facts, **other})
+
+
+def ended(spec: TrialSpec, status: Status = "completed", **other: Any) -> Record:
+    """The record of a trial that trained all its epochs; its accuracy follows from its key."""
+    accuracy = int(spec.key, 16) % 10_007 / 10_007
+    curve = tuple(
+        Epoch(epoch=e + 1, train_loss=1.0, val_loss=1.0, val_acc1=accuracy, lr=0.1, seconds=1.0)
+        for e in range(spec.epochs)
+    )
+    macs = training_macs(spec.target_macs, 100, spec.epochs)
+    facts = {name: getattr(spec, name) for name in set(TrialSpec.model_fields) & set(Record.model_fields)}  # fmt: skip
+    facts |= {
+        "status": status,
+        "epochs_planned": spec.epochs,
+        "epochs": spec.epochs,
+        "curve": curve,
+        "val_acc1": accuracy if status == "completed" else None,
+        "val_loss": 1 - accuracy,
+        "test_acc1": accuracy if spec.phase in ("dense", "confirm") else None,
+        "architecture": Architecture(
+            model="net", classes=10, input_shape=(3, 8, 8), layers={spec.key: (3, 16, 1)}
+        ),
+        "train_macs": TrainMacs(
+            train=macs, inherited=spec.inherited_macs, total=macs + spec.inherited_macs, spent=macs
+        ),
+    }
+    return Record(**{**facts, **other})
+
+
+class Sweep:
+    """A sweep on a few slots, its trials ending in random order."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        seed: int = 0,
+        slots: int = 3,
+        end: Callable[[TrialSpec], Record] = ended,
+        crash: float = 0.0,
+    ) -> None:
+        self.plan, self.slots, self.end, self.crash = plan, slots, end, crash
+        self.rng = random.Random(seed)
+        self.records: dict[str, Record] = {}
+        self.dealt: dict[str, TrialSpec] = {}
+        self.running: dict[str, TrialSpec] = {}
+        self.order: list[TrialSpec] = []
+        """Every deal, repeated ones after a crash included."""
+        self.idle: list[int] = []
+        """How many trials ran whenever the answer was to wait."""
+
+    def run(self) -> Sweep:
+        while self.step():
+            pass
+        return self
+
+    def step(self) -> bool:
+        """Fill the slots, then let one trial end (or the driver crash); False when finished."""
+        while len(self.running) < self.slots:
+            match due(self.plan, self.records, self.dealt, tuple(self.running)):
+                case Deal(spec):
+                    self.deal(spec)
+                case Ask() as ask:
+                    config = {"recipe.lr": self.rng.uniform(0.02, 0.9)}
+                    self.deal(search_spec(self.plan, ask, config, self.records))
+                case Wait():
+                    assert self.running, "waits for nothing"
+                    self.idle.append(len(self.running))
+                    break
+                case Finished():
+                    assert not self.running
+                    return False
+        if self.rng.random() < self.crash:
+            self.running.clear()
+        else:
+            key = self.rng.choice(sorted(self.running))
+            self.records[key] = self.end(self.running.pop(key))
+        return True
+
+    def deal(self, spec: TrialSpec) -> None:
+        assert spec.key not in self.records, "a finished trial is dealt again"
+        assert spec.key not in self.running, "a running trial is dealt again"
+        assert self.dealt.get(spec.key, spec) == spec, "a dealt trial was changed"
+        for key in spec.inputs.values():
+            assert self.records[key].status == "completed", "dealt before its inputs exist"
+        self.dealt[spec.key] = self.running[spec.key] = spec
+        self.order.append(spec)
+
+    def keys(self, study_id: str | None, phase: str) -> list[str]:
+        return [k for k, r in self.records.items() if (r.study, r.phase) == (study_id, phase)]
