@@ -126,7 +126,7 @@ def _normalise(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * scale + shift per column of the fold, shaped like `x`."""
     out = torch.empty_like(x)  # not a view, so that a ReLU may work in place on it
-    unused = torch.empty(0)
+    unused = scale.new_empty(0)
     torch.native_batch_norm(
         _fold(x), scale, shift, mean, var, False, 0.0, eps, out=(_fold(out), unused, unused)
     )

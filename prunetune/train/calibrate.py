@@ -10,8 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @torch.no_grad()
-def recalibrate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-    """Replace running statistics by their mean over `batches`; weights stay as they are.
+def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace running statistics by their mean over `batches` of images; weights stay as they are.
 
     In float32; everything but batch norm is in evaluation mode. ValueError without batches.
     """
@@ -26,7 +26,7 @@ def recalibrate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> N
         norm.train()
         norm.momentum = None  # cumulative: every batch counts alike
     count = 0
-    for x, _ in batches:
+    for x in batches:
         model(x.to(device, memory_format=torch.channels_last, non_blocking=True))
         count += 1
     for norm, momentum in zip(norms, momenta, strict=True):

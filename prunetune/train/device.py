@@ -14,6 +14,13 @@ from torch import nn
 from prunetune.train.batchnorm import fold_batch_norms
 
 
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is a GPU where this process sees one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
 def precision(device: torch.device) -> torch.dtype:
     """The dtype of convolutions and matrix products in training; weights are always float32.
 
@@ -25,6 +32,11 @@ def precision(device: torch.device) -> torch.dtype:
     else:
         native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+def precision_name(device: torch.device) -> str:
+    """`precision` as records write it: `bfloat16`, `float32`."""
+    return str(precision(device)).removeprefix("torch.")
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

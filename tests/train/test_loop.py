@@ -52,7 +52,9 @@ class Log(NoOp):
         self.calls.append(("epoch", epoch))
 
 
-def run(splits: TinySplits, recipe: Recipe, epochs: int = 3, **more: Any) -> tuple[Any, list[Epoch]]:
+def run(
+    splits: TinySplits, recipe: Recipe, epochs: int = 3, **more: Any
+) -> tuple[Any, list[Epoch]]:
     model = tiny_network()
     curve = list(train(model, splits, recipe, epochs, seeds=SEEDS, device=CPU, **more))
     return model.state_dict(), curve
@@ -75,9 +77,7 @@ def test_resuming_gives_the_bits_of_a_training_that_was_never_interrupted(
     whole = CheckpointFile(tmp_path / "whole.safetensors")
     weights, curve = run(splits, recipe, checkpoint=whole)
 
-    interrupted = train(
-        tiny_network(), splits, recipe, 3, seeds=SEEDS, device=CPU, checkpoint=file
-    )
+    interrupted = train(tiny_network(), splits, recipe, 3, seeds=SEEDS, device=CPU, checkpoint=file)
     for _ in range(stop_after):
         next(interrupted)
     torch.manual_seed(99)  # another process has another global generator
