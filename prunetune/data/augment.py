@@ -1,0 +1,66 @@
+"""Random crops, flips and cutout, drawn per sample for a whole batch at once.
+
+torchvision's batched transforms draw once for all images of a batch; these do not. Nothing here
+waits for the device.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+def pad(images: Tensor, crop: int, mode: Literal["zero", "reflect"], fill: Tensor) -> Tensor:
+    """uint8 (N, H, W, C) with `crop` pixels more on each side: of colour `fill`, or mirrored."""
+    n, height, width, channels = images.shape
+    if mode == "zero":
+        padded = fill.expand(n, height + 2 * crop, width + 2 * crop, channels).clone()
+        padded[:, crop : crop + height, crop : crop + width] = images
+        return padded
+    if crop >= min(height, width):
+        raise ValueError(f"augment.crop: reflection of {crop} pixels on {height}x{width} images")
+    rows, columns = (_mirrored(size, crop, images.device) for size in (height, width))
+    return images[:, rows[:, None], columns]
+
+
+def _mirrored(size: int, crop: int, device: torch.device) -> Tensor:
+    index = torch.arange(-crop, size + crop, device=device).abs()
+    return size - 1 - (size - 1 - index).abs()
+
+
+def crop_flip(
+    padded: Tensor, index: Tensor, size: tuple[int, int], flip: bool, generator: torch.Generator
+) -> Tensor:
+    """Images `index` of uint8 (N, H', W', C), each cropped to `size` and perhaps mirrored.
+
+    One gather; returns uint8 (B, C, H, W) in channels-last memory.
+    """
+    (height, width), device = size, padded.device
+    spare = padded.shape[1] - height
+    if not spare and not flip:
+        return padded[index].permute(0, 3, 1, 2)
+    batch = (len(index), 1)
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    if flip:
+        mirrored = torch.randint(0, 2, batch, generator=generator, device=device).bool()
+        columns = torch.where(mirrored, width - 1 - columns, columns)
+    if spare:
+        down, right = torch.randint(0, spare + 1, (2, *batch), generator=generator, device=device)
+        rows, columns = rows + down, columns + right
+    rows, columns = rows.expand(len(index), -1), columns.expand(len(index), -1)
+    gathered = padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return gathered.permute(0, 3, 1, 2)
+
+
+def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Set a square of each image to 0, in place; its centre is any pixel (1708.04552)."""
+    n, _, height, width = x.shape
+    inside = []
+    for size in (height, width):
+        centre = torch.randint(0, size, (n, 1), generator=generator, device=x.device)
+        offset = torch.arange(size, device=x.device) - centre + side // 2
+        inside.append((offset >= 0) & (offset < side))
+    rows, columns = inside
+    return x.masked_fill_((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)

@@ -1,0 +1,161 @@
+"""Small data sets, which live as uint8 tensors on the training device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from prunetune.data.augment import crop_flip, cutout, pad
+from prunetune.data.dataset import SAMPLE_BATCH, Batch, DatasetInfo, DatasetParams, Splits
+from prunetune.data.files import data_root
+from prunetune.data.split import split
+from prunetune.records.key import digest
+from prunetune.spec.recipe import Augment
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels as uint8 (N, H, W, C) and labels as int64 (N)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def take(self, index: Tensor, device: torch.device) -> Images:
+        """Those of `index`, on `device`."""
+        return Images(self.pixels[index].to(device), self.labels[index].to(device))
+
+
+class ResidentSplit:
+    """A `Split` whose images are all on the device; nothing in an epoch waits for it."""
+
+    def __init__(self, images: Images, info: DatasetInfo) -> None:
+        self.images, self.info = images, info
+        self.device = images.pixels.device
+        self._padded: dict[tuple[int, str], Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.images.labels)
+
+    def epoch(
+        self,
+        batch_size: int,
+        augment: Augment,
+        order: torch.Generator,
+        augmentation: torch.Generator,
+    ) -> Iterator[Batch]:
+        """Shuffled and augmented; see `Split`."""
+        crop = (self.info.crop or 0) if augment.crop is None else augment.crop
+        flip = self.info.flip if augment.flip is None else augment.flip
+        padded = self.padded(crop, augment)
+        index = torch.randperm(len(self), generator=order)
+        whole = max(1, len(self) // batch_size) * batch_size
+        for part in torch.split(self._on_device(index[:whole]), batch_size):
+            x = self.normalised(crop_flip(padded, part, self.info.shape[1:], flip, augmentation))
+            if augment.cutout:
+                x = cutout(x, augment.cutout, augmentation)
+            yield x, self.images.labels[part]
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """In order, plain; see `Split`."""
+        for start in range(0, len(self), batch_size):
+            part = slice(start, start + batch_size)
+            pixels = self.images.pixels[part].permute(0, 3, 1, 2)
+            yield self.normalised(pixels), self.images.labels[part]
+
+    def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
+        """In a drawn order, plain; see `Split`."""
+        index = torch.randperm(len(self), generator=generator)
+        for part in torch.split(self._on_device(index[:n]), SAMPLE_BATCH):
+            pixels = self.images.pixels[part].permute(0, 3, 1, 2)
+            yield self.normalised(pixels), self.images.labels[part]
+
+    def padded(self, crop: int, augment: Augment) -> Tensor:
+        """The images with a margin to crop from; the last margin asked for is kept."""
+        if not crop:
+            return self.images.pixels
+        key = crop, augment.padding
+        if key not in self._padded:
+            fill = self._mean.round().to(torch.uint8).flatten()
+            self._padded = {key: pad(self.images.pixels, crop, augment.padding, fill)}
+        return self._padded[key]
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) as float32 of mean 0 and deviation 1, memory format kept."""
+        return (pixels - self._mean).mul_(self._scale)
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        return 255 * torch.tensor(self.info.mean, device=self.device).view(1, -1, 1, 1)
+
+    @cached_property
+    def _scale(self) -> Tensor:
+        return 1 / (255 * torch.tensor(self.info.std, device=self.device).view(1, -1, 1, 1))
+
+    def _on_device(self, index: Tensor) -> Tensor:
+        if self.device.type == "cuda":  # from pinned memory the copy does not wait
+            return index.pin_memory().to(self.device, non_blocking=True)
+        return index.to(self.device)
+
+
+class ResidentDataset(ABC):
+    """Base of data sets that fit into memory; a subclass states facts and reads files."""
+
+    name: ClassVar[str]
+    whole: ClassVar[DatasetInfo]
+    """With all training images in `train_size` and none in `val_size`."""
+    sums: ClassVar[dict[str, str]]
+    """Checksum by file, as published."""
+
+    def __init__(self, params: DatasetParams) -> None:
+        self.params = params
+
+    def info(self) -> DatasetInfo:
+        """Constants; see `Dataset`."""
+        return self.params.apply(self.whole)
+
+    def digest(self) -> str:
+        """Of published checksums and parameters; see `Dataset`."""
+        return digest({"name": self.name, "files": self.sums, **self.params.identity()})
+
+    def open(self, seed: int, device: torch.device, download: bool) -> Splits:
+        """The splits on `device`, kept in this process for the next trial; see `Dataset`."""
+        root = data_root(self.params.root)
+        self.fetch(root, download)
+        return _open(type(self), self.params, root, seed, device)
+
+    @abstractmethod
+    def fetch(self, root: Path, download: bool) -> None:
+        """See that the files are under `root`; DataMissingError where they are not to be had."""
+
+    @abstractmethod
+    def load(self, root: Path, train: bool) -> Images:
+        """All training or all test images, on the CPU; CorruptDataError on a wrong checksum."""
+
+
+@lru_cache(maxsize=2)
+def _open(
+    kind: type[ResidentDataset], params: DatasetParams, root: Path, seed: int, device: torch.device
+) -> Splits:
+    dataset = kind(params)
+    info = dataset.info()
+    images = dataset.load(root, train=True)
+    train, val = split(images.labels, info.train_size, info.val_size, seed)
+
+    @cache
+    def test() -> ResidentSplit:
+        everything = dataset.load(root, train=False)
+        return ResidentSplit(everything.take(torch.arange(info.test_size), device), info)
+
+    return Splits(
+        info=info,
+        train=ResidentSplit(images.take(train, device), info),
+        val=ResidentSplit(images.take(val, device), info),
+        test=test,
+    )
