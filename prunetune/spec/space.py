@@ -75,6 +75,17 @@ class Float(Params):
         ticks = (value - self.low) / self.step
         return abs(ticks - round(ticks)) < 1e-6
 
+    @property
+    def ticks(self) -> int:
+        """How many values a range with a step has."""
+        assert self.step is not None
+        return int((self.high - self.low) / self.step + 1e-6) + 1
+
+    def tick(self, n: int) -> float:
+        """Value `n` of a range with a step, without the dust of binary fractions."""
+        assert self.step is not None
+        return float(f"{self.low + n * self.step:.12g}")
+
 
 Domain = Annotated[Constant | Choice | Int | Float, Field(discriminator="kind")]
 
@@ -113,6 +124,14 @@ class Space(Params):
                     domain.value if isinstance(domain, Constant) else suggest(dimension)
                 )
         return config
+
+    def constants(self) -> Config:
+        """The configuration of a space without ranges; ValueError where one is searched."""
+
+        def refuse(dimension: Dimension) -> Any:
+            raise ValueError(f"{dimension.path} is a range, not a constant")
+
+        return self.draw(refuse)
 
     def searched(self, config: Mapping[str, Any]) -> Config:
         """The part of `config` that was chosen, not given: what a sampler must be told."""
@@ -156,6 +175,17 @@ def describe(domain: Constant | Choice | Int | Float) -> str:
                 f", step: {domain.step}" if domain.step not in (None, 1) else ""
             )
             return f"{{{domain.kind}: [{domain.low}, {domain.high}]{extra}}}"
+
+
+def any_value(domain: Constant | Choice | Int | Float) -> Any:
+    """Some value of the domain: the constant, the first option, the low end."""
+    match domain:
+        case Constant(value=value):
+            return value
+        case Choice(options=options):
+            return options[0]
+        case Int(low=low) | Float(low=low):
+            return low
 
 
 def subtree(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
