@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -112,9 +112,12 @@ class DatasetParams(Params):
     ] = None
     std: tuple[float, ...] | None = None
 
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"root"})
+    """Parameters that say where and how images are read, not which or what."""
+
     def identity(self) -> dict[str, Any]:
         """What decides the images and their values, defaults left out, as JSON."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"root"}) | {
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.elsewhere)) | {
             "val_fraction": self.val_fraction
         }
 

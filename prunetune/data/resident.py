@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from prunetune.data.augment import crop_flip, cutout, pad
 from prunetune.data.dataset import SAMPLE_BATCH, Batch, DatasetInfo, DatasetParams, Splits
 from prunetune.data.files import data_root
+from prunetune.data.normalise import Normalise
 from prunetune.data.split import split
 from prunetune.records.key import digest
 from prunetune.spec.recipe import Augment
@@ -38,6 +39,7 @@ class ResidentSplit:
     def __init__(self, images: Images, info: DatasetInfo) -> None:
         self.images, self.info = images, info
         self.device = images.pixels.device
+        self.normalise = Normalise(info, self.device)
         self._padded: dict[tuple[int, str], Tensor] = {}
 
     def __len__(self) -> int:
@@ -57,7 +59,7 @@ class ResidentSplit:
         index = torch.randperm(len(self), generator=order)
         whole = max(1, len(self) // batch_size) * batch_size
         for part in torch.split(self._on_device(index[:whole]), batch_size):
-            x = self.normalised(crop_flip(padded, part, self.info.shape[1:], flip, augmentation))
+            x = self.normalise(crop_flip(padded, part, self.info.shape[1:], flip, augmentation))
             if augment.cutout:
                 x = cutout(x, augment.cutout, augmentation)
             yield x, self.images.labels[part]
@@ -67,14 +69,14 @@ class ResidentSplit:
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
             pixels = self.images.pixels[part].permute(0, 3, 1, 2)
-            yield self.normalised(pixels), self.images.labels[part]
+            yield self.normalise(pixels), self.images.labels[part]
 
     def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
         """In a drawn order, plain; see `Split`."""
         index = torch.randperm(len(self), generator=generator)
         for part in torch.split(self._on_device(index[:n]), SAMPLE_BATCH):
             pixels = self.images.pixels[part].permute(0, 3, 1, 2)
-            yield self.normalised(pixels), self.images.labels[part]
+            yield self.normalise(pixels), self.images.labels[part]
 
     def padded(self, crop: int, augment: Augment) -> Tensor:
         """The images with a margin to crop from; the last margin asked for is kept."""
@@ -82,21 +84,9 @@ class ResidentSplit:
             return self.images.pixels
         key = crop, augment.padding
         if key not in self._padded:
-            fill = self._mean.round().to(torch.uint8).flatten()
-            self._padded = {key: pad(self.images.pixels, crop, augment.padding, fill)}
+            zero = self.normalise.zero
+            self._padded = {key: pad(self.images.pixels, crop, augment.padding, zero)}
         return self._padded[key]
-
-    def normalised(self, pixels: Tensor) -> Tensor:
-        """uint8 (B, C, H, W) as float32 of mean 0 and deviation 1, memory format kept."""
-        return (pixels - self._mean).mul_(self._scale)
-
-    @cached_property
-    def _mean(self) -> Tensor:
-        return 255 * torch.tensor(self.info.mean, device=self.device).view(1, -1, 1, 1)
-
-    @cached_property
-    def _scale(self) -> Tensor:
-        return 1 / (255 * torch.tensor(self.info.std, device=self.device).view(1, -1, 1, 1))
 
     def _on_device(self, index: Tensor) -> Tensor:
         if self.device.type == "cuda":  # from pinned memory the copy does not wait

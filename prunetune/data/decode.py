@@ -1,0 +1,101 @@
+"""One image from a file: decoded, cropped and resized, which is what a worker process does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from prunetune.data.augment import crop_flip, pad
+from prunetune.data.files import CorruptDataError
+from prunetune.spec.recipe import Augment
+
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom) in pixels."""
+Item = tuple[int, int]
+"""Which image, and the seed of its augmentation."""
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Files and their labels, int64 (N)."""
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+
+    def take(self, index: Tensor) -> ImageFiles:
+        """Those of `index`."""
+        return ImageFiles(tuple(self.paths[i] for i in index.tolist()), self.labels[index])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What part of an image is resized to `size` x `size`."""
+
+    size: int
+    center: float
+    min_area: float
+
+    def middle(self, width: int, height: int) -> Box:
+        """The square in the middle, `center` of the shorter side."""
+        side = self.center * min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        return left, top, left + side, top + side
+
+    def random(self, width: int, height: int, generator: torch.Generator) -> Box:
+        """A part of random area and aspect from 3/4 to 4/3 (Inception's crop, 1409.4842)."""
+        for _ in range(ATTEMPTS):
+            area, aspect, x, y = torch.rand(4, generator=generator).tolist()
+            area = (self.min_area + (1 - self.min_area) * area) * width * height
+            ratio = (3 / 4) * (16 / 9) ** aspect
+            w, h = math.sqrt(area * ratio), math.sqrt(area / ratio)
+            if w <= width and h <= height:
+                left, top = x * (width - w), y * (height - h)
+                return left, top, left + w, top + h
+        return self.middle(width, height)
+
+
+@dataclass(frozen=True)
+class Decoder(Dataset[tuple[Tensor, Tensor]]):
+    """Items of `files` as uint8 (3, size, size), and their labels."""
+
+    files: ImageFiles
+    geometry: Geometry
+    zero: Tensor
+    """The colour of padding, uint8 (C)."""
+    augment: Augment | None
+    """With crop (None: a random resized one) and flip set; None as a whole: the middle, plain."""
+
+    def __getitem__(self, item: Item) -> tuple[Tensor, Tensor]:
+        index, seed = item
+        path, label = self.files.paths[index], self.files.labels[index]
+        if self.augment is None:
+            return self.read(path, None).permute(2, 0, 1), label
+        generator = torch.Generator().manual_seed(seed)
+        crop, size = self.augment.crop, self.geometry.size
+        pixels = self.read(path, generator if crop is None else None)[None]
+        padded = pad(pixels, crop, self.augment.padding, self.zero) if crop else pixels
+        flip = bool(self.augment.flip)
+        first = torch.zeros(1, dtype=torch.long)
+        return crop_flip(padded, first, (size, size), flip, generator)[0], label
+
+    def read(self, path: Path, generator: torch.Generator | None) -> Tensor:
+        """uint8 (size, size, 3): a random part of the image, or its middle."""
+        import numpy as np
+        from PIL import Image
+
+        size = self.geometry.size
+        try:
+            with Image.open(path) as image:
+                rgb = image.convert("RGB")
+        except OSError as error:
+            raise CorruptDataError(f"{path}: cannot be read as an image: {error}") from error
+        random = self.geometry.random
+        box = random(*rgb.size, generator) if generator else self.geometry.middle(*rgb.size)
+        resized = rgb.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        return torch.from_numpy(np.array(resized))

@@ -1,0 +1,129 @@
+"""A folder of images in class folders, as ImageNet comes: train/<class>/… and test/ or val/."""
+
+from __future__ import annotations
+
+import os
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+
+from prunetune.data.dataset import DatasetInfo, DatasetParams, Splits
+from prunetune.data.decode import Geometry, ImageFiles
+from prunetune.data.files import DataMissingError
+from prunetune.data.split import split
+from prunetune.data.stream import StreamSplit
+from prunetune.records.key import digest
+from prunetune.registry import datasets
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+
+
+class ImageFolderParams(DatasetParams):
+    """Where the images are, and what is cut from them."""
+
+    root: Annotated[str, Field(description="folder that holds train/ and test/ or val/")]
+    size: Annotated[int, Field(ge=1, description="height and width fed to the network")] = 224
+    center: Annotated[
+        float, Field(gt=0, le=1, description="share of the shorter side kept without augmentation")
+    ] = 0.875
+    min_area: Annotated[
+        float,
+        Field(gt=0, le=1, description="smallest share of the area in a random resized crop"),
+    ] = 0.08
+    workers: Annotated[int, Field(ge=0, description="processes that decode images")] = 4
+
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"root", "workers"})
+
+
+@datasets.register("image_folder", params=ImageFolderParams)
+class ImageFolder:
+    """Your own images: a folder per class under train/ and under test/ (else val/)."""
+
+    def __init__(self, params: ImageFolderParams) -> None:
+        self.params = params
+        self.root = Path(params.root).expanduser().resolve()
+
+    def info(self) -> DatasetInfo:
+        """Classes and sizes from file names, statistics ImageNet's; see `Dataset`."""
+        whole = DatasetInfo(
+            shape=(3, self.params.size, self.params.size),
+            classes=len(self.classes),
+            train_size=len(self.train_files.paths),
+            val_size=0,
+            test_size=len(self.test_files.paths),
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+            crop=None,
+            flip=True,
+        )
+        return self.params.apply(whole)
+
+    def digest(self) -> str:
+        """Of names and sizes of all files, and parameters; see `Dataset`."""
+        paths = (*self.train_files.paths, *self.test_files.paths)
+        files = [(path.relative_to(self.root).as_posix(), path.stat().st_size) for path in paths]
+        return digest({"name": "image_folder", "files": files, **self.params.identity()})
+
+    def open(self, seed: int, device: torch.device, download: bool) -> Splits:
+        """The splits, streamed to `device`; nothing is downloaded. See `Dataset`."""
+        info = self.info()
+        train, val = split(self.train_files.labels, info.train_size, info.val_size, seed)
+
+        def stream(files: ImageFiles) -> StreamSplit:
+            geometry = Geometry(self.params.size, self.params.center, self.params.min_area)
+            return StreamSplit(files, info, geometry, self.params.workers, device)
+
+        return Splits(
+            info=info,
+            train=stream(self.train_files.take(train)),
+            val=stream(self.train_files.take(val)),
+            test=cache(lambda: stream(self.test_files)),
+        )
+
+    @cached_property
+    def classes(self) -> dict[str, int]:
+        """Label by class: the folders under train/ in alphabetical order."""
+        train = self.root / "train"
+        names = sorted(f.name for f in train.iterdir() if f.is_dir()) if train.is_dir() else []
+        if not names:
+            raise DataMissingError(f"image_folder: put a folder of images per class in {train}")
+        return {name: label for label, name in enumerate(names)}
+
+    @cached_property
+    def train_files(self) -> ImageFiles:
+        """All images under train/."""
+        return self._list(self.root / "train")
+
+    @cached_property
+    def test_files(self) -> ImageFiles:
+        """All images under test/ or, where there is none, under val/."""
+        folders = [self.root / "test", self.root / "val"]
+        folder = next((f for f in folders if f.is_dir()), None)
+        if folder is None:
+            raise DataMissingError(
+                f"image_folder: no test images; put a folder per class in {folders[0]} or in "
+                f"{folders[1]}"
+            )
+        unknown = sorted({f.name for f in folder.iterdir() if f.is_dir()} - set(self.classes))
+        if unknown:
+            raise ValueError(f"{folder}: class {unknown[0]!r} is not among those of train/")
+        return self._list(folder)
+
+    def _list(self, folder: Path) -> ImageFiles:
+        paths: list[Path] = []
+        labels: list[int] = []
+        for name, label in self.classes.items():
+            found = sorted(
+                Path(where, file)
+                for where, _, files in os.walk(folder / name)
+                for file in files
+                if file.lower().endswith(SUFFIXES)
+            )
+            paths += found
+            labels += [label] * len(found)
+        if not paths:
+            raise DataMissingError(f"image_folder: no images in the class folders of {folder}")
+        return ImageFiles(tuple(paths), torch.tensor(labels))
