@@ -1,0 +1,118 @@
+"""SVG in a few words: elements, scales, ticks and the marks that tell arms apart without colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+SHAPES = (
+    "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",
+    "M-4,-4H4V4H-4Z",
+    "M0,-5.2L5,4H-5Z",
+    "M0,-5.6L5.6,0L0,5.6L-5.6,0Z",
+    "M0,5.2L5,-4H-5Z",
+    "M-5,-2H-2V-5H2V-2H5V2H2V5H-2V2H-5Z",
+    "M-5,-1.7L0,-5.4L5,-1.7L3.1,4.4H-3.1Z",
+    "M-5.5,-3H5.5V3H-5.5Z",
+)
+DASHES = ("", "6 4", "2 3", "8 3 2 3")
+"""One line style a matching."""
+
+
+def tag(name: str, *children: str, **attributes: object) -> str:
+    """An element; children are markup, attribute values are escaped, `_` in names is a hyphen."""
+    pairs = (
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{''.join(pairs)}>{''.join(children)}</{name}>"
+
+
+def text(x: float, y: float, content: str, **attributes: object) -> str:
+    """A line of text; `content` is escaped."""
+    return tag("text", escape(content), x=x, y=y, **attributes)
+
+
+def title(content: str) -> str:
+    """What a pointer at rest, or a screen reader, is told."""
+    return tag("title", escape(content))
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
+    """A straight line."""
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def mark(x: float, y: float, arm: int, *children: str, class_: str = "mark") -> str:
+    """The mark of the arm at place `arm`, in its shape and colour."""
+    shape = SHAPES[arm % len(SHAPES)]
+    place = f"translate({_number(x)},{_number(y)})"
+    return tag("path", *children, d=shape, transform=place, class_=f"{class_} {arm_class(arm)}")
+
+
+def arm_class(arm: int) -> str:
+    """The class that carries an arm's colour."""
+    return f"arm-{arm}"
+
+
+def drawing(width: float, height: float, label: str, parts: Iterable[str], id_: str) -> str:
+    """A whole drawing with its description."""
+    return tag(
+        "svg",
+        tag("title", escape(label), id=f"{id_}-title"),
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {_number(width)} {_number(height)}",
+        role="img",
+        aria_labelledby=f"{id_}-title",
+        class_=f"figure {id_}",
+    )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Data to pixels, linear or logarithmic; values outside are moved to the nearer end."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The pixel of `value`."""
+        inside = min(max(value, self.low), self.high)
+        low, high, at = (
+            (math.log(self.low), math.log(self.high), math.log(inside))
+            if self.log
+            else (self.low, self.high, inside)
+        )
+        return self.start + (self.end - self.start) * (at - low) / (high - low)
+
+    def ticks(self, about: int = 6) -> list[float]:
+        """Round values within the scale."""
+        if self.log:
+            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            values = [m * 10.0**d for d in decades for m in (1, 2, 5)]
+            return [v for v in values if self.low <= v <= self.high]
+        step = _round_step((self.high - self.low) / about)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [i * step for i in range(first, last + 1)]
+
+
+def text_width(content: str) -> float:
+    """Roughly how wide a line of 12 px text is."""
+    return 6.6 * len(content)
+
+
+def _round_step(raw: float) -> float:
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
+
+
+def _number(value: object) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

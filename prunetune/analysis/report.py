@@ -1,0 +1,73 @@
+"""The report: a sweep's records, judged; and the files that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from prunetune.analysis.confirmed import confirmed
+from prunetune.analysis.frontier import DenseResult, Row, dense_result, frontier
+from prunetune.analysis.ledger import Ledger, ledger
+from prunetune.analysis.limits import limits
+from prunetune.analysis.samples import cells
+from prunetune.analysis.verdict import Verdict, verdicts
+from prunetune.analysis.words import sentence
+from prunetune.records.assembly import now
+from prunetune.records.record import Frozen, Record
+from prunetune.records.store import to_json, write_whole
+from prunetune.spec.plan import Comparison, Plan
+
+
+class Report(Frozen):
+    """What a sweep found out, and what finding out cost."""
+
+    schema_: int = Field(default=1, alias="schema")
+    sweep: str
+    question: str
+    created_at: str
+    dense: DenseResult
+    verdicts: tuple[Verdict, ...]
+    sentences: tuple[str, ...]
+    """Each verdict in words."""
+    limits: tuple[str, ...]
+    """What the setting cannot settle."""
+    frontier: tuple[Row, ...]
+    ledger: Ledger
+    family: tuple[Comparison, ...]
+
+
+def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = None) -> Report:
+    """Judge the records of a sweep, finished or not; their order does not matter."""
+    found = confirmed(plan, records)
+    dense = dense_result(plan, records.values())
+    rows = frontier(plan, records.values(), found, dense)
+    judged = verdicts(plan, tuple(cells(plan, found)))
+    return Report(
+        sweep=plan.sweep,
+        question=plan.question,
+        created_at=created_at or now(),
+        dense=dense,
+        verdicts=judged,
+        sentences=tuple(sentence(plan, verdict) for verdict in judged),
+        limits=tuple(limits(plan, judged, rows)),
+        frontier=rows,
+        ledger=ledger(records.values(), plan.arms()),
+        family=plan.family,
+    )
+
+
+def write_report(plan: Plan, records: Mapping[str, Record], folder: Path) -> Report:
+    """Write report.json, frontier.csv, trials.csv, the figures and index.html under `folder`."""
+    from prunetune.analysis.page import figure_files, page
+    from prunetune.analysis.tables import frontier_csv, trials_csv
+
+    report = analyse(plan, records)
+    write_whole(folder / "report.json", to_json(report))
+    write_whole(folder / "frontier.csv", frontier_csv(report))
+    write_whole(folder / "trials.csv", trials_csv(records))
+    for name, content in figure_files(plan, report).items():
+        write_whole(folder / name, content)
+    write_whole(folder / "index.html", page(plan, records, report))
+    return report
