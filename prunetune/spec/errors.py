@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,11 @@ def dotted(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text or "(the file)"
+
+
+def near_match(name: object, allowed: Iterable[str]) -> str | None:
+    """The allowed name closest to `name`, or None where none is close."""
+    return next(iter(difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.6)), None)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,12 @@ class Problems:
         problem = Problem(path, message, value, allowed, near, self.line(path))
         if problem not in self.found:
             self.found.append(problem)
+
+    def unknown(self, path: Path, allowed: Iterable[str]) -> None:
+        """Note that the last part of `path` is none of the fields `allowed` there."""
+        names = list(allowed)
+        known = ", ".join(names) or "none"
+        self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
 
     def line(self, path: Path) -> int | None:
         """The line of `path` or of its nearest parent that the file holds."""

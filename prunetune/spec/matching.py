@@ -1,0 +1,53 @@
+"""How many epochs every network gets: fixed per budget, before the first trial.
+
+`ratio` is r = dense MACs / *target* MACs, so that all trials of a study train equally long. K1 are
+the epochs of the dense network, K2 those of fine-tuning, Ks those of sparsifying at dense MACs.
+Arithmetic is exact: floors and roundings do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Literal, get_args
+
+Matching = Literal["scratch_e", "scratch_b", "scratch_b_rethinking", "marginal"]
+MATCHINGS: tuple[Matching, ...] = get_args(Matching)
+
+
+def mac_ratio(dense_macs: int, target_macs: int) -> Fraction:
+    """r, at least 1."""
+    if not 0 < target_macs <= dense_macs:
+        raise ValueError(f"target MACs {target_macs} must lie in [1, {dense_macs}]")
+    return Fraction(dense_macs, target_macs)
+
+
+def pruned_epochs(ratio: Fraction, *, finetune: int, sparsify: int, sparsifies: bool) -> int:
+    """Epochs after sparsifying of a network that inherits weights: K2, or K2 + floor(Ks r).
+
+    One that does not sparsify gets what the others' Ks epochs at dense MACs are worth.
+    """
+    return finetune if sparsifies else finetune + math.floor(sparsify * ratio)
+
+
+def scratch_epochs(
+    matching: Matching, ratio: Fraction, *, dense: int | None, finetune: int, sparsify: int
+) -> int:
+    """Epochs of a network trained from scratch.
+
+    scratch_e             K1                       Liu et al. (1810.05270)
+    scratch_b             round((K1 + Ks) r + K2)  equal training MACs, Wang et al. (2301.05219)
+    scratch_b_rethinking  floor(K1 r)              Liu et al. (1810.05270)
+    marginal              K2 + floor(Ks r)         the dense network counts as free
+
+    ValueError where `dense`, the epochs of loaded weights, is not known but counts.
+    """
+    if matching == "marginal":
+        return finetune + math.floor(sparsify * ratio)
+    if dense is None:
+        raise ValueError(f"{matching} needs the epochs of the dense network; allowed: marginal")
+    if matching == "scratch_e":
+        return dense
+    if matching == "scratch_b":
+        return round((dense + sparsify) * ratio + finetune)
+    return math.floor(dense * ratio)

@@ -1,0 +1,251 @@
+"""The sweep file as it is written: its fields, their defaults and what they take.
+
+`recipe` and the parameters of methods hold raw trees here, ranges and all: shape.py checks how they
+are written, expand.py turns them into dimensions once their parts are known.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
+
+from prunetune.spec.budget import FORMS, read_budget
+from prunetune.spec.errors import Path
+from prunetune.spec.matching import Matching
+from prunetune.spec.parts import Kind, Named, Params
+from prunetune.spec.plan import Asha, Confirm
+from prunetune.spec.ranges import FROM, RESERVED
+from prunetune.spec.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TreeOf:
+    """Marks a raw tree with the model that its values, drawn, make one of."""
+
+    model: type[BaseModel]
+
+
+def _plain_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text) or text.endswith("."):
+        raise ValueError("must be up to 100 letters, digits and . _ + -, a letter or digit first")
+    return text
+
+
+def _sweep_name(text: str) -> str:
+    if text == "dense":  # the folder of dense networks beside the sweeps
+        raise ValueError("is taken by the dense networks that sweeps share")
+    return _plain_name(text)
+
+
+def _arm_name(text: str) -> str:
+    if text in RESERVED:
+        raise ValueError(f"is a reserved word, as are {', '.join(RESERVED)}")
+    return _plain_name(text)
+
+
+def _budget(written: Any) -> Any:
+    try:
+        read_budget(written)
+    except ValueError as error:
+        raise ValueError(f"{error}; allowed: {FORMS}") from error
+    return written
+
+
+def _module(text: str) -> str:
+    if not all(part.isidentifier() for part in text.split(".")):
+        raise ValueError("must be the name of a Python module, like package.module")
+    return text
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("names one twice")
+    return values
+
+
+RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
+SweepName = Annotated[str, AfterValidator(_sweep_name)]
+ArmName = Annotated[str, AfterValidator(_arm_name)]
+WrittenBudget = Annotated[Any, AfterValidator(_budget)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class DenseTrain(Params):
+    """The dense network is trained here."""
+
+    epochs: int = Field(default=50, ge=1)
+    recipe: RecipeTree = Field(default_factory=dict, description="constants only")
+
+
+class DenseCheckpoint(Params):
+    """The dense network is a file's: safetensors, or a torch state dict."""
+
+    path: str = Field(min_length=1)
+    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
+
+
+class DenseWeights(Params):
+    """The dense network is torchvision's."""
+
+    name: str = Field(min_length=1)
+    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
+
+
+class Dense(Params):
+    """Where the dense network comes from: exactly one of three ways."""
+
+    train: DenseTrain | None = None
+    checkpoint: DenseCheckpoint | None = None
+    weights: DenseWeights | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.train, self.checkpoint, self.weights)) != 1:
+            raise ValueError("name one of train: {…}, checkpoint: {…}, weights: {…}")
+        return self
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs the dense network was, or will be, trained for; None where that is not known."""
+        way = self.train or self.checkpoint or self.weights
+        return way.epochs if way else None
+
+
+class WorkloadSpec(Params):
+    """What is learned, by which dense network."""
+
+    model: Annotated[Named, Kind("models"), Field(examples=["resnet20"])]
+    dataset: Annotated[Named, Kind("datasets"), Field(examples=["digits"])]
+    dense: Dense = Dense(train=DenseTrain())
+
+
+class ArmSpec(Params):
+    """One family under comparison."""
+
+    method: Annotated[Named, Kind("methods")]
+    first: tuple[dict[str, Any], ...] = Field(
+        default=(), description="configurations tried before the sampler's own, dotted"
+    )
+    recipe: RecipeTree = Field(
+        default_factory=dict,
+        description="fields that replace the shared ones whole; or {from: arm}, its winning recipe",
+    )
+
+    @property
+    def recipe_from(self) -> str | None:
+        """The arm whose winning recipe this one takes at each budget, instead of a search."""
+        return self.recipe.get(FROM)
+
+
+class Training(Params):
+    """How long networks train; see matching.py."""
+
+    finetune_epochs: int = Field(default=20, ge=0)
+    sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
+    match: Annotated[
+        tuple[Matching, ...],
+        BeforeValidator(_as_tuple),
+        AfterValidator(_distinct),
+        Field(min_length=1),
+    ] = Field(default=("scratch_b",), description="epochs of networks trained from scratch")
+
+
+class EarlyStopping(Params):
+    """The rule that stops trials early."""
+
+    asha: Asha
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"asha": {}} if value in ("asha", {"asha": None}) else value
+
+
+class Search(Params):
+    """The effort that each study gets."""
+
+    trials: int = Field(default=16, ge=1, description="dealt per study, however they end")
+    sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
+    early_stopping: EarlyStopping | None = Field(
+        default=EarlyStopping(asha=Asha()), description="null: every trial runs to its end"
+    )
+    replicates: int = Field(default=1, ge=1, description="independent searches per study")
+
+
+class Resources(Params):
+    """What one trial gets, and how many run at once."""
+
+    cpus: int = Field(default=1, ge=1)
+    gpus: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default="auto", description="auto: a share of a GPU where there is one, else none"
+    )
+    max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    deterministic: bool = Field(default=False, description="same bits again on one GPU, slower")
+
+
+class Limits(Params):
+    """When the sweep ends even if it is not done."""
+
+    hours: float | None = Field(default=None, gt=0)
+
+
+class Tracking(Params):
+    """Where MLflow writes."""
+
+    uri: str | None = Field(
+        default=None, description="null: a local store beside the results; none: no MLflow"
+    )
+    experiment: str | None = Field(default=None, description="null: the sweep's name")
+
+
+class SweepSpec(Params):
+    """A sweep as its file states it."""
+
+    name: SweepName = Field(examples=["my-sweep"], description="the folder of its results")
+    question: str = ""
+    workload: WorkloadSpec
+    budgets: tuple[WrittenBudget, ...] = Field(
+        min_length=1, examples=[[0.5, 0.25]], description=FORMS
+    )
+    tolerance: float = Field(
+        default=0.005, gt=0, lt=1, description="achieved MACs lie within this share below a budget"
+    )
+    arms: dict[ArmName, ArmSpec] = Field(
+        min_length=1,
+        examples=[{"thin": {"method": "width_scaling"}, "pruned": {"method": "channel_pruning"}}],
+    )
+    recipe: RecipeTree = Field(
+        default_factory=dict, description="shared by all arms; any value may be a range"
+    )
+    training: Training = Training()
+    search: Search = Search()
+    confirm: Confirm = Confirm()
+    resources: Resources = Resources()
+    limits: Limits = Limits()
+    tracking: Tracking = Tracking()
+    plugins: tuple[Annotated[str, AfterValidator(_module)], ...] = Field(
+        default=(), description="modules that register parts of your own"
+    )
+    seed: int = Field(default=0, ge=0)
+
+    def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, Path]]:
+        """The recipe tree of an arm, its own fields in place of the shared ones.
+
+        Also the places in the file of the fields that are its own, for `expand`'s `origins`.
+        """
+        own = {name: value for name, value in self.arms[arm].recipe.items() if name != FROM}
+        places: dict[str, Path] = {name: ("arms", arm, "recipe", name) for name in own}
+        return {**self.recipe, **own}, places

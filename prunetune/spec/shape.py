@@ -1,0 +1,194 @@
+"""Checks how a sweep file is written where its models hold raw trees: ranges, names, references.
+
+Nothing here knows what parts there are: the names of parts and their parameters are bound later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from prunetune.spec.budget import Written, read_budget
+from prunetune.spec.errors import Path, Problems, near_match
+from prunetune.spec.ranges import (
+    BY_BUDGET,
+    CHOICE,
+    FROM,
+    Located,
+    read_by_budget,
+    read_choice,
+    read_named,
+    read_numbers,
+    word_of,
+)
+from prunetune.spec.recipe import Recipe
+from prunetune.spec.translate import fields_of, nested_model
+
+Tree = Mapping[str, Any]
+
+
+def check_shapes(tree: Tree, problems: Problems) -> None:
+    """Note what is wrong with the raw trees of a sweep file, and between its parts."""
+    shape = _Shape(problems, _budgets(tree, problems))
+    workload = _mapping(tree, "workload")
+    for part in ("model", "dataset"):
+        _constants(workload.get(part), ("workload", part), problems)
+    dense, where = _mapping(_mapping(_mapping(workload, "dense"), "train"), "recipe"), _DENSE
+    _constants(dense, where, problems)
+    shape.fields(dense, where, Recipe)
+    shape.fields(_mapping(tree, "recipe"), ("recipe",), Recipe)
+    arms = _mapping(tree, "arms")
+    for name, arm in arms.items():
+        if isinstance(arm, Mapping):
+            _check_arm(name, arm, arms, shape)
+    loaded = {"checkpoint", "weights"} & set(_mapping(workload, "dense"))
+    if loaded and _mapping(tree, "confirm").get("dense") == "fresh":
+        message = "a dense network that is loaded cannot be trained afresh"
+        problems.add(("confirm", "dense"), message, value="fresh", allowed="shared or null")
+
+
+_DENSE: Path = ("workload", "dense", "train", "recipe")
+
+
+def _mapping(tree: Tree, key: str) -> Tree:
+    found = tree.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _budgets(tree: Tree, problems: Problems) -> list[Written]:
+    """The budgets that can be read; the same one in two spellings is a problem."""
+    found: list[tuple[Written, Any]] = []
+    written = tree.get("budgets")
+    for i, value in enumerate(written if isinstance(written, list) else []):
+        try:
+            budget = read_budget(value)
+        except ValueError:
+            continue  # the model tells
+        if first := [text for other, text in found if budget.same(other)]:
+            problems.add(("budgets", i), f"the same budget as {first[0]!r}", value=value)
+        found.append((budget, value))
+    return [budget for budget, _ in found]
+
+
+def _constants(value: Any, path: Path, problems: Problems) -> None:
+    """Refuse every range within `value`."""
+    if word := word_of(value):
+        problems.add(path, f"{{{word}: …}} where nothing is searched", allowed="constants")
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            _constants(below, (*path, key), problems)
+
+
+def _check_arm(name: str, arm: Tree, arms: Tree, shape: _Shape) -> None:
+    path: Path = ("arms", name)
+    problems = shape.problems
+    if "method" in arm and (method := read_named(arm["method"], (*path, "method"), problems)):
+        shape.ranges(method.params, method.path)
+        if isinstance(method.params.get(FROM), str):
+            _check_source(name, method.params[FROM], arms, (*method.path, FROM), problems)
+    recipe = _mapping(arm, "recipe")
+    if FROM in recipe:
+        _check_recipe_from(name, arm, recipe, arms, problems)
+    else:
+        shape.fields(recipe, (*path, "recipe"), Recipe)
+    first = arm.get("first")
+    for i, config in enumerate(first if isinstance(first, list) else []):
+        for key in config if isinstance(config, Mapping) else ():
+            if not key.startswith(("recipe.", "method.")):
+                message = "must be dotted as in a record's config"
+                problems.add((*path, "first", i, key), message, allowed="recipe.… or method.…")
+
+
+def _check_recipe_from(name: str, arm: Tree, recipe: Tree, arms: Tree, problems: Problems) -> None:
+    path: Path = ("arms", name, "recipe")
+    source = recipe[FROM]
+    if len(recipe) > 1:
+        others = [key for key in recipe if key != FROM]
+        problems.add(path, "a recipe taken from an arm has no fields of its own", value=others)
+    if arm.get("first"):
+        message = "nothing is searched, its recipe comes from another arm"
+        problems.add(("arms", name, "first"), message)
+    known = _check_source(name, source, arms, (*path, FROM), problems)
+    if known and FROM in _mapping(_mapping(arms, source), "recipe"):
+        message = "that arm searches no recipe of its own"
+        problems.add((*path, FROM), message, value=source, allowed="an arm that is searched")
+
+
+def _check_source(name: str, source: Any, arms: Tree, path: Path, problems: Problems) -> bool:
+    others = [arm for arm in arms if arm != name]
+    if source not in others:
+        near = near_match(source, others)
+        allowed = ", ".join(others) or "none, there is no other arm"
+        problems.add(path, "must name another arm", value=source, allowed=allowed, near=near)
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Walks raw trees; `budgets` are those that every `by_budget` must name."""
+
+    problems: Problems
+    budgets: list[Written]
+
+    def fields(self, tree: Tree, path: Path, model: type[BaseModel]) -> None:
+        """Check `tree` against the names of the model's fields, and the ranges in it."""
+        fields = fields_of(model)
+        for key, value in tree.items():
+            if key not in fields:
+                self.problems.unknown((*path, key), fields)
+                continue
+            below = nested_model(fields[key].annotation)
+            if below and isinstance(value, Mapping) and not word_of(value):
+                self.fields(value, (*path, key), below)
+            else:
+                self.ranges(value, (*path, key))
+
+    def ranges(self, value: Any, path: Path) -> None:
+        """Check every range in `value`."""
+        word = word_of(value)
+        if word == CHOICE:
+            self._choice(read_choice(value, path, self.problems))
+        elif word == BY_BUDGET:
+            found = read_by_budget(value, path, self.problems)
+            self._names_all(value, [budget for budget, _ in found], path)
+            for _, below in found:
+                self.ranges(below.value, below.path)
+        elif word:
+            read_numbers(value, path, self.problems)
+        elif isinstance(value, Mapping):
+            for key, below in value.items():
+                self.ranges(below, (*path, key))
+
+    def _choice(self, options: list[Located]) -> None:
+        seen: list[Any] = []
+        for option in options:
+            value: Any = option.value
+            if isinstance(value, Mapping):
+                part = read_named(value, option.path, self.problems)
+                if part is None:
+                    continue
+                self.ranges(part.params, part.path)
+                value = part.name
+            if any(value == other and type(value) is type(other) for other in seen):
+                self.problems.add(option.path, "stands twice in this choice", value=value)
+            seen.append(value)
+
+    def _names_all(self, tree: Tree, named: list[Written], path: Path) -> None:
+        """Refuse a `by_budget` without one of the sweep's budgets, or with a foreign one.
+
+        Where MACs stand beside shares this has to wait until the dense network is known.
+        """
+        path = (*path, BY_BUDGET)
+        for budget in self.budgets if len(named) == len(tree[BY_BUDGET]) else []:
+            if all(budget.comparable(n) and not budget.same(n) for n in named):
+                self.problems.add(path, f"does not name the budget {budget}")
+        for key, budget in zip(tree[BY_BUDGET], named, strict=False):
+            if self.budgets and all(
+                budget.comparable(b) and not budget.same(b) for b in self.budgets
+            ):
+                allowed = ", ".join(str(b) for b in self.budgets)
+                self.problems.add((*path, key), "is no budget of this sweep", allowed=allowed)

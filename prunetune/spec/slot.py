@@ -1,0 +1,80 @@
+"""One field of a model of parameters, as something to be given a dimension."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from prunetune.spec.errors import Problems
+from prunetune.spec.ranges import Located
+from prunetune.spec.space import Dimension, Domain
+from prunetune.spec.translate import fields_of, kind_of, optional, translate
+
+Condition = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Field `name` of `model`, at the dotted `path` of a config, there only `when` others are."""
+
+    model: type[BaseModel]
+    name: str
+    path: str
+    when: Condition
+
+    @property
+    def field(self) -> FieldInfo:
+        """What pydantic knows of it."""
+        return fields_of(self.model)[self.name]
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is one of its values."""
+        return optional(self.field.annotation)
+
+    @property
+    def default(self) -> Any:
+        """Its default as it would be written in a file."""
+        return to_jsonable_python(self.field.get_default(call_default_factory=True), by_alias=True)
+
+    def check(self, tree: Located, problems: Problems) -> Any:
+        """The value as the field holds it, as JSON (a whole number for a float becomes one).
+
+        It is read as JSON, strictly: no text is taken for a number, no truth for a 1. What the
+        field does not take becomes a problem, and the value None.
+        """
+        try:
+            value = _adapter(self.model, self.name).validate_json(
+                json.dumps(tree.value), strict=True
+            )
+        except ValidationError as error:
+            translate(error, problems, tree=tree.value, path=tree.path, of=self.field)
+            return None
+        return to_jsonable_python(value, by_alias=True)
+
+    def dimension(self, domain: Domain) -> Dimension:
+        """The dimension that this slot has with `domain`."""
+        if self.field.is_required():
+            return Dimension(path=self.path, domain=domain, when=self.when)
+        default = self.default
+        if kind_of(self.field) and isinstance(default, Mapping):
+            default = next(iter(default))  # its parameters have defaults of their own
+        return Dimension(
+            path=self.path, domain=domain, when=self.when, default=default, has_default=True
+        )
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    field = fields_of(model)[name]
+    annotation: Any = field.annotation
+    if field.metadata:
+        annotation = cast(Any, Annotated)[(annotation, *field.metadata)]
+    return TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
