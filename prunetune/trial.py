@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -30,9 +31,9 @@ from prunetune.registry import load_plugins, methods
 from prunetune.spec.recipe import Recipe
 from prunetune.spec.space import subtree
 from prunetune.train.calibrate import recalibrate
-from prunetune.train.checkpoint import CheckpointFile, save_tensors
+from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import pick_device, precision_name, prepare
-from prunetune.train.evaluate import Evaluation, evaluate
+from prunetune.train.evaluate import EVAL_BATCH, Evaluation, evaluate
 from prunetune.train.loop import Diverged, train
 from prunetune.train.memory import PeakMemory
 from prunetune.workload import Workload
@@ -222,7 +223,7 @@ class Trial:
         """Loss and accuracy in fp32, booked."""
         self.journal.spend(macs * len(split))
         with self.journal.clock("evaluate"):
-            return evaluate(model, split.batches(500), self.device, outputs=outputs)
+            return evaluate(model, split.batches(EVAL_BATCH), self.device, outputs=outputs)
 
     def facts(self, network: CompactModel) -> Report:
         """All that is known before training."""
@@ -258,14 +259,16 @@ class Trial:
         folder = self.store.dense_dir(self.spec.key) if dense else self.folder
         test = self.splits.test()
         last = self.evaluate(model, network.macs, test, outputs=True)
-        save_tensors(folder / "weights.safetensors", model.state_dict())
-        save_tensors(folder / "test_outputs.safetensors", {"log_probs": last.log_probs})
+        assert last.log_probs is not None
+        _save(folder / "weights.safetensors", model.state_dict())
+        _save(folder / "test_outputs.safetensors", {"log_probs": last.log_probs})
         if network.kept:
             write_whole(folder / "kept.json", to_json(network.kept))
+        at_best = last
         best = checkpoint.best()
-        if best is not None:
-            model.load_state_dict(best)
-        at_best = self.evaluate(model, network.macs, test) if best is not None else last
+        if best is not None and best[0] != self.spec.epochs:
+            model.load_state_dict(best[1])
+            at_best = self.evaluate(model, network.macs, test)
         outputs = (folder / "test_outputs.safetensors").relative_to(self.store.storage)
         return {
             "test_acc1": last.acc1,
@@ -281,3 +284,8 @@ class Trial:
         """Keep a report for the trial's own record, and pass it on."""
         self.assembly.add(report)
         return report
+
+
+def _save(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, safetensors.torch.save(plain))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from prunetune.compress.macs import count_macs
 from prunetune.compress.rebuild import architecture_of
-from prunetune.models.checkpoint import load_state
+from prunetune.models.checkpoint import load_state, match_state
 from prunetune.records.key import canonical, digest
 from prunetune.registry import datasets, models
 from prunetune.spec.parts import Named
@@ -120,6 +122,22 @@ class Workload:
     def open(self, device: torch.device, *, download: bool) -> Any:
         """The splits, as tensors on `device` or as streams."""
         return self.data.open(self.seed, device, download)
+
+
+def find_weights(
+    workload: Workload, *, path: str | None = None, name: str | None = None
+) -> Weights:
+    """The weights in a file, seen to be those of the dense network; or torchvision's by name.
+
+    Raises CheckpointError if the file cannot be read, is foreign, or is of another network.
+    """
+    if path is None:
+        return Weights(name=name)
+    state = load_state(path)
+    with torch.device("meta"):
+        match_state(workload.build(), state)
+    full = Path(path).absolute()
+    return Weights(path=str(full), sha256=hashlib.sha256(full.read_bytes()).hexdigest())
 
 
 @lru_cache(maxsize=8)

@@ -75,9 +75,13 @@ class Reach(Params):
     """Whether a budget can be met under one scope, known before any score is."""
 
     scope: str
+    """The scope of a ranking, or the method's name where it has none."""
     smallest_macs: int
-    """The fewest MACs that the floor of this scope leaves."""
-    reachable: bool
+    """The fewest MACs that can be reached at all."""
+    nearest_macs: int
+    within: bool
+    """Whether the budget can be met within tolerance."""
+    reason: str = ""
 
 
 class Comparison(Params):

@@ -1,0 +1,114 @@
+"""The space of every arm at every budget: method and recipe, expanded against their models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from prunetune.bind.parts import Parts
+from prunetune.spec.budget import resolve_all
+from prunetune.spec.errors import Path
+from prunetune.spec.expand import expand
+from prunetune.spec.model import SweepSpec
+from prunetune.spec.plan import Budget
+from prunetune.spec.recipe import Recipe
+from prunetune.spec.space import Config, Dimension, Space
+
+Cell = tuple[str, Budget]
+"""(arm, budget)"""
+
+
+class Spaces:
+    """Expands the raw trees of one sweep; `dense_macs` tells budgets written as MACs apart."""
+
+    def __init__(self, spec: SweepSpec, parts: Parts, dense_macs: int) -> None:
+        self.spec, self.parts, self.dense_macs = spec, parts, dense_macs
+
+    def dense(self) -> Space:
+        """The constants that the dense network is trained with; empty where it is loaded."""
+        train = self.spec.workload.dense.train
+        path: Path = ("workload", "dense", "train", "recipe")
+        tree = train.recipe if train else None
+        return Space(dimensions=() if tree is None else self._expand("recipe", Recipe, tree, path))
+
+    def budgets(self) -> tuple[tuple[float | str, int], ...]:
+        """(budget as in records, target MACs), in the order of the file."""
+        return resolve_all(self.spec.budgets, self.dense_macs, self.parts.problems)
+
+    def by_study(self) -> dict[Cell, tuple[int, Space, tuple[Config, ...]]]:
+        """(arm, budget) -> target MACs, space, and the configurations to be tried first."""
+        budgets = self.budgets()
+        for i, (budget, _) in enumerate(budgets):
+            if isinstance(budget, str):
+                message = "a sparsity budget needs an arm that masks single weights"
+                self.parts.problems.add(("budgets", i), message, value=budget)
+        found = {}
+        for arm in self.spec.arms:
+            if self.parts.method(arm) is None:
+                continue
+            self._source(arm)
+            for budget, target in budgets:
+                space = self._space(arm, budget)
+                found[arm, budget] = (target, space, self._first(arm, space))
+        return found
+
+    def _space(self, arm: str, budget: Budget) -> Space:
+        own = self.spec.arms[arm].method
+        params = self.parts.lookup("methods", own.name)
+        recipe, origins = self.spec.arm_recipe(arm)
+        path: Path = ("arms", arm, "method", own.name)
+        method = self._expand("method", params, own.params, path, budget)
+        shared = self._expand("recipe", Recipe, recipe, ("recipe",), budget, origins)
+        return Space(dimensions=(*method, *shared))
+
+    def _expand(
+        self,
+        prefix: str,
+        model: type[BaseModel],
+        tree: Mapping[str, Any],
+        path: Path,
+        budget: Budget = None,
+        origins: Mapping[str, Path] | None = None,
+    ) -> tuple[Dimension, ...]:
+        return expand(
+            prefix, model, tree, lookup=self.parts.lookup, problems=self.parts.problems, path=path,
+            origins=origins, budget=budget, dense_macs=self.dense_macs,
+        )  # fmt: skip
+
+    def _first(self, arm: str, space: Space) -> tuple[Config, ...]:
+        """The configurations that go before the sampler's own, each a whole point of the space."""
+        found = []
+        for i, written in enumerate(self.spec.arms[arm].first):
+            path: Path = ("arms", arm, "first", i)
+            try:
+                config = space.draw(lambda dimension, at=written: at[dimension.path])  # type: ignore[misc]
+            except KeyError as missing:
+                message = f"does not name {missing.args[0]}, which this arm searches"
+                self.parts.problems.add(path, message)
+                continue
+            chosen = space.searched(config)
+            for name in sorted(written.keys() - chosen.keys()):
+                self.parts.problems.unknown((*path, name), chosen)
+            for problem in space.problems(config):
+                self.parts.problems.add(path, problem)
+            found.append(chosen)
+        return tuple(found)
+
+    def _source(self, arm: str) -> None:
+        """An arm that trains another's architecture must name one that finds its own."""
+        method = self.parts.method(arm)
+        if method is None or not method.takes_architecture:
+            return
+        own = self.spec.arms[arm].method
+        finders = [
+            name
+            for name in self.spec.arms
+            if (other := self.parts.method(name)) and not other.takes_architecture
+        ]
+        source = own.params.get("from")
+        if source is not None and source not in finders:
+            path: Path = ("arms", arm, "method", own.name, "from")
+            message = "names no arm that finds an architecture of its own"
+            self.parts.problems.add(path, message, value=source, allowed=", ".join(finders))

@@ -1,0 +1,167 @@
+"""The studies of a sweep: arm x budget x matching x replicate, with epochs, sources and reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import combinations, product
+from typing import Any
+
+from prunetune.bind.parts import Parts
+from prunetune.bind.spaces import Cell
+from prunetune.compress.method import Target
+from prunetune.compress.reach import reach
+from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
+from prunetune.spec.model import SweepSpec
+from prunetune.spec.plan import Budget, Comparison, Reach, Study
+from prunetune.spec.space import Choice, Config, Space, any_value, subtree
+from prunetune.workload import Workload
+
+BINDING = ("method.scope", "method.floor", "method.criterion")
+"""What decides, beside the budget, whether a method can reach it."""
+
+
+def study_id(arm: str, budget: Budget, matching: str | None, replicate: int) -> str:
+    """`arm@budget[ matching][ r2]`; replicates are counted from 1 where people read them."""
+    name = f"{arm}@{budget}" + (f" {matching}" if matching else "")
+    return f"{name} r{replicate + 1}" if replicate else name
+
+
+def family(studies: tuple[Study, ...]) -> Iterator[Comparison]:
+    """All comparisons that the sweep will make: at each budget and matching, every pair of arms.
+
+    An arm that inherits weights has no matching and takes part in the verdict of each.
+    """
+    matchings = tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,)
+    for budget in dict.fromkeys(s.budget for s in studies):
+        here = [s for s in studies if s.budget == budget and s.replicate == 0]
+        for matching in matchings:
+            arms = dict.fromkeys(s.arm for s in here if s.matching in (matching, None))
+            for a, b in combinations(arms, 2):
+                yield Comparison(budget=budget, matching=matching, a=a, b=b)
+
+
+class Studies:
+    """Makes the studies of one sweep."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        parts: Parts,
+        workload: Workload,
+        cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
+    ) -> None:
+        self.spec, self.parts, self.workload, self.cells = spec, parts, workload, cells
+        self._memo: dict[tuple[str, str, tuple[int, ...]], tuple[Any, ...]] = {}
+
+    def bound(self) -> tuple[Study, ...]:
+        """All studies; a budget that no arm can reach is a problem."""
+        first = {cell: self._study(*cell) for cell in self.cells}
+        self._unreachable(first)
+        return tuple(
+            self._numbered(first[cell], matching, replicate)
+            for replicate in range(self.spec.search.replicates)
+            for cell in self.cells
+            for matching in self._matchings(cell[0])
+        )
+
+    def _study(self, arm: str, budget: Budget) -> Study:
+        target, space, first = self.cells[arm, budget]
+        method = self.parts.method(arm)
+        assert method is not None
+        source = self.spec.arms[arm].method.params["from"] if method.takes_architecture else None
+        reached = self._reach(source or arm, budget)
+        within = any(r.within for r in reached)
+        return Study(
+            id=study_id(arm, budget, None, 0),
+            arm=arm,
+            method=self.spec.arms[arm].method.name,
+            budget=budget,
+            matching=None,
+            target_macs=target,
+            epochs=0,
+            trials=self.spec.search.trials,
+            space=space,
+            first=first,
+            inherits=method.inherits,
+            source=source,
+            infeasible=None if within else reached[0].reason,
+            reach=reached,
+        )
+
+    def _numbered(self, study: Study, matching: Any, replicate: int) -> Study:
+        """The study under a matching, in a replicate."""
+        source = study.source
+        if source is not None:
+            own = matching if matching in self._matchings(source) else None
+            source = study_id(source, study.budget, own, replicate)
+        return study.model_copy(
+            update={
+                "id": study_id(study.arm, study.budget, matching, replicate),
+                "matching": matching,
+                "replicate": replicate,
+                "source": source,
+                "epochs": self._epochs(study.target_macs, matching),
+            }
+        )
+
+    def _matchings(self, arm: str) -> tuple[Any, ...]:
+        method = self.parts.method(arm)
+        return (None,) if method is None or method.inherits else self.spec.training.match
+
+    def _epochs(self, target: int, matching: Any) -> int:
+        training = self.spec.training
+        ratio = mac_ratio(self.workload.macs, target)
+        finetune, sparsify = training.finetune_epochs, training.sparsify_epochs
+        if matching is None:
+            return pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=False)
+        dense = self.spec.workload.dense.epochs
+        return scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
+
+    def _unreachable(self, studies: Mapping[Cell, Study]) -> None:
+        for budget in dict.fromkeys(budget for _, budget in studies):
+            here = [s for s in studies.values() if s.budget == budget]
+            if all(s.infeasible for s in here):
+                smallest = min(r.smallest_macs for s in here for r in s.reach)
+                place = [b for _, b in studies].index(budget) % len(self.spec.budgets)
+                self.parts.problems.add(
+                    ("budgets", place),
+                    f"no arm can meet this budget; the smallest network has {smallest:,} MACs, "
+                    f"{smallest / self.workload.macs:.4f} of the dense ones",
+                    value=self.spec.budgets[place],
+                    allowed=here[0].infeasible,
+                )
+
+    def _reach(self, arm: str, budget: Budget) -> tuple[Reach, ...]:
+        """One answer per scope that the arm may draw; the best over criteria and floors."""
+        _, space, _ = self.cells[arm, budget]
+        name = self.spec.arms[arm].method.name
+        goals = tuple(target for (a, _), (target, _, _) in self.cells.items() if a == arm)
+        at = [b for a, b in self.cells if a == arm].index(budget)
+        best: dict[str, Reach] = {}
+        for config in _variants(space):
+            scope = str(config.get("method.scope", name))
+            found = self._reached(name, config, goals)[at]
+            one = Reach(scope=scope, **asdict(found))
+            if scope not in best or one.within > best[scope].within:
+                best[scope] = one
+        return tuple(best.values())
+
+    def _reached(self, name: str, config: Config, goals: tuple[int, ...]) -> tuple[Any, ...]:
+        """`reach` of one choice of parameters for all budgets of the arm, asked for once."""
+        params = self.parts.lookup("methods", name).model_validate(subtree(config, "method"))
+        memo = (name, params.model_dump_json(), goals)
+        if memo not in self._memo:
+            dense, tolerance = self.workload.macs, self.spec.tolerance
+            targets = [Target(goal, dense, tolerance) for goal in goals]
+            self._memo[memo] = reach(name, params, self.workload.architecture, targets) or ()
+        return self._memo[memo]
+
+
+def _variants(space: Space) -> Iterator[Config]:
+    """A configuration for every choice of what decides whether a budget can be reached."""
+    decisive = [d for d in space.dimensions if d.path in BINDING and isinstance(d.domain, Choice)]
+    options = [d.domain.options for d in decisive if isinstance(d.domain, Choice)]
+    for values in product(*options):
+        chosen = {d.path: value for d, value in zip(decisive, values, strict=True)}
+        yield space.draw(lambda d, chosen=chosen: chosen.get(d.path, any_value(d.domain)))  # type: ignore[misc]

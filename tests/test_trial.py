@@ -1,0 +1,184 @@
+"""One trial, without Ray: what it reports, what it costs, how it goes on, how it ends."""
+
+import json
+from itertools import islice
+
+import pytest
+import torch
+
+from prunetune.compress.rebuild import rebuild
+from prunetune.models.checkpoint import load_state
+from prunetune.records.assembly import Assembly
+from prunetune.records.costs import training_macs
+from prunetune.records.record import Record, TrialSpec
+from prunetune.records.store import Store
+from prunetune.spec.parts import Named
+from prunetune.trial import run_trial
+from prunetune.workload import Workload
+
+torch.set_num_threads(1)
+WORKLOAD = Workload(
+    Named(name="resnet14"), Named(name="digits", params={"train_limit": 256}), seed=0
+)
+SGD = {"recipe.optimizer": "sgd", "recipe.optimizer.sgd.lr": 0.1, "recipe.batch_size": 64}
+PRUNED = {"method.criterion": "magnitude", "method.scope": "protected_global"}
+TIMES = {"seconds", "wall_s", "started_at", "ended_at", "peak_memory_bytes"}
+
+
+def spec(key: str, **fields: object) -> TrialSpec:
+    target = fields.pop("budget", None)
+    common = {
+        "key": key,
+        "sweep": "s",
+        "seed": 0,
+        "workload": WORKLOAD.to_json(),
+        "dense_macs": WORKLOAD.macs,
+        "dense_params": WORKLOAD.n_params,
+        "target_macs": int(WORKLOAD.macs * (target or 1)),
+        "tolerance": 0.005,
+        "epochs": 2,
+        "config": SGD,
+        "budget": target,
+    }
+    return TrialSpec.model_validate({**common, **fields})
+
+
+DENSE = spec("dense0", phase="dense")
+
+
+def pruned(key: str, **fields: object) -> TrialSpec:
+    common = {
+        "phase": "search",
+        "study": "pruned@0.5",
+        "arm": "pruned",
+        "method": "channel_pruning",
+        "budget": 0.5,
+        "number": 0,
+        "config": {**SGD, **PRUNED},
+        "inputs": {"dense": "dense0"},
+        "inherited_macs": 123,
+    }
+    return spec(key, **{**common, **fields})
+
+
+def run(trial: TrialSpec, store: Store, limit: int | None = None) -> Record | None:
+    """The record of a trial, or None where only `limit` reports are taken before a crash."""
+    store.write_trial(trial)
+    assembly = Assembly(trial)
+    for report in islice(run_trial(trial, store, device="cpu"), limit):
+        assembly.add(report)
+    return assembly.record() if limit is None else None
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("runs"), "s")
+    record = run(DENSE, store)
+    assert record is not None
+    assert record.status == "completed"
+    store.write_record(record)
+    return store
+
+
+def facts(record: Record) -> dict:
+    """All of a record that does not tell the time or count lost work."""
+    tree = json.loads(record.model_dump_json(exclude=TIMES))
+    tree["train_macs"].pop("spent")
+    for epoch in tree["curve"]:
+        epoch.pop("seconds")
+    return tree
+
+
+def test_dense_record_and_weights_belong_together(store: Store):
+    record = store.records()["dense0"]
+    model = rebuild(record.architecture)
+    model.load_state_dict(load_state(store.dense_dir("dense0") / "weights.safetensors"))
+    outputs = load_state(store.storage / record.test_outputs)["log_probs"]
+    assert outputs.shape == (WORKLOAD.info.test_size, 10)
+    assert torch.allclose(outputs.exp().sum(1), torch.ones(len(outputs)), atol=1e-5)
+    labels = torch.cat([y for _, y in open_splits().test().batches(100)])
+    assert (outputs.argmax(1) == labels).float().mean().item() == pytest.approx(record.test_acc1)
+    with torch.no_grad():
+        again = torch.cat([model.eval()(x) for x, _ in open_splits().test().batches(100)])
+    assert torch.allclose(again.log_softmax(1), outputs, atol=1e-4)
+
+
+def open_splits():
+    return WORKLOAD.open(torch.device("cpu"), download=False)
+
+
+def test_books_balance(store: Store):
+    record = run(pruned("books"), store)
+    images, macs = len(open_splits().train), record.macs
+    assert record.train_macs.train == training_macs(macs, images, epochs=2)
+    booked = record.train_macs
+    assert booked.total == booked.sparsify + booked.score + booked.train + 123
+    validation = 3 * macs * len(open_splits().val)  # before training, and after both epochs
+    assert booked.spent == booked.train + booked.score + validation
+    assert record.dense_macs * 0.5 * (1 - 0.005) <= macs <= record.dense_macs * 0.5
+    assert record.params == sum(p.numel() for p in rebuild(record.architecture).parameters())
+
+
+def test_search_never_opens_the_test_set(store: Store, monkeypatch: pytest.MonkeyPatch):
+    def refuse(self: object) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(type(open_splits()), "test", refuse)
+    record = run(pruned("sealed"), store)
+    assert record.test_acc1 is None
+    with pytest.raises(AssertionError, match="opened"):
+        run(pruned("judged", phase="confirm"), store)
+
+
+@pytest.mark.parametrize("reports", [1, 2])
+def test_a_crash_changes_nothing_but_what_was_spent(store: Store, reports: int):
+    whole = run(pruned(f"whole{reports}", phase="confirm"), store)
+    trial = pruned(f"broken{reports}", phase="confirm")
+    run(trial, store, limit=reports)
+    resumed = run(trial, store)
+    same = ("key", "test_outputs")
+    assert {k: v for k, v in facts(resumed).items() if k not in same} == {
+        k: v for k, v in facts(whole).items() if k not in same
+    }
+    assert resumed.train_macs.spent > whole.train_macs.spent
+    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_second_sweep_takes_the_dense_network_for_nothing(store: Store):
+    other = Store(store.storage, "other")
+    record = run(spec("dense0", phase="dense", sweep="other"), other)
+    first = store.records()["dense0"]
+    assert record.train_macs.spent == 0
+    assert record.sweep == "other"
+    assert {**facts(record), "sweep": "s"} == facts(first)
+
+
+def test_weights_that_are_gone_are_trained_again(store: Store, tmp_path):
+    own = Store(tmp_path, "s")
+    dense = run(DENSE, own)
+    before = run(pruned("first"), own)
+    (own.dense_dir("dense0") / "weights.safetensors").unlink()
+    after = run(pruned("second"), own)
+    assert facts(after) == {**facts(before), "key": "second"}
+    assert after.train_macs.spent >= before.train_macs.spent + dense.train_macs.train
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "said"),
+    [
+        ({"config": {**SGD, **PRUNED, "recipe.optimizer.sgd.lr": 1e30}}, "diverged", "loss"),
+        ({"budget": 0.0001}, "infeasible", "MACs"),
+    ],
+)
+def test_expected_ends_are_reports(store: Store, fields: dict, status: str, said: str):
+    record = run(pruned(f"end-{status}", **fields), store)
+    assert record.status == status
+    assert said in record.error
+
+
+def test_no_epochs_is_legal(store: Store):
+    record = run(pruned("untrained", epochs=0), store)
+    assert record.status == "completed"
+    assert record.val_acc1 == record.val_acc1_before_training
+    assert record.train_macs.train == 0
