@@ -1,0 +1,33 @@
+"""The published CIFAR-10 networks score what is known of them: data, models and engine agree."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from prunetune.models.checkpoint import load_state, match_state
+from prunetune.registry import datasets, models
+from prunetune.train.evaluate import EVAL_BATCH, evaluate
+
+DATA = os.environ.get("PRUNETUNE_DATA")
+PUBLISHED = {"resnet20": ("resnet20-12fca82f.th", 9173), "resnet56": ("resnet56-4bfd9763.th", 9339)}
+"""Akamaster's checkpoints and their hits among 10,000 test images in float32."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_checkpoints_reach_their_accuracy(name: str) -> None:
+    file, hits = PUBLISHED[name]
+    if DATA is None or not (Path(DATA) / "checkpoints" / file).exists():
+        pytest.skip(f"no checkpoints/{file} under $PRUNETUNE_DATA ({DATA})")
+    if not (Path(DATA) / "cifar-10-batches-py").exists():
+        pytest.skip(f"no cifar-10-batches-py under $PRUNETUNE_DATA ({DATA})")
+    device = torch.device("cpu")
+    family, dataset = models.get(name), datasets.get("cifar10")
+    model = family.part.build(family.params(shortcut="A"), 10, (3, 32, 32))
+    model.load_state_dict(match_state(model, load_state(Path(DATA) / "checkpoints" / file)))
+    statistics = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    test = dataset.part(dataset.params(**statistics)).open(0, device, download=False).test()
+    assert round(evaluate(model, test.batches(EVAL_BATCH), device).acc1 * 10_000) == hits
