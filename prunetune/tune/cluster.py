@@ -1,0 +1,124 @@
+"""Ray started here, or a cluster joined; its chatter kept in a file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, TextIO
+
+import ray
+
+from prunetune.tune.resources import Node
+
+PATIENCE_S = 60
+"""How long a cluster may take to answer. Ray itself would wait for minutes, or for ever."""
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+OBJECT_STORE_BYTES = 100_000_000
+"""Reports are all that we put there; Ray's default is a third of the memory."""
+PROBE = """
+import sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+ray.nodes()
+"""
+
+
+class ClusterError(ConnectionError):
+    """The Ray cluster does not answer, or does not let us in."""
+
+
+@contextmanager
+def connected(address: str | None, log: Path) -> Iterator[None]:
+    """Ray for the block: the one at `address`, or one of our own; a running one is left alone.
+
+    Messages of Ray's processes go to `log`, not to the console.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    log.parent.mkdir(parents=True, exist_ok=True)
+    ours = not ray.is_initialized()
+    with log.open("a", buffering=1) as file, _kept_quiet(file):
+        if ours:
+            _start() if address is None else _join(address)
+            _send_to(file)
+        try:
+            yield
+        finally:
+            if ours:
+                with redirect_stdout(file):  # what is still held back by its deduplication
+                    ray.shutdown()
+
+
+def nodes() -> list[Node]:
+    """Resources of every node: those alive, and those that an autoscaler may yet start."""
+    alive: list[Node] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    config = ray._private.state.state.get_cluster_config()
+    groups = config.node_group_configs if config else ()
+    potential: list[Node] = [dict(g.resources) for g in groups for _ in range(g.max_count)]
+    return max(alive, potential, key=len)
+
+
+def _start() -> None:
+    # An explicit address: the default looks for a cluster that may be long gone.
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=OBJECT_STORE_BYTES,
+    )
+
+
+def _join(address: str) -> None:
+    """Connect, after a process that can be killed has shown that it is possible."""
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", PROBE, address],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise ClusterError(
+            f"no answer from a Ray cluster at {address} within {PATIENCE_S} s; is the address "
+            "right, and do RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH name the cluster's token?"
+        ) from None
+    if probe.returncode != 0:
+        reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ClusterError(f"cannot connect to a Ray cluster at {address}: {reason}")
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+
+
+def _send_to(file: TextIO) -> None:
+    """Let Ray's Python loggers write to `file`."""
+    logger = logging.getLogger("ray")
+    logger.handlers = [logging.StreamHandler(file)]
+    logger.propagate = False
+
+
+@contextmanager
+def _kept_quiet(file: TextIO) -> Iterator[None]:
+    """Send what Ray's listener thread prints to `file`; all other output goes where it did."""
+    with redirect_stdout(_ByThread(sys.stdout, file)):
+        yield
+
+
+class _ByThread:
+    """A stream that is `file` for Ray's listener thread and `console` for everybody else."""
+
+    def __init__(self, console: TextIO, file: TextIO) -> None:
+        self._console, self._file = console, file
+
+    def __getattr__(self, name: str) -> Any:
+        listener = threading.current_thread().name == "ray_listen_error_messages"
+        return getattr(self._file if listener else self._console, name)

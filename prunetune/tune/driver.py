@@ -1,0 +1,183 @@
+"""The state of a sweep while it runs: what Ray's searcher, scheduler and callback share.
+
+Plain Python. The agenda says what is due; here it is written down before it runs, and its record
+before anybody hears of its end.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prunetune import agenda
+from prunetune.agenda import Ask, Deal, Finished, Wait
+from prunetune.records.assembly import Assembly
+from prunetune.records.journal import Journal
+from prunetune.records.record import Record, Status, TrialSpec
+from prunetune.records.store import StorageError, Store, write_whole
+from prunetune.spec.plan import Plan
+from prunetune.tune.observers import Broadcast
+from prunetune.tune.rungs import rivals, stop_at
+from prunetune.tune.studies import Studies
+
+RETRIES = 2
+"""How often a trial that raised or lost its worker is run again before it has failed."""
+STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a trial did not come to an end by itself."""
+
+    error: str
+    traceback: str
+    cause: BaseException | None = None
+    preempted: bool = False
+    """The node was taken away with notice; such a loss is not held against the trial."""
+
+
+@dataclass
+class Live:
+    """A trial that was dealt and has not been closed."""
+
+    spec: TrialSpec
+    assembly: Assembly
+    status: Status | None = None
+
+
+class Driver:
+    """Deals trials, hears their reports and closes them, each once, whoever tells first."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        observers: Broadcast,
+        *,
+        slots: int = 1,
+        deadline: float = float("inf"),
+    ) -> None:
+        self.plan, self.store, self.observers = plan, store, observers
+        self.slots, self.deadline = slots, deadline
+        self.records: dict[str, Record] = store.records()
+        self.dealt: dict[str, TrialSpec] = store.trials()
+        self.running: dict[str, Live] = {}
+        self.studies = Studies(plan, self.records, self.dealt)
+        self.failure: Exception | None = None
+        self.interrupted: int | None = None
+        self.limited = False
+        self._attempts: Counter[str] = Counter()
+
+    def finished(self) -> bool:
+        """Whether nothing is left to do, before anything is started for it."""
+        return isinstance(self._due(), Finished)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether running trials are to be left where they are, to be resumed later."""
+        return self.failure is not None or self.interrupted is not None
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Keep an exception for the end of the run: one that reaches Ray kills it without it."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = self.failure or error
+
+    def deal(self) -> Deal | Wait | Finished:
+        """The next trial, written to the store; or why there is none."""
+        if self.abandoned:
+            return Finished()
+        if len(self.running) >= self.slots:
+            return Wait()
+        due = self._due()
+        if not isinstance(due, Finished) and time.monotonic() > self.deadline:
+            self.limited = True
+            return Finished()
+        if isinstance(due, Ask):
+            config = self.studies.ask(due)
+            due = Deal(agenda.search_spec(self.plan, due, config, self.records))
+        if isinstance(due, Deal):
+            self._begin(due.spec)
+        assert self.running or not isinstance(due, Wait), "the agenda waits while nothing runs"
+        return due
+
+    def report(self, key: str, report: dict[str, Any]) -> bool:
+        """Take a trial's report, as often as it is told; whether the trial is to be stopped."""
+        live = self.running.get(key)
+        if live is None or live.status is not None:
+            return live is not None
+        known = len(live.assembly.curve)
+        live.assembly.add(report)
+        for epoch in live.assembly.curve[known:]:
+            self.observers.on_epoch(live.spec, epoch)
+        live.status = report.get("status")
+        return live.status is not None or self._stops(live, known)
+
+    def complete(self, key: str) -> None:
+        """Close a trial that ended or was stopped; one that was only abandoned has no record."""
+        live = self.running.get(key)
+        if live is None:
+            return
+        if live.status is None:
+            del self.running[key]
+        else:
+            self._close(live.assembly.record(live.status))
+
+    def fault(self, key: str, fault: Fault) -> None:
+        """Let a trial that broke off be dealt again, or close it as failed after its retries."""
+        live = self.running.get(key)
+        if live is None:
+            return
+        self._check_storage(fault)
+        write_whole(self.store.trial_dir(key) / "error.txt", fault.traceback.encode())
+        self._attempts[key] += not fault.preempted
+        if self._attempts[key] <= RETRIES:
+            del self.running[key]
+            return
+        past = live.assembly.record("failed").train_macs
+        spent = Journal(self.store.trial_dir(key), live.spec.inherited_macs).train_macs().spent
+        live.assembly.add({"train_macs": past.model_copy(update={"spent": spent})})
+        self._close(live.assembly.record("failed", fault.error))
+
+    def _due(self) -> Deal | Ask | Wait | Finished:
+        return agenda.due(self.plan, self.records, self.dealt, self.running.keys())
+
+    def _begin(self, spec: TrialSpec) -> None:
+        if spec.key not in self.dealt:
+            self.store.write_trial(spec)
+            self.dealt[spec.key] = spec
+        self.running[spec.key] = Live(spec, Assembly(spec))
+        self.observers.on_dealt(spec)
+
+    def _close(self, record: Record) -> None:
+        self.store.write_record(record)
+        self.records[record.key] = record
+        del self.running[record.key]
+        self.observers.on_record(record)
+
+    def _check_storage(self, fault: Fault) -> None:
+        """A full or lost disk is nobody's result: it ends the sweep, not the trial."""
+        cause = fault.cause
+        if isinstance(cause, StorageError):
+            raise cause
+        if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
+            raise StorageError(fault.error) from cause
+
+    def _stops(self, live: Live, known: int) -> bool:
+        curves = {key: other.assembly.curve for key, other in self.running.items()}
+        others = rivals(live.spec, self.dealt, self.records, curves)
+        at = stop_at(live.spec, known, live.assembly.curve, others, self.plan.early_stopping)
+        if at is None:
+            return False
+        if live.spec.run_on:
+            live.assembly.add({"would_stop_at": at})
+            return False
+        live.status = "stopped"
+        return True

@@ -1,0 +1,64 @@
+"""Who is told what happens in a sweep, and why none of them can harm it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from prunetune.records.record import Epoch, Record, TrialSpec
+
+log = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Hears of every event of a sweep after it is safely on disk.
+
+    Called in the driver between two decisions: whatever takes long belongs in a thread of its own.
+    """
+
+    def on_dealt(self, spec: TrialSpec) -> None:
+        """A trial is about to run, for the first time or once more."""
+
+    def on_epoch(self, spec: TrialSpec, epoch: Epoch) -> None:
+        """A running trial has finished an epoch; a resumed one tells its past epochs again."""
+
+    def on_record(self, record: Record) -> None:
+        """A trial has ended and its record is written."""
+
+    def close(self) -> None:
+        """The sweep is over, for now."""
+
+
+class Broadcast:
+    """Passes events on to observers; the first exception of each is logged, none goes further."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+        self._warned: set[int] = set()
+
+    def on_dealt(self, spec: TrialSpec) -> None:
+        """See Observer."""
+        self._tell(lambda o: o.on_dealt(spec))
+
+    def on_epoch(self, spec: TrialSpec, epoch: Epoch) -> None:
+        """See Observer."""
+        self._tell(lambda o: o.on_epoch(spec, epoch))
+
+    def on_record(self, record: Record) -> None:
+        """See Observer."""
+        self._tell(lambda o: o.on_record(record))
+
+    def close(self) -> None:
+        """See Observer."""
+        self._tell(lambda o: o.close())
+
+    def _tell(self, event: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            try:
+                event(observer)
+            except Exception:
+                if id(observer) not in self._warned:
+                    self._warned.add(id(observer))
+                    name = type(observer).__name__
+                    log.warning("%s failed; the sweep goes on", name, exc_info=True)

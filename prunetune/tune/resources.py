@@ -1,0 +1,82 @@
+"""What each trial gets of the cluster, and how many run at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TRIALS_PER_GPU = 4
+"""Upper limit for `gpus: auto`: small networks leave a GPU idle between their kernels."""
+
+Node = Mapping[str, float]
+"""Resources of one node by Ray's names: `{"CPU": 16.0, "GPU": 1.0}`."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Resources of one trial, and the number of trials at a time."""
+
+    cpus: float
+    gpus: float
+    slots: int
+
+    @property
+    def threads(self) -> int:
+        """Threads that a trial computes with."""
+        return max(1, int(self.cpus))
+
+    @property
+    def device(self) -> str:
+        """For `run_trial`: without a share of a GPU a trial must not touch one it can see."""
+        return "auto" if self.gpus else "cpu"
+
+
+def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
+    """The share of each trial on a cluster of `nodes`; ValueError where no node can hold one.
+
+    `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU;
+    `max_concurrent: auto` is as many trials as fit.
+    """
+    cpus = resources.get("cpus", 1)
+    wanted = resources.get("gpus", "auto")
+    limit = resources.get("max_concurrent", "auto")
+    gpus = _auto_gpus(cpus, limit, nodes) if wanted == "auto" else wanted
+    fit = sum(_fit(cpus, gpus, node) for node in nodes)
+    if fit == 0:
+        raise ValueError(_refusal(cpus, gpus, nodes))
+    return Share(cpus, gpus, fit if limit == "auto" else limit)
+
+
+def _auto_gpus(cpus: float, limit: int | str, nodes: Sequence[Node]) -> float:
+    hosts = [node for node in nodes if node.get("GPU", 0) >= 1 and node.get("CPU", 0) >= cpus]
+    total = sum(node["GPU"] for node in hosts)
+    if not total:
+        return 0.0
+    trials = sum(node["CPU"] // cpus for node in hosts)
+    if limit != "auto":
+        trials = min(trials, float(limit))
+    per_gpu = min(TRIALS_PER_GPU, math.ceil(trials / total))
+    return math.floor(1e4 / per_gpu) / 1e4  # Ray counts in ten-thousandths
+
+
+def _fit(cpus: float, gpus: float, node: Node) -> int:
+    by_cpu = int(node.get("CPU", 0) / cpus + 1e-9)
+    return min(by_cpu, int(node.get("GPU", 0) / gpus + 1e-3)) if gpus else by_cpu
+
+
+def _refusal(cpus: float, gpus: float, nodes: Sequence[Node]) -> str:
+    most = {
+        name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in ("CPU", "GPU")
+    }
+    if gpus > most["GPU"]:
+        change = "auto" if most["GPU"] == 0 else f"{most['GPU']:g} or less"
+        return (
+            f"resources.gpus: {gpus:g} per trial, but no node of the cluster has more than "
+            f"{most['GPU']:g}; write `resources: {{gpus: {change}}}`"
+        )
+    return (
+        f"resources.cpus: {cpus:g} per trial, but no node of the cluster has more than "
+        f"{most['CPU']:g} (with {gpus:g} GPUs); write a smaller number"
+    )

@@ -1,0 +1,167 @@
+"""A whole sweep as one Ray Tune run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+
+from prunetune.records.record import Record, TrialSpec
+from prunetune.records.store import Store
+from prunetune.spec.plan import Plan
+from prunetune.tune import cluster
+from prunetune.tune.callback import RecordCallback
+from prunetune.tune.driver import Driver
+from prunetune.tune.observers import Broadcast, Observer
+from prunetune.tune.resources import Share, share
+from prunetune.tune.scheduler import RungScheduler
+from prunetune.tune.searcher import AgendaSearcher
+from prunetune.tune.trainable import Trial, TrialActor, Work
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a sweep has come, when `run` returns."""
+
+    records: dict[str, Record]
+    dealt: dict[str, TrialSpec]
+    limited: bool
+    """Whether `limits.hours` ended it with work left to deal."""
+
+    @property
+    def failed(self) -> list[Record]:
+        """The trials that failed after their retries."""
+        return [record for record in self.records.values() if record.status == "failed"]
+
+
+class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
+    """A signal ended the run; what ran can be resumed. `exit_code` is the shell's for it."""
+
+    def __init__(self, signum: int) -> None:
+        self.exit_code = 128 + signum
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    *,
+    address: str | None = None,
+    observers: Sequence[Observer] = (),
+    trial: Trial | None = None,
+    offline: bool = False,
+) -> Outcome:
+    """Run all that is due of `plan` and is not recorded in `store`, whose lock the caller holds.
+
+    `address` is a Ray cluster's (`host:port`, `auto` or `ray://…`); None starts Ray here. `trial`
+    replaces `run_trial`. Observers are closed at the end.
+
+    Raises:
+        ValueError: a trial asks for more than any node has.
+        ClusterError: the cluster does not answer or refuses us.
+        StorageError: the storage is full or away.
+        Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.
+    """
+    broadcast = Broadcast(observers)
+    deadline = _deadline(plan)
+    try:
+        driver = Driver(plan, store, broadcast, deadline=deadline)
+        if not driver.finished():
+            with cluster.connected(address, store.root / "ray.log"):
+                part = share(plan.resources, cluster.nodes())
+                driver.slots = part.slots
+                work = Work(store, part.threads, part.device, offline, trial)
+                with _interruptible(driver):
+                    _fit(driver, work, part)
+    finally:
+        broadcast.close()
+    if driver.interrupted is not None:
+        raise Interrupted(driver.interrupted)
+    if driver.failure is not None:
+        raise driver.failure
+    return Outcome(driver.records, driver.dealt, driver.limited)
+
+
+def _deadline(plan: Plan) -> float:
+    hours = plan.limits.get("hours")
+    return float("inf") if hours is None else time.monotonic() + 3600 * hours
+
+
+def _fit(driver: Driver, work: Work, part: Share) -> None:
+    """Let Tune run until the driver has nothing left. Tune's own files are scratch."""
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(part.slots)  # an autoscaler sees them all
+    scratch = tempfile.mkdtemp(prefix="prunetune-")
+    actor = tune.with_parameters(TrialActor, work=work)
+    try:
+        tune.Tuner(
+            tune.with_resources(actor, {"cpu": part.cpus, "gpu": part.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=AgendaSearcher(driver),
+                scheduler=RungScheduler(driver),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=work.store.sweep,
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[RecordCallback(driver)],
+                stop=_Abandon(driver),
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=0, checkpoint_at_end=False
+                ),
+                # A trial that breaks off is dealt again by the agenda, as after a restart.
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Abandon(tune.Stopper):  # type: ignore[misc]
+    """Ends the run at once when the driver was interrupted or has failed."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._driver.abandoned
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles stoppers into a snapshot that nobody reads."""
+        return {}
+
+
+@contextmanager
+def _interruptible(driver: Driver) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the run in order, and a second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: object) -> None:
+        driver.interrupted = signum
+        for each in SIGNALS:
+            signal.signal(each, before[each])
+
+    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each in SIGNALS:
+            signal.signal(each, before[each])

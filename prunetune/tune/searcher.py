@@ -1,0 +1,51 @@
+"""Ray asks what to run next; the driver knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from prunetune.agenda import Deal, Wait
+from prunetune.tune.driver import Driver
+
+
+class AgendaSearcher(Searcher):  # type: ignore[misc]
+    """Hands Tune the trials that are due.
+
+    None means "nothing now" and must not be said when nothing runs; an exception would kill the
+    run, so whatever goes wrong is noted by the driver and ends the search.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__()
+        self._driver = driver
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial as its configuration, None to wait, or FINISHED."""
+        with self._driver.guarded():
+            due = self._driver.deal()
+            if isinstance(due, Deal):
+                return {"key": due.spec.key, "spec": due.spec.model_dump_json(by_alias=True)}
+            if isinstance(due, Wait):
+                return None
+        return str(Searcher.FINISHED)
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """Say that we limit ourselves, else Tune wraps a limiter around us."""
+        return True
+
+    def set_search_properties(self, *args: Any, **kwargs: Any) -> bool:
+        """Accept that there is no metric: the driver judges curves itself."""
+        return True
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the callback hears it next, with the error at hand, before any `suggest`."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: records are the state."""

@@ -1,0 +1,86 @@
+"""The actor that runs trials, one after another, and reports each epoch to the driver."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+from ray import tune
+
+from prunetune.records.record import TrialSpec
+from prunetune.records.store import Store
+
+Report = dict[str, Any]
+
+
+class Trial(Protocol):
+    """What runs a trial: a generator of reports, the last of which has a status."""
+
+    def __call__(
+        self, spec: TrialSpec, store: Store, *, device: str, offline: bool
+    ) -> Iterator[Report]:
+        """The reports of one trial, see `prunetune.trial.run_trial`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an actor needs to run any trial of a sweep."""
+
+    store: Store
+    threads: int
+    device: str
+    offline: bool
+    trial: Trial | None
+    """None is `prunetune.trial.run_trial`, imported when the first trial runs."""
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """Runs one trial at a time; reused, so that a trial costs no process start.
+
+    Tune's checkpoints are not used: a trial that is run again finds its own by its key.
+    """
+
+    _reports: Iterator[Report] | None = None
+
+    def setup(self, config: dict[str, Any], work: Work) -> None:
+        """Nothing heavy: torch comes with the first step, when the actor counts as started."""
+        self.work = work
+        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(work.threads)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Make way for the next trial."""
+        self.cleanup()
+        return True
+
+    def step(self) -> Report:
+        """The trial's next report, as one opaque string that Tune does not look into."""
+        if self._reports is None:
+            self._reports = self._start(TrialSpec.model_validate_json(self.config["spec"]))
+        report = next(self._reports, None)
+        if report is None:
+            raise RuntimeError("the trial ended without a status")
+        return {"report": to_json(report).decode(), "done": "status" in report}
+
+    def cleanup(self) -> None:
+        """Close the trial, ended or not."""
+        reports, self._reports = self._reports, None
+        if isinstance(reports, Generator):
+            reports.close()
+
+    def _start(self, spec: TrialSpec) -> Iterator[Report]:
+        work = self.work
+        if work.trial is not None:
+            return work.trial(spec, work.store, device=work.device, offline=work.offline)
+        from prunetune.trial import run_trial
+
+        return run_trial(spec, work.store, device=work.device, offline=work.offline)
+
+
+def unpack(result: dict[str, Any]) -> Report:
+    """The report in a result of `TrialActor.step`."""
+    report: Report = json.loads(result["report"])
+    return report
