@@ -15,9 +15,7 @@ from prunetune.spec.plan import Asha, Confirm, DensePlan, Plan, Study
 from prunetune.spec.space import Dimension, Float, Space
 
 DENSE_MACS = 1000
-SPACE = Space(
-    dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),)
-)
+SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))
 METHODS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
 
 
@@ -117,7 +115,8 @@ def ended(spec: TrialSpec, status: Status = "completed", **other: Any) -> Record
         for e in range(spec.epochs)
     )
     macs = training_macs(spec.target_macs, 100, spec.epochs)
-    facts = {name: getattr(spec, name) for name in set(TrialSpec.model_fields) & set(Record.model_fields)}  # fmt: skip
+    shared = TrialSpec.model_fields.keys() & Record.model_fields.keys()
+    facts = {name: getattr(spec, name) for name in shared}
     facts |= {
         "status": status,
         "epochs_planned": spec.epochs,

@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from prunetune.agenda import Ask, Deal, Finished, Wait, answer, closed, counts, due, progress
+from prunetune.agenda.work import Work
+from prunetune.records.record import Record, Status, TrialSpec
+from prunetune.spec.plan import Plan
+from tests.agenda.simulated import Sweep, ended, plan, study
+
+SHAPES = {
+    "usual": {},
+    "rescored": {"top": 3},
+    "replicates": {"replicates": 2, "budgets": (0.5,)},
+    "matchings": {"matchings": ("scratch_e", "scratch_b")},
+    "shared": {"fresh": False},
+    "loaded": {"source": "checkpoint", "replicates": 2, "budgets": (0.5,)},
+    "thin alone": {"arms": ("thin",)},
+    "pruned alone": {"arms": ("pruned",), "top": 2},
+    "one of each": {"trials": 1, "seeds": 1, "top": 3, "budgets": (0.5,)},
+}
+ENDS: tuple[Status, ...] = ("completed", "completed", "stopped", "failed", "diverged", "infeasible")
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+
+
+def badly(seed: int, rate: float):
+    """Trials that end in any way, as their key and `seed` have it."""
+
+    def end(spec: TrialSpec) -> Record:
+        rng = random.Random(f"{spec.key}{seed}")
+        if rng.random() > rate:
+            return ended(spec)
+        if spec.phase in ("dense", "confirm"):
+            return ended(spec, rng.choice(["failed", "diverged"]))
+        status = rng.choice(ENDS)
+        ran_on = spec.run_on and status == "completed"
+        return ended(spec, status, would_stop_at=2 if ran_on else None)
+
+    return end
+
+
+def check(sweep: Sweep) -> None:
+    """What must hold of every sweep that has finished."""
+    plan, records, dealt = sweep.plan, sweep.records, sweep.dealt
+    assert isinstance(due(plan, records, dealt, ()), Finished)
+    work = Work(plan, records, dealt, ())
+    assert {job.state for job in work.jobs} <= {"done", "closed"}
+    shut = Counter((c.study, c.phase) for c in closed(plan, records, dealt, ()))
+    for found in work.studies:
+        name, trials = found.study.id, found.study.trials
+        assert len(found.answer.search) + shut[name, "search"] == trials
+        assert len(found.answer.confirms) + shut[name, "confirm"] == plan.confirm.seeds
+        assert len(found.answer.search) in (0, trials)
+    assert all(c.reason for c in closed(plan, records, dealt, ()))
+
+
+@shapes
+@pytest.mark.parametrize("seed", range(6))
+def test_every_sweep_ends_with_all_that_is_owed(shape, seed):
+    sweep = Sweep(
+        plan(**shape),
+        seed=seed,
+        slots=1 + seed,
+        end=badly(seed, rate=0.15 * seed),
+        crash=0.1 * (seed % 3),
+    )
+    check(sweep.run())
+
+
+@shapes
+@pytest.mark.parametrize("slots", [1, 5])
+def test_counts_are_those_of_a_sweep_without_faults(shape, slots):
+    found = Sweep(plan(**shape), slots=slots, crash=0.1).run()
+    total = counts(found.plan).total
+    assert Counter(r.phase for r in found.records.values()) == Counter(total.trials)
+    assert sum(r.epochs for r in found.records.values()) == total.epochs
+    assert sum(r.train_macs.spent for r in found.records.values()) == total.train_macs
+    for name, amount in counts(found.plan).studies.items():
+        own = [r for r in found.records.values() if r.study == name]
+        assert (len(own), sum(r.epochs for r in own)) == (amount.total, amount.epochs)
+
+
+def test_thin_trials_run_beside_the_dense_network():
+    sweep = Sweep(plan(), slots=5)
+    sweep.step()
+    assert [s.arm for s in sweep.order] == [None, "thin", "thin", "thin", "thin"]
+
+
+def test_networks_of_the_confirm_seeds_use_slots_that_would_wait_for_the_search():
+    sweep = Sweep(plan(arms=("pruned",), seeds=2), slots=4)
+    sweep.step()
+    assert [(s.phase, s.seed) for s in sweep.order] == [
+        ("dense", 0),
+        ("dense", 1000),
+        ("dense", 1001),
+    ]
+
+
+def test_confirm_trials_leave_no_slot_idle():
+    """With trials that end in the order of their start, slots are idle only when all is dealt."""
+
+    class InOrder(random.Random):
+        def choice(self, keys):
+            return next(k for k in sweep.running if k in keys)
+
+    sweep = Sweep(plan(arms=("thin", "pruned"), seeds=5), slots=3)
+    sweep.rng = InOrder(0)
+    total = counts(sweep.plan).total.total
+    while sweep.step():
+        assert len(sweep.idle) == 0 or len(sweep.order) == total
+
+
+def test_searches_keep_step():
+    sweep = Sweep(plan(arms=("thin",), budgets=(0.5, 0.4, 0.3), trials=6), slots=2)
+    sweep.run()
+    searched = [s.study for s in sweep.order if s.phase == "search"]
+    for end in range(3, len(searched) + 1):
+        dealt = Counter(searched[:end])
+        assert max(dealt.values()) - min(dealt.values()) <= 1
+
+
+def test_a_crash_deals_the_same_trials_again_first():
+    sweep = Sweep(plan(), slots=4, seed=3)
+    for _ in range(17):
+        sweep.step()
+    lost = dict(sweep.running)
+    assert lost
+    sweep.running.clear()
+    before = len(sweep.order)
+    sweep.slots = len(lost)
+    sweep.step()
+    assert {s.key: s for s in sweep.order[before : before + len(lost)]} == lost
+
+
+def test_asking_changes_nothing():
+    sweep = Sweep(plan(), seed=1)
+    for _ in range(12):
+        sweep.step()
+    state = (dict(sweep.records), dict(sweep.dealt), tuple(sweep.running))
+    first, second = due(sweep.plan, *state), due(sweep.plan, *state)
+    assert first == second
+    assert isinstance(first, Ask | Deal | Wait)
+    assert state == (sweep.records, sweep.dealt, tuple(sweep.running))
+
+
+def test_a_key_that_has_a_record_does_not_count_as_running():
+    """The driver may ask between writing a record and forgetting the trial."""
+    sweep = Sweep(plan(arms=("thin",), budgets=(0.5,), trials=1, seeds=1)).run()
+    assert isinstance(due(sweep.plan, sweep.records, sweep.dealt, list(sweep.records)), Finished)
+
+
+def test_trials_stand_on_what_their_source_produced():
+    sweep = Sweep(plan(), seed=5).run()
+    found = answer(sweep.plan, sweep.records)
+    for name in ("0.5", "0.25"):
+        source, own = found[f"pruned@{name}"], found[f"reinit@{name} scratch_b"]
+        for record in own.search:
+            spec = sweep.dealt[record.key]
+            assert spec.source_architecture == source.winner.architecture
+            assert spec.inherited_macs == 0
+        for record, pair in zip(own.confirms, source.confirms, strict=True):
+            assert record.seed == pair.seed
+            assert sweep.dealt[record.key].source_architecture == pair.architecture
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_pruned_trials_start_from_the_dense_network_of_their_seed(fresh):
+    sweep = Sweep(plan(fresh=fresh, replicates=2, budgets=(0.5,))).run()
+    for spec in sweep.order:
+        if spec.arm == "pruned":
+            dense = sweep.records[spec.inputs["dense"]]
+            own = fresh and spec.phase == "confirm"
+            assert dense.seed == (spec.seed if own else 10_000 * spec.replicate)
+            assert spec.inherited_macs == dense.train_macs.total > 0
+
+
+def test_the_winner_has_the_highest_mean_over_its_rescores():
+    sweep = Sweep(plan(top=3, trials=6), seed=2).run()
+    moved = 0
+    for found in answer(sweep.plan, sweep.records).values():
+        best = sorted(found.search, key=lambda r: -r.val_acc1)[:3]
+        assert {r.number for r in found.rescores} == {r.number for r in best}
+        assert sorted(r.seed for r in found.rescores) == [900] * 3 + [901] * 3
+        mean = Counter()
+        for record in found.rescores:
+            mean[record.number] += record.val_acc1 / 2
+        assert found.winner.number == mean.most_common(1)[0][0]
+        assert {r.config["recipe.lr"] for r in found.confirms} == {found.winner.config["recipe.lr"]}
+        moved += found.winner is not best[0]
+    assert moved, "the test should see a re-score overturn a search"
+
+
+def test_a_loaded_network_is_one_dense_trial_known_by_its_weights():
+    def keys(path: str, sha256: str) -> list[str]:
+        base = plan(source="checkpoint", replicates=2, budgets=(0.5,))
+        dense = base.dense.model_copy(update={"path": path, "sha256": sha256})
+        sweep = Sweep(base.model_copy(update={"dense": dense})).run()
+        assert all(sweep.records[k].epochs_planned == 0 for k in sweep.keys(None, "dense"))
+        return sweep.keys(None, "dense")
+
+    (one,), (moved,), (other,) = keys("a.th", "x"), keys("b.th", "x"), keys("a.th", "y")
+    assert one == moved != other
+
+
+def reasons(sweep: Sweep) -> dict[tuple[str | None, str], set[str]]:
+    found: dict[tuple[str | None, str], set[str]] = {}
+    for item in closed(sweep.plan, sweep.records, sweep.dealt, ()):
+        found.setdefault((item.study, item.phase), set()).add(item.reason)
+    return found
+
+
+def failing(*which: tuple[str | None, str, int | None]):
+    """Trials that complete, unless (arm, phase, seed) is named; a seed of None names all."""
+
+    def end(spec: TrialSpec) -> Record:
+        named = any(
+            (spec.arm, spec.phase) == (arm, phase) and seed in (None, spec.seed)
+            for arm, phase, seed in which
+        )
+        return ended(spec, "failed", error="boom") if named else ended(spec)
+
+    return end
+
+
+def test_a_failed_dense_network_closes_all_that_inherits():
+    sweep = Sweep(plan(replicates=2, budgets=(0.5,)), end=failing((None, "dense", 0))).run()
+    check(sweep)
+    arms = [{r.arm for r in sweep.records.values() if r.replicate == i} for i in range(2)]
+    assert arms == [{None, "thin"}, {None, "thin", "pruned", "reinit"}]
+    found = reasons(sweep)
+    assert "boom" in found["pruned@0.5", "search"].pop()
+    assert found["reinit@0.5 scratch_b", "confirm"] == {"pruned@0.5 has no winner"}
+
+
+def test_a_failed_confirm_network_closes_its_seed_alone():
+    sweep = Sweep(plan(budgets=(0.5,)), end=failing((None, "dense", 1001))).run()
+    check(sweep)
+    found = answer(sweep.plan, sweep.records)
+    assert [r.seed for r in found["thin@0.5 scratch_b"].confirms] == [1000, 1001, 1002]
+    assert [r.seed for r in found["pruned@0.5"].confirms] == [1000, 1002]
+    assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1002]
+
+
+def test_a_failed_confirm_trial_closes_the_seed_of_what_takes_its_architecture():
+    sweep = Sweep(plan(budgets=(0.5,)), end=failing(("pruned", "confirm", 1002))).run()
+    check(sweep)
+    found = answer(sweep.plan, sweep.records)
+    assert [r.status for r in found["pruned@0.5"].confirms] == ["completed", "completed", "failed"]
+    assert [r.seed for r in found["pruned@0.5"].confirmed] == [1000, 1001]
+    assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1001]
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "infeasible", "stopped"])
+def test_a_study_in_which_nothing_completed_has_no_winner(status):
+    def end(spec: TrialSpec) -> Record:
+        return ended(
+            spec, status if (spec.arm, spec.phase) == ("pruned", "search") else "completed"
+        )
+
+    sweep = Sweep(plan(budgets=(0.5,)), end=end).run()
+    check(sweep)
+    found = answer(sweep.plan, sweep.records)
+    assert found["pruned@0.5"].winner is None
+    assert not sweep.keys("pruned@0.5", "confirm")
+    assert not sweep.keys("reinit@0.5 scratch_b", "search")
+
+
+def test_an_infeasible_study_is_closed_with_its_reason():
+    studies = (
+        study("thin", 0.5),
+        study("pruned", 0.5, infeasible="no way"),
+        study("reinit", 0.5),
+        study("pruned", 0.25),
+    )
+    sweep = Sweep(plan(studies=studies)).run()
+    check(sweep)
+    found = reasons(sweep)
+    assert found["pruned@0.5", "search"] == found["pruned@0.5", "confirm"] == {"no way"}
+    ran = {r.study for r in sweep.records.values()}
+    assert ran == {None, "thin@0.5 scratch_b", "pruned@0.25"}
+    assert counts(sweep.plan).total.total == len(sweep.records)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_failed_trials_set_aside_are_dealt_again_and_open_what_they_closed(seed):
+    sweep = Sweep(plan(budgets=(0.5,)), seed=seed, end=badly(seed, 0.6)).run()
+    finished = {k: r for k, r in sweep.records.items() if r.status != "failed"}
+    assert len(finished) < len(sweep.records)
+    again = Sweep(sweep.plan, seed=seed)
+    again.records, again.dealt = dict(finished), dict(sweep.dealt)
+    again.run()
+    check(again)
+    assert finished.items() <= again.records.items()
+    assert not [r for r in again.records.values() if r.status == "failed"]
+
+
+def grown(sweep: Sweep, larger: Plan) -> Sweep:
+    """The same records under a larger plan."""
+    more = Sweep(larger, seed=9, end=sweep.end)
+    more.records, more.dealt = dict(sweep.records), dict(sweep.dealt)
+    return more.run()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"trials": 9},
+        {"seeds": 6},
+        {"budgets": (0.5, 0.25, 0.1)},
+        {"replicates": 2},
+        {"matchings": ("scratch_b", "marginal")},
+        {"arms": ("thin", "pruned", "reinit")},
+        {"trials": 12, "seeds": 5, "replicates": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("done", [0.3, 1.0])
+def test_growth_keeps_every_record_and_owes_only_the_rest(more, done):
+    small = {"arms": ("thin", "pruned")} if "arms" in more else {}
+    sweep = Sweep(plan(**small), seed=4)
+    for _ in range(round(46 * done) if done < 1 else 10_000):
+        if not sweep.step():
+            break
+    larger = plan(**{**small, **more})
+    after = grown(sweep, larger)
+    assert sweep.records.items() <= after.records.items()
+    check(after)
+
+
+def test_a_winner_changed_by_growth_takes_its_confirms_out_of_the_answer():
+    before = Sweep(plan(trials=3), seed=0).run()
+    after = grown(before, plan(trials=12))
+    old, new = (answer(s.plan, s.records) for s in (before, after))
+    changed = [name for name in old if old[name].winner.key != new[name].winner.key]
+    assert {"pruned@0.5", "reinit@0.5 scratch_b"} <= set(changed), "the test should see a change"
+    for name in changed:
+        former = {r.key for r in old[name].confirms}
+        assert former <= after.records.keys()
+        assert not former & {r.key for r in new[name].confirms}
+        assert len(new[name].confirms) == 3
+    winner = new["pruned@0.5"].winner
+    search = new["reinit@0.5 scratch_b"].search
+    assert [r.number for r in search] == list(range(12))
+    assert {r.inputs["architecture"] for r in search} == {winner.key}
+
+
+def test_progress_adds_up():
+    sweep = Sweep(plan(top=2), seed=8, end=badly(1, 0.2))
+    while sweep.step():
+        rows = progress(sweep.plan, sweep.records, sweep.dealt, tuple(sweep.running))
+        assert [r.study for r in rows] == ["dense", *(s.id for s in sweep.plan.studies)]
+        tallies = [tally for row in rows for tally in row.phases.values()]
+        assert sum(t.running for t in tallies) == sum(r.running for r in rows) == len(sweep.running)
+        assert sum(t.done for t in tallies) == len(sweep.records)
+        assert sum(sum(r.ended.values()) for r in rows) == len(sweep.records)
+    rows = progress(sweep.plan, sweep.records, sweep.dealt, ())
+    assert all(t.done + t.closed == t.total for r in rows for t in r.phases.values())
+    for row in rows[1:]:
+        tests = [
+            r.test_acc1
+            for r in sweep.records.values()
+            if (r.study, r.phase, r.status) == (row.study, "confirm", "completed")
+        ]
+        assert row.confirm_n == len(tests)
+        assert row.confirm_acc1 == (pytest.approx(sum(tests) / len(tests)) if tests else None)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from prunetune.agenda.specs import Ask, dense_spec, run_on_numbers, search_spec
+from prunetune.spec.parts import Named
+from prunetune.spec.plan import Asha, Plan
+from prunetune.spec.space import Constant, Dimension, Space
+from tests.agenda.simulated import Sweep, plan, study
+
+BASE = study("thin", 0.5)
+
+
+def key(base: Plan | None = None, number: int = 1, seed: int = 1, lr: float = 0.1, **other) -> str:
+    ask = Ask(BASE.model_copy(update=other), number, seed)
+    return search_spec(base or plan(), ask, {"recipe.lr": lr}, {}).key
+
+
+def test_a_key_is_that_of_what_is_computed():
+    changed = {
+        "data": key(plan(data_key="other")),
+        "tolerance": key(plan(tolerance=0.01)),
+        "number": key(number=2),
+        "seed": key(seed=2),
+        "config": key(lr=0.2),
+        "method": key(method="other"),
+        "target": key(target_macs=499),
+        "epochs": key(epochs=7),
+        "arm": key(arm="thinner"),
+        "matching": key(matching="scratch_e"),
+        "replicate": key(replicate=1),
+        "sparsity": key(budget="sparsity=0.9"),
+    }
+    assert len({key(), *changed.values()}) == 1 + len(changed)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sweep": "another"},
+        {"question": "why?"},
+        {"resources": {"cpus": 4}},
+        {"limits": {"hours": 1}},
+        {"tracking": {"uri": "x"}},
+        {"early_stopping": None},
+        {"sampler": Named(name="random")},
+        {"workload": {"dataset": {"cifar10": {"root": "/elsewhere"}}}},
+        {"trials": 99, "seeds": 9, "budgets": (0.1,)},
+    ],
+    ids=str,
+)
+def test_a_key_is_of_nothing_else(other):
+    assert key(plan(**other)) == key()
+    assert dense_spec(plan(**other), 0, 0).key == dense_spec(plan(), 0, 0).key
+
+
+def test_a_default_that_is_added_changes_no_key():
+    space = Space(
+        dimensions=(
+            *BASE.space.dimensions,
+            Dimension(path="recipe.new", domain=Constant(value=0), default=0, has_default=True),
+        )
+    )
+    ask = Ask(BASE.model_copy(update={"space": space}), 1, 1)
+    spec = search_spec(plan(), ask, {"recipe.lr": 0.1, "recipe.new": 0}, {})
+    assert (spec.key, spec.config["recipe.new"]) == (key(), 0)
+    assert search_spec(plan(), ask, {"recipe.lr": 0.1, "recipe.new": 1}, {}).key != key()
+
+
+def test_dense_keys_know_neither_arm_nor_replicate():
+    seeds = {dense_spec(plan(), seed, 0).key for seed in range(5)}
+    assert len(seeds) == 5
+    assert dense_spec(plan(), 1, 0).key == dense_spec(plan(arms=("thin",)), 1, 3).key
+
+
+def test_the_trials_that_run_on_are_drawn_before_the_first():
+    base = plan(trials=16, early_stopping=Asha(run_on=3))
+    sweep = Sweep(base).run()
+    drawn = {s.id: run_on_numbers(base, s) for s in base.studies}
+    for spec in sweep.order:
+        assert spec.run_on == (spec.phase == "search" and spec.number in drawn[spec.study])
+    assert {len(numbers) for numbers in drawn.values()} == {3}
+    assert len(set(drawn.values())) > 1, "each study has its own draw"
+    other = plan(trials=16, early_stopping=Asha(run_on=3), seed=1)
+    assert {s.id: run_on_numbers(other, s) for s in other.studies} != drawn
+    assert not run_on_numbers(plan(early_stopping=None), BASE)
