@@ -9,15 +9,16 @@ from typing import Any
 from prunetune.analysis.figures.widths import widths_svg
 from prunetune.analysis.frontier import Row
 from prunetune.analysis.report import Report
-from prunetune.analysis.words import NOTHING, count, listing, percent, place, points
+from prunetune.analysis.words import NOTHING, count, listing, percent, place, plural, points
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Record
 from prunetune.spec.plan import Plan
 
+DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 COLUMNS = (
-    "study", "MACs", "params", "test", "95 % interval", "n", "\N{GREEK CAPITAL LETTER DELTA} dense",
-    "median", "best epoch", "val of winner", "trials", "stopped", "diverged", "failed",
-    "infeasible", "seeds lost", "epochs", "training MACs of one", "MACs spent", "state",
+    "study", "MACs", "params", "test [95 % interval]", "seeds", f"{DELTA} dense", "median",
+    "best epoch", "val of winner", "trials", "other ends", "epochs", "training MACs of one",
+    "MACs spent", "state",
 )  # fmt: skip
 
 
@@ -28,13 +29,14 @@ def setup(plan: Plan, report: Report) -> str:
     accuracy = f", test {percent(dense.mean)} (n = {dense.n})" if dense.mean is not None else ""
     trials = {study.trials for study in plan.studies}
     searched = f"{min(trials)}" if len(trials) == 1 else f"{min(trials)} to {max(trials)}"
+    budgets = sum(budget is not None for budget in plan.budgets())
     return (
         f"{plan.sweep}: {dense.model}, {count(dense.macs)} MACs, {count(dense.params)} parameters, "
         f"{where[dense.source]}{accuracy}. {plan.train_size} training, {plan.val_size} validation "
-        f"and {plan.test_size} test images. {listing(plan.arms())} at "
-        f"{sum(b is not None for b in plan.budgets())} budgets; {searched} trials a study "
-        f"({plan.sampler.name}), {plan.replicates} search(es), winners confirmed on "
-        f"{plan.confirm.seeds} fresh seeds."
+        f"and {plan.test_size} test images. Arms {listing(plan.arms())} at "
+        f"{plural(budgets, 'budget')}; {plural(plan.replicates, 'search')} of {searched} trials "
+        f"({plan.sampler.name}) a study, winners confirmed on "
+        f"{plural(plan.confirm.seeds, 'fresh seed')}."
     )
 
 
@@ -42,7 +44,7 @@ def unfinished(report: Report) -> str:
     """How many studies are not done, by state; empty when all are."""
     open_states = ("not begun", "searching", "confirming")
     states = Counter(row.state for row in report.frontier if row.state in open_states)
-    return ", ".join(f"{number} studies {state}" for state, number in states.items())
+    return ", ".join(f"{plural(number, 'study')} {state}" for state, number in states.items())
 
 
 def table(report: Report) -> list[tuple[str, str, list[str]]]:
@@ -52,12 +54,13 @@ def table(report: Report) -> list[tuple[str, str, list[str]]]:
 
 def _cells(row: Row) -> list[str]:
     known = row.low is not None and row.high is not None
-    ends = f"{_bare(row.low)} to {_bare(row.high)}" if known else NOTHING
+    ends = f" [{_bare(row.low)}, {_bare(row.high)}]" if known else ""
+    others = {name: getattr(row, name) for name in ("stopped", "diverged", "failed", "infeasible")}
     return [
-        count(row.macs), count(row.params), _bare(row.test_acc1), ends, str(row.n),
-        points(row.delta_acc1), _bare(row.test_acc1_median), _bare(row.test_acc1_best),
-        _bare(row.val_acc1), f"{row.trials_ended}/{row.trials_planned}", str(row.stopped),
-        str(row.diverged), str(row.failed), str(row.infeasible), str(row.confirm_lost),
+        count(row.macs), count(row.params), _bare(row.test_acc1) + ends,
+        f"{row.n}/{row.confirm_planned}", points(row.delta_acc1), _bare(row.test_acc1_median),
+        _bare(row.test_acc1_best), _bare(row.val_acc1), f"{row.trials_ended}/{row.trials_planned}",
+        ", ".join(f"{number} {name}" for name, number in others.items() if number) or NOTHING,
         str(row.epochs), count(row.train_macs), count(row.spent_macs), row.state,
     ]  # fmt: skip
 

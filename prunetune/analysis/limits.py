@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prunetune.analysis.frontier import Row
 from prunetune.analysis.statistics import ALPHA, binomial_half_width
 from prunetune.analysis.verdict import Verdict
-from prunetune.analysis.words import points
+from prunetune.analysis.words import plural, points
 from prunetune.spec.plan import Plan
 
 
@@ -16,8 +16,8 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
     said = []
     if plan.confirm.seeds * plan.replicates < 3:
         said.append(
-            f"Confirmed on {plan.confirm.seeds} seed(s): below three, intervals are too wide to "
-            "settle anything or do not exist. Raise confirm.seeds; finished trials are kept."
+            f"Confirmed on {plural(plan.confirm.seeds, 'seed')}: below three, intervals are too "
+            "wide to settle anything or do not exist. Raise confirm.seeds: what is finished stays."
         )
     said.extend(_test_noise(plan, verdicts, rows))
     if plan.replicates == 1:
@@ -30,10 +30,10 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
             "All inheriting trials start from one dense network: its luck is in each of them and "
             "in no interval."
         )
-    comparisons = len(plan.family)
     said.append(
-        f"{comparisons} comparison(s) were written down before the first trial; p values are "
-        f"Holm's and the intervals of differences hold together, at {1 - ALPHA:.0%}."
+        f"The family, written down before the first trial, has {plural(len(plan.family), 'pair')}; "
+        f"p is corrected by Holm, and the intervals of differences hold all at once with "
+        f"{1 - ALPHA:.0%} confidence."
     )
     return said
 

@@ -45,12 +45,6 @@ class Contrast(Frozen):
         """Half the width of the interval at level 1 - alpha."""
         return t_quantile(1 - alpha / 2, self.df) * self.error
 
-    def equivalence_p(self, margin: float) -> float:
-        """p of two one-sided tests that the difference is as large as `margin`."""
-        from scipy.special import stdtr
-
-        return float(stdtr(self.df, (abs(self.difference) - margin) / self.error))
-
 
 def t_quantile(probability: float, df: float) -> float:
     """The quantile of Student's t."""

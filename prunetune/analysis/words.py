@@ -49,6 +49,15 @@ def place(budget: Budget, matching: str | None) -> str:
     return f"{share}, {matching}" if matching else share
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`, `2 searches`, `2 studies`."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'es' if noun.endswith('ch') else 's'}"
+
+
 def listing(names: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = names

@@ -67,7 +67,7 @@ def _axes(x: Scale, margin: float, height: float) -> Iterator[str]:
         "rect", title("the margin of equivalence, stated beforehand"), class_="margin",
         x=x(-margin), y=TOP - 8, width=x(margin) - x(-margin), height=bottom - TOP + 8,
     )  # fmt: skip
-    for tick in x.ticks():
+    for tick in x.ticks(8):
         yield line(x(tick), TOP - 8, x(tick), bottom, "axis" if tick == 0 else "grid")
         label = f"{100 * tick:+.3g}".replace("-", "\N{MINUS SIGN}") if tick else "0"
         yield text(x(tick), bottom + 17, label, text_anchor="middle")

@@ -1,0 +1,195 @@
+"""The report as files and figures: laws that hold for any sweep, finished or not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from prunetune.analysis import Report, analyse, text_table, write_report
+from prunetune.analysis.ledger import ledger
+from prunetune.records.record import Record, TrainMacs
+from prunetune.records.seeds import confirm_seed
+from prunetune.spec.plan import Plan
+from tests.analysis.sweeps import config, make_plan, noisy, record, run
+
+THREE = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
+MEANS = {"thin": 0.93, "pruned": 0.935, "reinit": 0.931}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(THREE, (0.5, 0.25), matchings=("scratch_e", "scratch_b"), seeds=3)
+
+
+@pytest.fixture(scope="module")
+def records(plan: Plan) -> dict[str, Record]:
+    found = run(plan, noisy(MEANS))
+    rng = random.Random(0)
+    ends = ("completed", "stopped", "diverged", "failed", "infeasible")
+    return {
+        key: r.model_copy(
+            update={
+                "train_macs": TrainMacs(spent=rng.randrange(10**15)),
+                "wall_s": {"total": rng.randrange(10**6) / 1000},
+                "status": rng.choice(ends) if r.phase == "search" and r.number == 0 else r.status,
+            }
+        )
+        for key, r in found.items()
+    }
+
+
+def rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def test_every_mac_is_booked_once(plan: Plan, records: dict[str, Record]) -> None:
+    book = ledger(records.values(), plan.arms())
+    spent = sum(r.train_macs.spent for r in records.values())
+    assert book.spent_macs == spent == sum(book.by_arm.values()) == sum(book.by_phase.values())
+    seconds = sum(r.wall_s["total"] for r in records.values())
+    for table in (book.seconds_by_arm, book.seconds_by_phase):
+        assert sum(table.values()) == pytest.approx(seconds) == book.spent_s
+    for counts in (book.trials_by_arm, book.trials_by_phase):
+        assert sum(counts.values()) == len(records)
+    by_study = sum(row.spent_macs for row in analyse(plan, records).frontier)
+    assert by_study + book.by_phase["dense"] == spent
+
+
+def test_a_control_arm_called_dense_keeps_its_own_account() -> None:
+    plan = make_plan({"dense": "width_scaling", "pruned": "channel_pruning"})
+    records = run(plan, noisy({"dense": 0.93, "pruned": 0.93}))
+    book = analyse(plan, records).ledger
+    assert book.by_arm["dense network"] == book.by_phase["dense"]
+    assert sum(book.by_arm.values()) == book.spent_macs
+
+
+def test_the_order_of_records_does_not_matter(plan: Plan, records: dict[str, Record]) -> None:
+    shuffled = list(records.items())
+    random.Random(1).shuffle(shuffled)
+    first = analyse(plan, records, created_at="now")
+    assert analyse(plan, dict(shuffled), created_at="now") == first
+
+
+def test_a_former_winners_seeds_leave_the_answer_but_not_the_ledger() -> None:
+    plan = make_plan(THREE, (0.25,), seeds=3)
+    records = run(plan, noisy(MEANS))
+    pruned = next(s for s in plan.studies if s.arm == "pruned")
+    before = analyse(plan, records)
+    better = record(plan, "search", pruned, 4, number=4, config=config(4), val_acc1=0.99)
+    grown = plan.model_copy(
+        update={
+            "studies": tuple(
+                s.model_copy(update={"trials": 5}) if s is pruned else s for s in plan.studies
+            )
+        }
+    )
+    after = analyse(grown, {**records, better.key: better})
+    rows = {row.arm: row for row in after.frontier}
+    assert rows["pruned"].winner == better.key
+    assert (rows["pruned"].n, rows["pruned"].confirm_pending) == (0, 3)
+    assert (rows["reinit"].trials_ended, rows["reinit"].n) == (0, 0)  # it stood on the former one
+    assert rows["thin"] == next(row for row in before.frontier if row.arm == "thin")
+    spent = better.train_macs.spent
+    assert after.ledger.spent_macs == before.ledger.spent_macs + spent
+    assert after.verdicts[0].verdict == "undecided"
+
+
+@pytest.mark.parametrize("phases", [(), ("dense",), ("dense", "search")])
+def test_an_unfinished_sweep_is_reported_as_such(
+    plan: Plan, records: dict[str, Record], phases: tuple[str, ...], tmp_path: Path
+) -> None:
+    partial = {k: r for k, r in records.items() if r.phase in phases}
+    report = write_report(plan, partial, tmp_path)
+    assert {v.verdict for v in report.verdicts} == {"undecided"}
+    assert {row.n for row in report.frontier} == {0}
+    expected = {"confirming"} if "search" in phases else {"not begun"}
+    assert {row.state for row in report.frontier} == expected
+    assert "This sweep is not finished" in (tmp_path / "index.html").read_text()
+
+
+def test_any_subset_of_records_can_be_reported(
+    plan: Plan, records: dict[str, Record], tmp_path: Path
+) -> None:
+    for seed in range(8):
+        rng = random.Random(seed)
+        some = {k: r for k, r in records.items() if rng.random() < 0.2 + 0.1 * seed}
+        report = write_report(plan, some, tmp_path)
+        assert report.ledger.spent_macs == sum(r.train_macs.spent for r in some.values())
+        assert len(rows((tmp_path / "trials.csv").read_bytes())) == len(some)
+
+
+def test_frontier_csv_is_the_frontier(
+    plan: Plan, records: dict[str, Record], tmp_path: Path
+) -> None:
+    report = write_report(plan, records, tmp_path)
+    table = rows((tmp_path / "frontier.csv").read_bytes())
+    assert [row["study"] for row in table] == [study.id for study in plan.studies]
+    for line, row in zip(table, report.frontier, strict=True):
+        for name, value in row.model_dump().items():
+            assert line[name] == ("" if value is None else str(value))
+
+
+def test_trials_csv_has_every_record_with_its_config(
+    plan: Plan, records: dict[str, Record], tmp_path: Path
+) -> None:
+    write_report(plan, records, tmp_path)
+    table = {row["key"]: row for row in rows((tmp_path / "trials.csv").read_bytes())}
+    assert table.keys() == records.keys()
+    for key, r in records.items():
+        assert table[key]["status"] == r.status
+        assert int(table[key]["train_macs.spent"]) == r.train_macs.spent
+        for path, value in r.config.items():
+            assert table[key][path] == str(value)
+
+
+def test_report_json_keeps_its_contract(
+    plan: Plan, records: dict[str, Record], tmp_path: Path
+) -> None:
+    report = write_report(plan, records, tmp_path)
+    plain = json.loads((tmp_path / "report.json").read_text())
+    assert {"verdicts", "ledger", "sweep", "dense", "family", "created_at"} <= plain.keys()
+    assert {"spent_macs", "spent_s", "by_arm", "by_phase"} <= plain["ledger"].keys()
+    assert len(plain["verdicts"]) == 4
+    for verdict in plain["verdicts"]:
+        keys = {"budget", "matching", "arms", "pairs", "verdict", "winner", "difference"}
+        assert keys | {"low", "high", "p"} <= verdict.keys()
+        assert verdict["arms"].keys() == {"thin", "pruned", "reinit"}
+        for arm in verdict["arms"].values():
+            assert {"mean", "low", "high", "n", "macs"} <= arm.keys()
+        assert len(verdict["pairs"]) == 3
+        for pair in verdict["pairs"]:
+            assert {"a", "b", "verdict", "difference", "low", "high", "p"} <= pair.keys()
+    assert Report.model_validate(plain) == report
+
+
+def test_the_frontier_holds_what_the_confirm_records_say(
+    plan: Plan, records: dict[str, Record]
+) -> None:
+    for row in analyse(plan, records).frontier:
+        own = [r for r in records.values() if r.study == row.study and r.phase == "confirm"]
+        assert {r.seed for r in own} == {confirm_seed(0, j) for j in range(3)}
+        assert row.test_acc1 == pytest.approx(sum(r.test_acc1 or 0 for r in own) / 3)
+        assert row.macs == own[0].macs
+        assert row.delta_acc1 == pytest.approx((row.test_acc1 or 0) - (row.dense_acc1 or 0))
+
+
+def test_a_small_test_set_is_said_to_settle_nothing() -> None:
+    small = make_plan(test_size=360)
+    accuracy = noisy({"thin": 0.93, "pruned": 0.94})
+    assert "cannot settle" in " ".join(analyse(small, run(small, accuracy)).limits)
+    large = make_plan(test_size=1_000_000)
+    assert "cannot settle" not in " ".join(analyse(large, run(large, accuracy)).limits)
+
+
+def test_the_terminal_is_told_every_verdict_and_every_study(
+    plan: Plan, records: dict[str, Record]
+) -> None:
+    report = analyse(plan, records)
+    said = text_table(report)
+    assert all(sentence in said for sentence in report.sentences)
+    assert all(study.id in said for study in plan.studies)
