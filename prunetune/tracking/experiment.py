@@ -27,7 +27,7 @@ class Known:
     metrics: dict[str, float] = field(default_factory=dict)
     """The last value of each, as it was when the experiment was read."""
     described: bool = False
-    """Whether its parameters and data set were logged by this process."""
+    """Whether its parameters and data set are known to be logged."""
     steps: set[tuple[str, int]] | None = None
     """(metric, step) of all that is logged; None until it is looked up."""
 
@@ -65,7 +65,10 @@ def read_runs(client: MlflowClient, experiment_id: str, sweep: str) -> dict[str,
 
 
 def _known(run: MlflowRun) -> Known:
-    return Known(run.info.run_id, run.info.status, dict(run.data.tags), dict(run.data.metrics))
+    described = run.info.status != "RUNNING"  # else it may have been cut short just there
+    return Known(
+        run.info.run_id, run.info.status, dict(run.data.tags), dict(run.data.metrics), described
+    )
 
 
 def _tags(plan: Plan, experiment: Experiment) -> dict[str, str]:

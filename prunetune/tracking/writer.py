@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,12 @@ from prunetune.tracking.experiment import Known, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, Point, Run, StudyResult
 from prunetune.tracking.winners import log_winner
 
-METRICS_PER_CALL = 999  # MLflow takes 1000; whole epochs of three
+METRICS_PER_CALL = 798  # MLflow takes 1000 things a call; whole epochs of three
 PARAMS_PER_CALL = 100
 DIGEST_CHARACTERS = 36
 ERROR_CHARACTERS = 2000
+
+PARENT = "mlflow.parentRunId"
 
 T = TypeVar("T")
 
@@ -44,7 +47,7 @@ class Writer:
         self._known = read_runs(self._client, self._experiment_id, plan.sweep)
         self._parents = {run.key: run for run in layout.parent_runs(plan)}
         for run in self._parents.values():
-            self._stand(run)
+            self._log(self._stand(run), run)
 
     def trial(self, spec: TrialSpec, epochs: Sequence[tuple[Epoch, int]]) -> None:
         """A trial under way and its new epochs, each with its moment in milliseconds."""
@@ -52,11 +55,12 @@ class Writer:
         known = self._known.get(run.key)
         if known and known.tags.get(STATUS) != RUNNING:
             self._discard(run.key)  # it had ended, in failure, and is tried again
-        known = self._stand(run, {STATUS: RUNNING})
+        known = self._stand(run)
         if known.status != "RUNNING":  # an earlier process left it off
             self._client.update_run(known.run_id, status="RUNNING")
             known.status = "RUNNING"
-        self._log(known, [p for epoch, at in epochs for p in layout.curve_points(epoch, at)])
+        points = [p for epoch, at in epochs for p in layout.curve_points(epoch, at)]
+        self._log(known, run, points, {STATUS: RUNNING})
 
     def record(self, record: Record) -> None:
         """A finished trial, whole."""
@@ -64,33 +68,34 @@ class Writer:
         known = self._known.get(run.key)
         if known and known.tags.get(STATUS) not in (RUNNING, record.status):
             self._discard(run.key)  # of an earlier, failed attempt
-        elif known and known.tags.get(STATUS) == record.status and known.status == end:
-            self._tag(known, run.tags)
+        whole = known and known.tags.get(STATUS) == record.status and known.status == end
+        if known and whole:
+            self._log(known, run)
             return
-        known = self._stand(run, {STATUS: RUNNING}, layout.milliseconds(record.started_at))
+        known = self._stand(run, layout.milliseconds(record.started_at))
         note = {NOTE: record.error[:ERROR_CHARACTERS]} if record.error else {}
-        self._log(known, layout.record_points(record))
-        self._tag(known, {**note, STATUS: record.status})
+        self._log(known, run, layout.record_points(record), {STATUS: record.status, **note})
         self._end(known, end, layout.milliseconds(record.ended_at))
 
     def study(self, study_id: str, result: StudyResult) -> None:
         """What fresh seeds say of a study's winner; a value that stands is not written again."""
-        known = self._stand(self._parents[study_id])
+        known = self._known[study_id]
         new = {
             name: value
             for name, value in result.metrics(self._plan.dense.macs).items()
             if known.metrics.get(name) != value
         }
-        at = round(1000 * time.time())
         if new:
-            self._client.log_batch(
-                known.run_id, metrics=[Metric(k, v, at, 0) for k, v in new.items()]
-            )
+            at = round(1000 * time.time())
+            metrics = [Metric(name, value, at, 0) for name, value in new.items()]
+            self._client.log_batch(known.run_id, metrics=metrics)
             known.metrics |= new
 
     def report(self, folder: Path) -> None:
         """The files of `folder` as artifacts of the run `report`, replacing those that stand."""
-        known = self._stand(layout.report_run(self._plan))
+        run = layout.report_run(self._plan)
+        known = self._stand(run)
+        self._log(known, run)
         self._client.log_artifacts(known.run_id, str(folder))
         self._end(known, "FINISHED")
 
@@ -108,30 +113,19 @@ class Writer:
                 trial = known.tags.get(layout.KIND) == "trial"
                 self._end(known, "KILLED" if trial else "FINISHED")
 
-    def _stand(
-        self, run: Run, extra: Mapping[str, str] | None = None, start: int | None = None
-    ) -> Known:
-        """The run as it stands in MLflow: found by its key, or created; described once."""
-        known = self._known.get(run.key)
-        tags = run.tags if run.parent is None else {**run.tags, **self._child_of(run.parent)}
-        if known is None:
-            tags = {**tags, **(extra or {})}
+    def _stand(self, run: Run, start: int | None = None) -> Known:
+        """The run as it stands in MLflow, found by its key or created with all its tags."""
+        if run.key not in self._known:
+            tags = self._tags(run) | ({STATUS: RUNNING} if run.parent else {})
             created = self._client.create_run(
                 self._experiment_id, start_time=start, tags=tags, run_name=run.name
             )
-            known = Known(created.info.run_id, "RUNNING", tags, steps=set())
-            self._known[run.key] = known
-        self._tag(known, tags)
-        if not known.described:
-            for params in _slices(list(run.params.items()), PARAMS_PER_CALL):
-                self._client.log_batch(known.run_id, params=[Param(k, v) for k, v in params])
-            if run.key != layout.REPORT_KEY:
-                self._client.log_inputs(known.run_id, [self._data_set()])
-            known.described = True
-        return known
+            self._known[run.key] = Known(created.info.run_id, "RUNNING", tags, steps=set())
+        return self._known[run.key]
 
-    def _child_of(self, parent: str) -> dict[str, str]:
-        return {"mlflow.parentRunId": self._stand(self._parents[parent]).run_id}
+    def _tags(self, run: Run) -> dict[str, str]:
+        parent = {PARENT: self._known[run.parent].run_id} if run.parent else {}
+        return {**run.tags, **parent}
 
     def _data_set(self) -> DatasetInput:
         named = Named.model_validate(self._plan.workload["dataset"])
@@ -146,25 +140,43 @@ class Writer:
             [InputTag("mlflow.data.context", "training")],
         )
 
-    def _log(self, known: Known, points: Sequence[Point]) -> None:
-        """Log the points whose metric has nothing at that step yet."""
-        if known.steps is None:
+    def _log(
+        self,
+        known: Known,
+        run: Run,
+        points: Sequence[Point] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log what the run lacks: points of new steps, tags that differ, and its parameters."""
+        wanted = {**self._tags(run), **(tags or {})}
+        new_tags = {key: value for key, value in wanted.items() if known.tags.get(key) != value}
+        new_points = self._missing(known, points)
+        params = {} if known.described else run.params
+        calls = zip_longest(
+            _slices([Metric(p.name, p.value, p.at, p.step) for p in new_points], METRICS_PER_CALL),
+            _slices([Param(k, v) for k, v in params.items()], PARAMS_PER_CALL),
+            _slices([RunTag(k, v) for k, v in new_tags.items()], PARAMS_PER_CALL),
+            fillvalue=(),
+        )
+        for metrics, some_params, some_tags in calls:
+            self._client.log_batch(known.run_id, metrics, some_params, some_tags)
+        if run.parent and not known.described:
+            self._client.log_inputs(known.run_id, [self._data_set()])
+        known.described = True
+        known.tags.update(new_tags)
+        if known.steps is not None:
+            known.steps.update((p.name, p.step) for p in new_points)
+
+    def _missing(self, known: Known, points: Sequence[Point]) -> list[Point]:
+        """The points whose metric has nothing at that step yet, one a step."""
+        if points and known.steps is None:
             known.steps = {
                 (name, metric.step)
                 for name in known.metrics
                 for metric in self._client.get_metric_history(known.run_id, name)
             }
-        new = [p for p in points if (p.name, p.step) not in known.steps]
-        for some in _slices(new, METRICS_PER_CALL):
-            metrics = [Metric(p.name, p.value, p.at, p.step) for p in some]
-            self._client.log_batch(known.run_id, metrics=metrics)
-            known.steps.update((p.name, p.step) for p in some)
-
-    def _tag(self, known: Known, tags: Mapping[str, str]) -> None:
-        new = {key: value for key, value in tags.items() if known.tags.get(key) != value}
-        if new:
-            self._client.log_batch(known.run_id, tags=[RunTag(k, v) for k, v in new.items()])
-            known.tags.update(new)
+        by_step = {(p.name, p.step): p for p in points}  # a resumed trial tells its past again
+        return [p for step, p in by_step.items() if step not in (known.steps or ())]
 
     def _end(self, known: Known, status: str, at: int | None = None) -> None:
         if known.status != status:

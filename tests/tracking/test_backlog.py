@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prunetune.tracking.backlog import Backlog, Ended, Progress, Work
+from tests.tracking.sweeps import make_epochs, make_plan, make_record, make_spec
+
+PLAN = make_plan()
+SPECS = [make_spec(PLAN, PLAN.studies[0], number) for number in range(2)]
+EPOCHS = 5
+
+
+@given(st.data())
+def test_nothing_is_lost_however_often_writing_fails(data: st.DataObject) -> None:
+    """Trials tell their epochs and end, attempts to write succeed or fail: all arrives in time."""
+    backlog = Backlog()
+    news: list[list[Work]] = [
+        [
+            Progress(s),
+            *(Progress(s, ((e, 0),)) for e in make_epochs(s, EPOCHS)),
+            Ended(make_record(s)),
+        ]
+        for s in SPECS
+    ]
+    written: dict[str, set[int]] = {spec.key: set() for spec in SPECS}
+    ended: list[str] = []
+    while any(news):
+        teller = data.draw(st.sampled_from([n for n in news if n]))
+        backlog.put([teller.pop(0)])
+        if not data.draw(st.booleans()):
+            continue
+        works = backlog.take(0)
+        keep = data.draw(st.integers(0, len(works)))
+        meanwhile = data.draw(st.sampled_from([[], *(n for n in news if n)]))
+        if meanwhile:
+            backlog.put([meanwhile.pop(0)])
+        for work in works[:keep]:
+            note(work, written, ended)
+        backlog.put_back(works[keep:])
+    backlog.close()
+    for work in backlog.take(0):
+        note(work, written, ended)
+    assert sorted(ended) == sorted(spec.key for spec in SPECS)
+    assert all(found == set(range(1, EPOCHS + 1)) for found in written.values())
+    assert backlog.take(0) == []
+
+
+def note(work: Work, written: dict[str, set[int]], ended: list[str]) -> None:
+    if isinstance(work, Ended):
+        ended.append(work.slot)
+        written[work.slot] |= {epoch.epoch for epoch in work.record.curve}
+    elif isinstance(work, Progress):
+        assert work.slot not in ended, "what has ended does not go on"
+        told = [epoch.epoch for epoch, _ in work.epochs]
+        assert told == sorted(told)
+        written[work.slot] |= set(told)
+
+
+def test_a_thread_is_wanted_only_while_none_serves() -> None:
+    backlog = Backlog()
+    assert backlog.put([Progress(SPECS[0])])
+    assert not backlog.put([Progress(SPECS[1])])
+    assert len(backlog) == 2
+    backlog.close()
+    assert not backlog.put([Progress(SPECS[1])]), "news takes the closing back"
+    assert not backlog.ends()
+    backlog.close()
+    assert backlog.ends()
+    assert backlog.put([Progress(SPECS[0])])

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from prunetune.spec.plan import Plan
+from prunetune.tracking.store import MlflowStore
+from prunetune.tracking.views import link, saved_views
+from tests.tracking.sweeps import LR, make_plan, make_record, make_spec
+
+
+def test_the_views_stand_in_the_experiment_as_the_ui_reads_them(
+    plan: Plan, storage: Path, client: MlflowClient
+) -> None:
+    store = MlflowStore(plan, None, storage)
+    store.on_record(make_record(make_spec(plan, None, 0, "dense")))
+    store.close(120)
+    tags = client.get_experiment_by_name(plan.sweep).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    assert tags["mlflow.note.content"] == plan.question
+    names = {}
+    for key, value in tags.items():
+        if key.startswith("mlflow.sharedViewState."):
+            envelope = json.loads(value)
+            assert envelope.keys() == {"name", "createdAt", "state"}
+            state = json.loads(envelope["state"])
+            sections = {section["uuid"] for section in state["compareRunSections"]}
+            assert all(c["metricSectionId"] in sections for c in state["compareRunCharts"])
+            names[key.removeprefix("mlflow.sharedViewState.")] = envelope["name"]
+    assert names == {
+        "frontier": "Frontier (confirmed)",
+        "recipes": "Recipes and trials",
+        "curves": "Training curves",
+    }
+
+
+def test_the_recipes_view_has_an_axis_for_what_was_searched() -> None:
+    recipes = json.loads(saved_views(make_plan())[1].state())
+    axes = recipes["compareRunCharts"][0]["selectedParams"]
+    assert axes[:2] == ["arm", "budget"]
+    assert set(axes) == {
+        *("arm", "budget", LR, "recipe.weight_decay"),
+        *("method.criterion", "method.criterion.magnitude.p"),
+    }
+    assert axes[-1] == "method.criterion.magnitude.p", "what only some trials have comes last"
+
+
+def test_the_link_opens_a_view_of_an_experiment() -> None:
+    assert link("http://127.0.0.1:5000/", "7") == (
+        "http://127.0.0.1:5000/#/experiments/7/runs?viewStateShareKey=frontier"
+        "&compareRunsMode=CHART&workflowType=machine_learning"
+    )
+    assert "viewStateShareKey=curves&" in link("http://h", "7", "curves")
