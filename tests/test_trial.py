@@ -1,6 +1,7 @@
 """One trial, without Ray: what it reports, what it costs, how it goes on, how it ends."""
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -120,10 +121,11 @@ def test_books_balance(store: Store):
 
 
 def test_search_never_opens_the_test_set(store: Store, monkeypatch: pytest.MonkeyPatch):
-    def refuse(self: object) -> None:
+    def refuse() -> None:
         raise AssertionError("opened")
 
-    monkeypatch.setattr(type(open_splits()), "test", refuse)
+    sealed = replace(open_splits(), test=refuse)
+    monkeypatch.setattr(Workload, "open", lambda *_, **__: sealed)
     record = run(pruned("sealed"), store)
     assert record.test_acc1 is None
     with pytest.raises(AssertionError, match="opened"):

@@ -67,10 +67,8 @@ class Context:
     target: Target
     generator: torch.Generator
     """For random choices that are the method's own (ties, random scores); on the CPU."""
-    init_seed: int
-    """For the initial weights of a network that starts from scratch."""
     build: Callable[[Architecture], nn.Module]
-    """A freshly initialised network of an architecture (seeded by `init_seed`)."""
+    """A freshly initialised network of an architecture, from the trial's own seed."""
     epochs: int = 0
     """All epochs of training that the trial has, those inside `run` included."""
     dense: nn.Module | None = None
