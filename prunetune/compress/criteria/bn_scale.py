@@ -1,0 +1,45 @@
+"""BN scale: a channel that batch norm scales down matters little (Liu et al., 1708.06519)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from prunetune.compress.criteria.weights import Normalize, batch_norms, normalized, per_unit
+from prunetune.compress.criterion import Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+from prunetune.spec.parts import Params
+
+
+class BnScaleParams(Params):
+    """Parameters of `bn_scale`."""
+
+    normalize: Normalize = "none"
+
+
+@criteria.register("bn_scale", params=BnScaleParams)
+class BnScale:
+    """Absolute batch norm scale, mean over the batch norms of a group."""
+
+    needs: ClassVar[Literal["weights"]] = "weights"
+
+    def __init__(self, params: BnScaleParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Where at least one batch norm has a scale."""
+        return bool(batch_norms(model, group))
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        return [self._score(scene.model, group) for group in scene.groups]
+
+    def _score(self, model: nn.Module, group: Group) -> torch.Tensor:
+        scales = [
+            per_unit(scale.detach().cpu().double().abs(), member)
+            for member, scale in batch_norms(model, group)
+        ]
+        return normalized(torch.stack(scales).mean(0), self.params.normalize)

@@ -1,0 +1,54 @@
+"""FPGM: filters near the geometric median are redundant (He et al., CVPR 2019, 1811.00250)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from prunetune.compress.criteria.weights import WeightParams, filters, normalized, per_unit
+from prunetune.compress.criterion import Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+
+
+class FpgmParams(WeightParams):
+    """Parameters of `fpgm`."""
+
+
+@criteria.register("fpgm", params=FpgmParams)
+class Fpgm:
+    """Sum of Euclidean distances to all other filters of the layer, over the layers that write."""
+
+    needs: ClassVar[Literal["weights"]] = "weights"
+
+    def __init__(self, params: FpgmParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        return [self._score(scene.model, group) for group in scene.groups]
+
+    def _score(self, model: nn.Module, group: Group) -> torch.Tensor:
+        layers = [(member, model.get_submodule(member.layer)) for member in group.writers]
+        written = [(m, layer) for m, layer in layers if not isinstance(layer, _BatchNorm)]
+        if self.params.reduction == "first":
+            written = written[:1]
+        sums = [per_unit(distance_sums(filters(layer)), m) for m, layer in written]
+        return normalized(torch.stack(sums).mean(0), self.params.normalize)
+
+
+def distance_sums(rows: torch.Tensor) -> torch.Tensor:
+    """Σ_j ‖row_i - row_j‖₂ per row.
+
+    Rows are centred first: the distances stay, and the fast way of taking them (by products) loses
+    fewer digits.
+    """
+    centred = rows - rows.mean(0)
+    return torch.cdist(centred, centred).sum(1)

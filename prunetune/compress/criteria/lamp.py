@@ -1,0 +1,53 @@
+"""LAMP: a channel's share of what is at least as large (Lee et al., ICLR 2021, 2010.07611)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from prunetune.compress.criteria.weights import Reduction, power_sums
+from prunetune.compress.criterion import Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+from prunetune.spec.parts import Params
+
+
+class LampParams(Params):
+    """Parameters of `lamp`; the published score is for single weights, with p 2."""
+
+    p: Annotated[Literal[1, 2], Field(description="sum of |w|^p (p 2: the squared norm)")] = 2
+    reduction: Reduction = "mean"
+
+
+@criteria.register("lamp", params=LampParams)
+class Lamp:
+    """Magnitude over the sum of all magnitudes of the group that are not smaller."""
+
+    needs: ClassVar[Literal["weights"]] = "weights"
+
+    def __init__(self, params: LampParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`; the largest channel of every group has exactly 1."""
+        p, reduction = self.params.p, self.params.reduction
+        return [lamp(power_sums(scene.model, group, p, reduction)) for group in scene.groups]
+
+
+def lamp(magnitudes: torch.Tensor) -> torch.Tensor:
+    """s_u / Σ s_v over v from u on in ascending order; equal ones keep their place in the group.
+
+    Of all-zero magnitudes the last scores 1, as the largest always does.
+    """
+    ordered, order = magnitudes.sort(stable=True)
+    sums = ordered.flip(0).cumsum(0).flip(0)
+    scores = torch.where(sums > 0, ordered / sums, 0.0)
+    scores[-1] = 1.0
+    return torch.empty_like(scores).scatter_(0, order, scores)

@@ -1,0 +1,38 @@
+"""Random scores: the control that any criterion has to beat (Mittal et al., 1801.10447)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from prunetune.compress.criterion import Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+from prunetune.spec.parts import Params
+
+
+class RandomParams(Params):
+    """`random` has no parameters."""
+
+
+@criteria.register("random", params=RandomParams)
+class Random:
+    """Uniform numbers, drawn from the trial's own generator."""
+
+    needs: ClassVar[Literal["weights"]] = "weights"
+
+    def __init__(self, params: RandomParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        return [
+            torch.rand(group.width, generator=scene.generator, dtype=torch.float64)
+            for group in scene.groups
+        ]

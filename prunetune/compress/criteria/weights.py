@@ -1,0 +1,80 @@
+"""What the criteria that look at weights share: per-unit sums over every kind of layer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from prunetune.compress.groups import Group, Member
+from prunetune.spec.parts import Params
+
+Normalize = Annotated[
+    Literal["none", "mean"],
+    Field(description="mean: divide a group's scores by their mean before groups are compared"),
+]
+Reduction = Annotated[
+    Literal["mean", "first"],
+    Field(description="mean: over all layers of a group; first: its first layer's filters alone"),
+]
+
+
+class WeightParams(Params):
+    """How a group's layers are reduced to one score, and made comparable between groups."""
+
+    normalize: Normalize = "mean"
+    reduction: Reduction = "mean"
+
+
+def power_sums(model: nn.Module, group: Group, p: int, reduction: str) -> Tensor:
+    """Σ |w|^p over a unit's weights in a layer, then the mean over the group's layers.
+
+    Weights are filters, readers' slices of them, and batch norm scales (not shifts).
+    """
+    members = group.members[:1] if reduction == "first" else group.members
+    sums = [_member_sums(model, member, p) for member in members]
+    return torch.stack([s for s in sums if s is not None]).mean(0)
+
+
+def normalized(score: Tensor, how: str) -> Tensor:
+    """The scores, divided by their mean if asked for; all-zero scores stay."""
+    mean = score.mean()
+    return score / mean if how == "mean" and mean > 0 else score
+
+
+def batch_norms(model: nn.Module, group: Group) -> list[tuple[Member, Tensor]]:
+    """The group's batch norms that have a scale, each with it."""
+    layers = [(member, model.get_submodule(member.layer)) for member in group.members]
+    return [(m, n.weight) for m, n in layers if isinstance(n, _BatchNorm) and n.affine]
+
+
+def filters(layer: nn.Module) -> Tensor:
+    """The weights of a convolution or linear layer as (out channels, everything else), float64."""
+    assert isinstance(layer, _ConvNd | nn.Linear)
+    return layer.weight.detach().cpu().double().flatten(1)
+
+
+def per_unit(values: Tensor, member: Member) -> Tensor:
+    """Values per channel, summed over each unit's channels."""
+    return values[torch.from_numpy(member.index)].sum(1)
+
+
+def _member_sums(model: nn.Module, member: Member, p: int) -> Tensor | None:
+    """(units,) sums of |w|^p, or None for a batch norm without scale."""
+    layer = model.get_submodule(member.layer)
+    if isinstance(layer, _BatchNorm):
+        if not layer.affine:
+            return None
+        return per_unit(layer.weight.detach().cpu().double().abs().pow(p), member)
+    assert isinstance(layer, _ConvNd | nn.Linear)
+    powers = filters(layer).abs().pow(p)
+    if member.side == "out":
+        return per_unit(powers.sum(1), member)
+    groups = layer.groups if isinstance(layer, _ConvNd) else 1
+    slices = layer.weight.shape[1]  # input channels that each filter reads
+    by_input = powers.view(groups, len(powers) // groups, slices, -1).sum((1, 3))
+    return per_unit(by_input.flatten(), member)

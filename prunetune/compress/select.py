@@ -1,0 +1,170 @@
+"""Which units to remove, so that the budget is met to the tolerance.
+
+One ranking over all groups; units are removed down the ranking until the MACs fit. A prefix of the
+ranking may overshoot, by up to one unit of a residual stream; then the smaller of two repairs
+follows. In every group the units kept are its best, and never fewer than its floor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from prunetune.compress.macs import CostTable, Point
+from prunetune.compress.method import Infeasible
+
+Scope = Literal["local", "global", "protected_global"]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of one group, at its place in the ranking."""
+
+    group: int
+    unit: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The units to remove and how far they depart from the ranking."""
+
+    removed: tuple[tuple[int, ...], ...]
+    """Units of each group, ascending."""
+    macs: int
+    repair: Literal["none", "give back", "skip"] = "none"
+    departures: int = 0
+    """Units given back, or groups whose next unit was skipped."""
+
+
+def floors_of(scope: Scope, widths: Sequence[int], share: float) -> list[int]:
+    """Units that each group keeps at least: ⌈share · width⌉ if protected, else one."""
+    if scope != "protected_global":
+        return [1] * len(widths)
+    return [max(1, math.ceil(round(share * width, 9))) for width in widths]
+
+
+def ranking(
+    scores: Sequence[Scores], scope: Scope, floors: Sequence[int], dense_widths: Sequence[int]
+) -> list[Step]:
+    """All removable units, the first to go first; ties go by group, then by place in the group.
+
+    `local` ranks by the share of its group that is gone with the unit, so that all groups lose the
+    same share, whatever is removed; the other scopes compare scores across groups.
+    """
+    keyed = []
+    for group, (score, floor, dense) in enumerate(zip(scores, floors, dense_widths, strict=True)):
+        gone = dense - len(score)
+        for rank, unit in enumerate(np.argsort(score, kind="stable")[: max(0, len(score) - floor)]):
+            key = (gone + rank + 1) / dense if scope == "local" else float(score[unit])
+            keyed.append((key, group, rank, int(unit)))
+    keyed.sort()
+    return [Step(group, unit) for _, group, _, unit in keyed]
+
+
+def select(
+    steps: Sequence[Step], costs: CostTable, at_most: int, at_least: float = 0.0
+) -> Selection:
+    """Units down the ranking `steps`, such that MACs lie in [at_least, at_most].
+
+    Raises:
+        Infeasible: the floors forbid it (nearest: the MACs at the floors, above `at_most`), or the
+            units are too coarse (nearest: the most MACs up to `at_most` that were found).
+    """
+    point = Point(costs, costs.widths)
+    count = 0
+    while point.macs > at_most and count < len(steps):
+        point.move(steps[count].group, -1)
+        count += 1
+    if point.macs > at_most:
+        raise Infeasible(
+            f"the smallest network has {point.macs} MACs, the budget is {at_most}", point.macs
+        )
+    taken = set(range(count))
+    if point.macs >= at_least or not count:
+        return _selection(steps, taken, costs, "none", 0)
+    repaired = [
+        _give_back(steps, count, costs, at_most, at_least),
+        _skip(steps, count, costs, at_most, at_least),
+    ]
+    found = [selection for selection in repaired if selection]
+    within = [selection for selection in found if selection.macs >= at_least]
+    if within:
+        return min(within, key=lambda selection: selection.departures)
+    nearest = max(selection.macs for selection in found)
+    raise Infeasible(
+        f"channels are too coarse: {nearest} MACs are the nearest found at or below the budget of "
+        f"{at_most}, at least {at_least:.0f} were needed",
+        nearest,
+    )
+
+
+def _give_back(
+    steps: Sequence[Step], count: int, costs: CostTable, at_most: int, at_least: float
+) -> Selection:
+    """Put the best of the removed units back while they fit, until the tolerance is met.
+
+    A unit that does not fit never will (its cost grows with what comes back), nor will worse ones
+    of its group, which cost the same: what a group keeps stays its best.
+    """
+    point, taken = _removed(steps, count, costs)
+    for i in reversed(range(count)):
+        if point.macs >= at_least:
+            break
+        if point.macs + point.change(steps[i].group, 1) <= at_most:
+            point.move(steps[i].group, 1)
+            taken.remove(i)
+    return _selection(steps, taken, costs, "give back", count - len(taken))
+
+
+def _skip(
+    steps: Sequence[Step], count: int, costs: CostTable, at_most: int, at_least: float
+) -> Selection | None:
+    """Leave out the unit that overshoots, go on down the ranking past all that would overshoot.
+
+    A group whose next unit is left out is done: worse units have gone, better ones must stay.
+    """
+    point, taken = _removed(steps, count - 1, costs)
+    done = {steps[count - 1].group}
+    for i in range(count, len(steps)):
+        group = steps[i].group
+        if point.macs <= at_most:
+            break
+        if group in done:
+            continue
+        if point.macs + point.change(group, -1) < at_least:
+            done.add(group)
+            continue
+        point.move(group, -1)
+        taken.add(i)
+    if point.macs > at_most:
+        return None
+    return _selection(steps, taken, costs, "skip", len(done))
+
+
+def _removed(steps: Sequence[Step], count: int, costs: CostTable) -> tuple[Point, set[int]]:
+    point = Point(costs, costs.widths)
+    for step in steps[:count]:
+        point.move(step.group, -1)
+    return point, set(range(count))
+
+
+def _selection(
+    steps: Sequence[Step],
+    taken: set[int],
+    costs: CostTable,
+    repair: Literal["none", "give back", "skip"],
+    departures: int,
+) -> Selection:
+    removed: list[list[int]] = [[] for _ in costs.widths]
+    for i in taken:
+        removed[steps[i].group].append(steps[i].unit)
+    widths = [width - len(units) for width, units in zip(costs.widths, removed, strict=True)]
+    return Selection(
+        tuple(tuple(sorted(units)) for units in removed), costs.macs(widths), repair, departures
+    )
