@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import torch
 from torch import nn
@@ -15,12 +16,18 @@ from prunetune.train.batchnorm import fold_batch_norms
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is a GPU where this process sees one."""
+    """The device called `name`; `auto` is a GPU where this process sees one.
+
+    To be called before anything runs on a GPU: cuBLAS reads then whether it shall be repeatable.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(name)
 
 
+@cache
 def precision(device: torch.device) -> torch.dtype:
     """The dtype of convolutions and matrix products in training; weights are always float32.
 
@@ -63,8 +70,6 @@ def kernels(device: torch.device, *, deterministic: bool) -> Iterator[None]:
         yield
         return
     before = torch.are_deterministic_algorithms_enabled()
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(deterministic)
     try:
         with torch.backends.cudnn.flags(

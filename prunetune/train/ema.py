@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Ema:
@@ -23,17 +23,18 @@ class Ema:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards the weights that step number `step` (from 0) has led to."""
-        pairs = list(
-            zip(self.module.state_dict().values(), model.state_dict().values(), strict=True)
-        )
-        averaged = [(mine, its) for mine, its in pairs if mine.is_floating_point()]
-        torch._foreach_lerp_(
-            [mine for mine, _ in averaged], [its for _, its in averaged], 1 - self.decay_at(step)
-        )
-        for mine, its in pairs:
-            if not mine.is_floating_point():
-                mine.copy_(its)
+        pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))
+        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        mine, its = [pair[0] for pair in averaged], [pair[1] for pair in averaged]
+        torch._foreach_lerp_(mine, its, 1 - self.decay_at(step))
+        for counter, value in pairs:
+            if not counter.is_floating_point():
+                counter.copy_(value)
 
     def decay_at(self, step: int) -> float:
         """The decay of step number `step`."""
         return min(self._decay, (1 + step) / (10 + step))
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

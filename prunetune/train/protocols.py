@@ -44,7 +44,10 @@ class Splits(Protocol):
 
 
 class Hook(Protocol):
-    """What may act inside training; steps count from 0 over all epochs, epochs from 1."""
+    """What may act inside training; steps count from 0 over all epochs, epochs from 1.
+
+    It is not checkpointed: what changes with time must follow from the step or the epoch alone.
+    """
 
     def after_backward(self, model: nn.Module, step: int) -> None:
         """Gradients are there, not yet clipped, and the optimizer has not moved."""
