@@ -22,7 +22,8 @@ def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str
 
     known = get_model_weights(model)
     if weights not in known.__members__:
-        raise CheckpointError(f"{model} has no weights {weights!r}; known: {', '.join(known)}")
+        names = ", ".join(known.__members__)
+        raise CheckpointError(f"{model} has no weights {weights!r}; known: {names}")
     url = known[weights].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():

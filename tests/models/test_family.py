@@ -1,0 +1,118 @@
+"""Laws of every family in the registry."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from prunetune.models.family import classifier
+from prunetune.registry import models
+
+NAMES = models.names()
+SCALED = [n for n in NAMES if models.get(n).part.stage_widths(models.get(n).params()) is not None]
+CLASSES, SHAPE = 7, (3, 64, 64)
+
+
+def built(name: str, params=None, device: str = "meta") -> nn.Module:
+    entry = models.get(name)
+    with torch.device(device):
+        return entry.part.build(params or entry.params(), CLASSES, SHAPE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gives_logits_and_keeps_its_classifier(name):
+    model = built(name).eval()
+    logits = model(torch.empty(2, *SHAPE, device="meta"))
+    assert logits.shape == (2, CLASSES)
+    ignored = models.get(name).part.ignored_layers(model)
+    assert any(layer is classifier(model) for layer in ignored)
+    assert classifier(model).out_features == CLASSES
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_with_its_own_widths_a_network_is_itself(name):
+    entry = models.get(name)
+    family, params = entry.part, entry.params()
+    for inner in (None, family.inner_widths(params)):
+        same = family.with_widths(params, family.stage_widths(params), inner)
+        assert shapes(built(name, same)) == shapes(built(name))
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_widths_set_channels_and_leave_the_tree_alone(name):
+    entry = models.get(name)
+    family, params = entry.part, entry.params()
+    widths = tuple(3 + 2 * i for i in range(len(family.stage_widths(params))))
+    inner = tuple(5 + i for i in range(len(family.inner_widths(params))))
+    thin = family.with_widths(params, widths, inner)
+    assert family.stage_widths(thin) == widths
+    assert family.inner_widths(thin) == inner
+    model = built(name, thin)
+    assert list(shapes(model)) == list(shapes(built(name)))
+    firsts = [m for n, m in model.named_modules() if n.endswith(".conv1")]
+    assert tuple(conv.out_channels for conv in firsts) == inner
+    expansion = classifier(model).in_features // widths[-1]
+    for stage, width in enumerate(widths, 1):
+        layer = model.get_submodule(f"layer{stage}")
+        last = [m for m in layer[-1].modules() if isinstance(m, nn.Conv2d)][-1]
+        assert last.out_channels == width * expansion
+
+
+@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("fault", ["one stage", "a zero", "one inner width"])
+def test_widths_that_do_not_fit_are_refused(name, fault):
+    entry = models.get(name)
+    family, params = entry.part, entry.params()
+    widths, inner = family.stage_widths(params), None
+    if fault == "one stage":
+        widths = widths[:1]
+    elif fault == "a zero":
+        widths = (*widths[:-1], 0)
+    else:
+        inner = (4,)
+    with pytest.raises(ValueError, match="allowed: "):
+        built(name, family.with_widths(params, widths, inner))
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18", "resnet50"])
+def test_hooks_see_outputs_that_nobody_changes_later(name):
+    model = built(name, device="cpu")
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for module in model.modules():
+        if not list(module.children()) and not isinstance(module, nn.Identity):
+            module.register_forward_hook(lambda _m, _x, out: seen.append((out, out.clone())))
+            module.register_full_backward_hook(lambda *_: None)
+    model(torch.randn(2, *SHAPE, requires_grad=True)).sum().backward()
+    assert len(seen) > 40
+    assert all(torch.equal(now, then) for now, then in seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("resnet20", {"shortcut": "A"}), ("resnet20", {"shortcut": "B"}), ("resnet50", {})],
+)
+def test_activations_stay_in_channels_last_memory(name, params):
+    model = (
+        built(name, models.get(name).params(**params), "cpu")
+        .to(memory_format=torch.channels_last)
+        .eval()
+    )
+    x = torch.randn(2, *SHAPE)
+    contiguous = model(x)
+    formats: list[bool] = []
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d) or hasattr(module, "shortcut"):
+            module.register_forward_hook(
+                lambda _m, _x, out: formats.append(
+                    out.is_contiguous(memory_format=torch.channels_last)
+                )
+            )
+    logits = model(x.contiguous(memory_format=torch.channels_last))
+    assert formats
+    assert all(formats)
+    torch.testing.assert_close(logits, contiguous, rtol=1e-4, atol=1e-4)
+
+
+def shapes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
