@@ -44,7 +44,7 @@ class Spaces:
             if isinstance(budget, str):
                 message = "a sparsity budget needs an arm that masks single weights"
                 self.parts.problems.add(("budgets", i), message, value=budget)
-        found = {}
+        found: dict[Cell, tuple[int, Space, tuple[Config, ...]]] = {}
         for arm in self.spec.arms:
             if self.parts.method(arm) is None:
                 continue

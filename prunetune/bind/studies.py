@@ -14,6 +14,7 @@ from prunetune.compress.reach import reach
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget, Comparison, Reach, Study
+from prunetune.spec.samplers import validate_sampler
 from prunetune.spec.space import Choice, Config, Space, any_value, subtree
 from prunetune.workload import Workload
 
@@ -58,6 +59,7 @@ class Studies:
         """All studies; a budget that no arm can reach is a problem."""
         first = {cell: self._study(*cell) for cell in self.cells}
         self._unreachable(first)
+        self._sampler(first)
         return tuple(
             self._numbered(first[cell], matching, replicate)
             for replicate in range(self.spec.search.replicates)
@@ -131,6 +133,17 @@ class Studies:
                     value=self.spec.budgets[place],
                     allowed=here[0].infeasible,
                 )
+
+    def _sampler(self, studies: Mapping[Cell, Study]) -> None:
+        """A sampler that cannot search some study is told once, with the studies it fails on."""
+        sampler = self.spec.search.sampler
+        why: dict[str, list[str]] = {}
+        for study in studies.values():
+            for problem in validate_sampler(sampler, study):
+                why.setdefault(problem, []).append(study.id)
+        for problem, where in why.items():
+            place = "" if len(where) == len(studies) else f" ({', '.join(where)})"
+            self.parts.problems.add(("search", "sampler"), problem + place)
 
     def _reach(self, arm: str, budget: Budget) -> tuple[Reach, ...]:
         """One answer per scope that the arm may draw; the best over criteria and floors."""

@@ -20,7 +20,7 @@ def guarded(command: Callable[[], object]) -> int:
     """The exit code of `command`; what a user can mend is said in words on stderr.
 
     ValueError and LookupError are how this package says that an input is bad; OSError is how it and
-    the system say that the surroundings failed. Everything else is a defect and keeps its traceback.
+    the system say that the surroundings failed. Anything else is a defect, and keeps its traceback.
     """
     try:
         command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import Annotated
 
 import typer
 
-from prunetune.cli.exits import Exit
+from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
 from prunetune.cli.options import AsJson, Override, Storage, SweepFile
 
 
@@ -17,7 +19,7 @@ def sweep(
         str | None,
         typer.Option(metavar="ADDRESS", help="A running Ray cluster: auto, HOST:PORT, ray://…"),
     ] = None,
-    set_: Override = None,
+    overrides: Override = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run trials again that had failed.")
     ] = False,
@@ -27,33 +29,48 @@ def sweep(
 ) -> None:
     """Run a sweep, or go on with it: prune, scale, train, search, confirm, report."""
     from prunetune.sweep import run_sweep
+    from prunetune.tune import Interrupted
 
-    outcome = run_sweep(
-        file,
-        storage=storage,
-        address=address,
-        overrides=set_ or (),
-        retry_failed=retry_failed,
-        offline=offline,
-    )
-    print(outcome.text)
-    raise Exit(outcome.code)
+    try:
+        outcome = run_sweep(
+            file,
+            storage=storage,
+            address=address,
+            overrides=overrides or (),
+            retry_failed=retry_failed,
+            offline=offline,
+        )
+    except Interrupted as end:
+        again = shlex.join(["prunetune", *sys.argv[1:]])
+        raise Exit(end.exit_code, f"{end}; go on with: {again}") from end
+    from prunetune.analysis.text import text_table
+
+    print(f"\n{text_table(outcome.report)}\n\n{outcome.folder / 'index.html'}")
+    if outcome.limited:
+        print("ended by limits.hours; the same command goes on")
+    if outcome.failed or outcome.lost:
+        message = f"{outcome.failed} trials failed, {outcome.lost} could not run for that"
+        raise Exit(FAILED_TRIALS, f"{message}; --retry-failed runs them again")
+    raise Exit(DONE)
 
 
 def plan(
     file: SweepFile,
-    set_: Override = None,
-    as_json: AsJson = False,
+    overrides: Override = None,
     storage: Storage = "runs",
+    timed: Annotated[
+        bool, typer.Option("--timed", help="Measure 20 steps of each network on made-up images.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a sweep file and say what would run and what it would cost. Trains nothing."""
     from prunetune.forecast import forecast
     from prunetune.sweep import plan_sweep
 
-    found = forecast(plan_sweep(file, overrides=set_ or ()), storage)
+    found = forecast(plan_sweep(file, overrides=overrides or ()), storage, timed=timed)
     if as_json:
-        print(found.to_json())
-    else:
-        from prunetune.cli.tables import print_forecast
+        print(found.model_dump_json(indent=1))
+        return
+    from prunetune.cli.tables import print_forecast
 
-        print_forecast(found)
+    print_forecast(found)

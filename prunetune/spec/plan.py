@@ -156,5 +156,12 @@ class Plan(Params):
         """The studies that will run."""
         return (s for s in self.studies if s.infeasible is None)
 
+    def infeasible(self, study_id: str | None) -> str | None:
+        """Why a study (or what it takes its architecture from) meets no budget; None if it can."""
+        study = self.study(study_id) if study_id is not None else None
+        if study is None:
+            return None
+        return study.infeasible or self.infeasible(study.source)
+
 
 Study.model_rebuild()

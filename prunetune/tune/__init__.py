@@ -1,1 +1,6 @@
 """The door to Ray: one Tune run for a whole sweep, and what decides within it."""
+
+from prunetune.tune.progress import Progress
+from prunetune.tune.run import Interrupted, Outcome, run
+
+__all__ = ["Interrupted", "Outcome", "Progress", "run"]

@@ -1,0 +1,71 @@
+"""The verbs that look at a sweep that has begun: `status`, `report`, `ui`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunetune.cli.options import AsJson, Storage, SweepName
+
+if TYPE_CHECKING:
+    from prunetune.records.store import Store
+
+
+def find(sweep: str, storage: str) -> Store:
+    """The files of a sweep, given by its name under the storage, its folder or its sweep file."""
+    from prunetune.records.store import Store
+
+    path = Path(sweep)
+    if (path / "plan.json").exists():
+        return Store(path.absolute().parent, path.absolute().name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        from prunetune.spec.yaml import read
+
+        return Store(storage, str(read(path)[0].get("name", path.stem)))
+    return Store(storage, sweep)
+
+
+def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
+    """Say what is done, what is missing, and what can never run."""
+    from prunetune.cli.tables import print_status
+    from prunetune.status import status_of
+
+    found = status_of(find(sweep, storage))
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        print_status(found)
+
+
+def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
+    """Write the report again from the records, and print its verdicts."""
+    from prunetune.analysis.report import write_report
+    from prunetune.analysis.text import text_table
+    from prunetune.sweep import load_plan
+
+    store = find(sweep, storage)
+    found = write_report(load_plan(store), store.records(), store.report_dir())
+    if as_json:
+        print(json.dumps(found.model_dump(mode="json", by_alias=True), indent=1))
+    else:
+        print(f"{text_table(found)}\n\n{store.report_dir() / 'index.html'}")
+
+
+def ui(
+    sweep: SweepName,
+    storage: Storage = "runs",
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open the link as well as print it.")] = True,
+) -> None:
+    """Open MLflow on the frontier of a sweep."""
+    from prunetune.sweep import load_plan, open_tracking
+    from prunetune.tracking.ui import serve
+
+    store = find(sweep, storage)
+    tracking = open_tracking(load_plan(store), store)
+    if tracking is None:
+        raise ValueError(f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")
+    serve(tracking.uri, tracking.experiment, port=port, open_browser=browser)

@@ -1,0 +1,112 @@
+"""What a sweep would be: counts, training MACs, time where it is known, and what it can settle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from prunetune.agenda import Amount, counts
+from prunetune.analysis.power import detectable
+from prunetune.records.record import Record
+from prunetune.records.store import Store
+from prunetune.spec.parts import Params
+from prunetune.spec.plan import Budget, Comparison, Plan, Reach, Study
+from prunetune.timing import Clock, from_records, measured
+
+
+class StudyForecast(Params):
+    """What one study (or the dense networks, `dense`) would be when nothing is stopped."""
+
+    study: str
+    arm: str | None = None
+    budget: Budget = None
+    target_macs: int
+    trials: Mapping[str, int]
+    """By phase."""
+    epochs_each: int
+    epochs: int
+    train_macs: int
+    seconds: float | None
+    """Of one slot; None where nothing was measured."""
+    infeasible: str | None = None
+    reach: tuple[Reach, ...] = ()
+
+
+class Forecast(Params):
+    """What `prunetune plan` prints."""
+
+    sweep: str
+    question: str
+    model: str
+    dense_macs: int
+    dense_params: int
+    rows: tuple[StudyForecast, ...]
+    trials: int
+    epochs: int
+    train_macs: int
+    seconds: float | None
+    """Of one slot: divide by the trials that run at once."""
+    timed_by: str | None
+    """Where the time comes from: a device's finished records, or steps measured now."""
+    family: tuple[Comparison, ...]
+    detectable: float | None
+    """Difference of accuracy, at an assumed spread of 0.2 points between seeds."""
+
+
+def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
+    """Count what `plan` amounts to; `timed` measures 20 steps of each network here."""
+    clock = measured(plan) if timed else from_records(plan, _records(storage))
+    amounts = counts(plan)
+    rows = [_dense_row(plan, amounts.dense, clock)]
+    rows += [_row(plan, s, amounts.studies[s.id], clock) for s in plan.studies]
+    times = [row.seconds for row in rows]
+    whole = amounts.total
+    return Forecast(
+        sweep=plan.sweep,
+        question=plan.question,
+        model=str(plan.dense.architecture["model"]),
+        dense_macs=plan.dense.macs,
+        dense_params=plan.dense.params,
+        rows=tuple(rows),
+        trials=whole.total,
+        epochs=whole.epochs,
+        train_macs=whole.train_macs,
+        seconds=None if None in times else sum(t for t in times if t is not None),
+        timed_by=clock.source if clock else None,
+        family=plan.family,
+        detectable=detectable(plan.confirm.seeds, max(1, len(plan.family))),
+    )
+
+
+def _dense_row(plan: Plan, amount: Amount, clock: Clock | None) -> StudyForecast:
+    return StudyForecast(
+        study="dense",
+        target_macs=plan.dense.macs,
+        trials=dict(amount.trials),
+        epochs_each=plan.dense.epochs or 0,
+        epochs=amount.epochs,
+        train_macs=amount.train_macs,
+        seconds=clock.epoch(plan.dense.macs) * amount.epochs if clock else None,
+    )
+
+
+def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> StudyForecast:
+    return StudyForecast(
+        study=study.id,
+        arm=study.arm,
+        budget=study.budget,
+        target_macs=study.target_macs,
+        trials=dict(amount.trials),
+        epochs_each=study.epochs,
+        epochs=amount.epochs,
+        train_macs=amount.train_macs,
+        seconds=clock.epoch(study.target_macs) * amount.epochs if clock else None,
+        infeasible=plan.infeasible(study.id),
+        reach=study.reach,
+    )
+
+
+def _records(storage: str | Path) -> Iterable[Record]:
+    """All finished records under the storage."""
+    for plan in sorted(Path(storage).glob("*/plan.json")):
+        yield from Store(storage, plan.parent.name).records().values()

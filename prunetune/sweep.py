@@ -1,0 +1,161 @@
+"""A sweep from its file to its report: where plan, Ray, MLflow and the analysis meet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from prunetune.records.assembly import now
+from prunetune.records.key import digest
+from prunetune.records.record import Record
+from prunetune.records.store import Store, to_json, write_whole
+from prunetune.spec.errors import SpecError
+from prunetune.spec.growth import growth
+from prunetune.spec.model import SweepSpec
+from prunetune.spec.parse import check, parse
+from prunetune.spec.plan import Plan
+
+if TYPE_CHECKING:
+    from prunetune.analysis.report import Report
+    from prunetune.tracking.store import MlflowStore
+
+Source = str | Path | SweepSpec
+"""A sweep file, or a spec built in Python."""
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """How a sweep ended."""
+
+    report: Report
+    records: Mapping[str, Record]
+    lost: int
+    """Trials that can never run, since what they stand on failed."""
+    limited: bool
+    """Whether `limits` ended it with work left."""
+    folder: Path
+    """Where the report lies."""
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed after their retries."""
+        return sum(record.status == "failed" for record in self.records.values())
+
+
+def plan_sweep(source: Source, *, overrides: Sequence[str] = ()) -> Plan:
+    """What a sweep means. Trains nothing, opens no data; SpecError holds all that is wrong."""
+    return _bound(source, overrides)[1]
+
+
+def run_sweep(
+    source: Source,
+    *,
+    storage: str | Path = "runs",
+    address: str | None = None,
+    overrides: Sequence[str] = (),
+    retry_failed: bool = False,
+    offline: bool = False,
+) -> SweepOutcome:
+    """Run a sweep, or go on with it, until nothing is due; write its report.
+
+    Raises:
+        SpecError, GrowthError: the file is wrong, or asks another question than the one begun.
+        StorageError, ClusterError, DataMissingError: the surroundings failed.
+        Interrupted: by a signal; the same call goes on from there.
+    """
+    from prunetune import tune
+    from prunetune.agenda import closed
+
+    spec, plan = _bound(source, overrides)
+    store = Store(storage, plan.sweep)
+    with store.lock():
+        settle(store, spec, plan)
+        if retry_failed:
+            for key, record in store.records().items():
+                if record.status == "failed":
+                    store.set_aside(key)
+        tracking = open_tracking(plan, store)
+        observers: list[Any] = [tune.Progress(plan, store), *([tracking] if tracking else [])]
+        if tracking:
+            tracking.sync(store.records().values())
+        outcome = tune.run(plan, store, address=address, observers=observers, offline=offline)
+        report = publish(plan, store, tracking)
+    lost = sum(
+        plan.infeasible(work.study) is None
+        for work in closed(plan, outcome.records, outcome.dealt, ())
+    )
+    return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_dir())
+
+
+def _bound(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
+    from prunetune.bind import bind
+
+    if isinstance(source, SweepSpec):
+        return source, bind(source, check(source))
+    spec, problems = parse(source, overrides)
+    if spec is None:
+        raise SpecError(problems.found, str(source))
+    return spec, bind(spec, problems, str(source))
+
+
+def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
+    """Write what will run before it runs; a sweep that has begun may only grow.
+
+    Raises GrowthError if the sweep under this storage asks something else.
+    """
+    path, file = store.root / "plan.json", store.root / "sweep.yaml"
+    tree = spec.model_dump(mode="json")
+    grown: list[dict[str, Any]] = []
+    if path.exists():
+        before = json.loads(path.read_bytes())
+        grown = before["growth"]
+        changes = growth(before["spec"], tree)
+        if changes:
+            grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
+    facts = plan.model_dump(mode="json", by_alias=True)
+    content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    write_whole(file, text.encode())
+    write_whole(path, to_json(content))
+
+
+def load_plan(store: Store) -> Plan:
+    """The plan of a sweep that has begun; LookupError names what is there instead."""
+    path = store.root / "plan.json"
+    if not path.exists():
+        known = sorted(p.parent.name for p in store.storage.glob("*/plan.json"))
+        there = f"there are: {', '.join(known)}" if known else "there is none"
+        raise LookupError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
+    return Plan.model_validate(json.loads(path.read_bytes())["plan"])
+
+
+def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
+    """The MLflow store that the sweep asks for; None for `uri: none`."""
+    from prunetune.tracking.store import MlflowStore
+
+    uri = plan.tracking["uri"]
+    if uri == "none":
+        return None
+    return MlflowStore(plan, uri, store.storage, plan.tracking["experiment"])
+
+
+def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
+    """Write the report from the records, and tell MLflow the answer."""
+    from prunetune.analysis.report import write_report
+
+    records = store.records()
+    report = write_report(plan, records, store.report_dir())
+    if tracking is not None:
+        from prunetune.winners import study_results, winning_models
+
+        tracking.study_results(study_results(report))
+        for record, model, example in winning_models(plan, store, records):
+            tracking.log_winner(record, model, example)
+        tracking.report(store.report_dir())
+        tracking.close()
+    return report
