@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunetune.records.key import canonical
 from prunetune.spec.space import Choice, Config, Constant, Domain, Float, Int, Space
 
 
@@ -62,7 +62,7 @@ class Grid:
         if i == len(self._dimensions):
             return 1
         deciding = {path: value for path, value in config.items() if path in self._decides}
-        memo = (i, canonical(deciding))
+        memo = (i, json.dumps(deciding))
         if memo not in self._counts:
             self._counts[memo] = self._count_anew(i, deciding)
         return self._counts[memo]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from prunetune.registry import near_match
+from prunetune.spec.errors import near_match
 from prunetune.spec.grid import EndlessError, Grid
 from prunetune.spec.parts import Named, Params
 from prunetune.spec.plan import Study
