@@ -142,6 +142,8 @@ def _state(found: Confirmed) -> tuple[str, str | None]:
     answer, study = found.answer, found.study
     if study.infeasible:
         return "infeasible", study.infeasible
+    if found.lost and not found.pending and not answer.search:
+        return "closed", found.lost[0].error
     if not answer.search:
         return "not begun", None
     if len(answer.search) < study.trials:

@@ -56,6 +56,7 @@ def contents(plan: Plan, records: Mapping[str, Record], report: Report) -> dict[
         "verdicts": list(zip(report.verdicts, report.sentences, strict=True)),
         "place": place,
         "outcome": outcome,
+        "searches": plan.replicates > 1,
         "margin": points(plan.confirm.margin, signed=False),
         "frontier": frontier_svg(plan, report),
         "differences": differences_svg(plan, report),

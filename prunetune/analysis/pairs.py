@@ -107,7 +107,7 @@ def _obstacles(sample: Sample) -> Iterator[str]:
     if sample.pending:
         yield f"{sample.arm} has {sample.pending} confirm seeds to come"
     if len(sample.values) < 2:
-        yield f"{sample.arm} has {len(sample.values)} of the two values that an interval takes"
+        yield f"{sample.arm} has too few values for an interval ({len(sample.values)})"
 
 
 def _sides(member: Comparison, cells: Sequence[Cell]) -> tuple[Sample, Sample] | None:

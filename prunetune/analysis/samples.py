@@ -25,16 +25,13 @@ class Sample:
     """Unit (confirm seed or replicate) -> accuracy."""
     block: str
     """Arms of one block are compared unit by unit, others by Welch's test."""
+    infeasible: str | None = None
+    """Why the arm does not exist at this budget."""
 
     @property
     def pending(self) -> int:
         """Confirm seeds still to come."""
         return sum(len(c.pending) for c in self.studies)
-
-    @property
-    def infeasible(self) -> str | None:
-        """Why the arm does not exist at this budget."""
-        return next((c.study.infeasible for c in self.studies if c.study.infeasible), None)
 
     @property
     def flattered(self) -> bool:
@@ -71,7 +68,16 @@ def sample(plan: Plan, arm: str, studies: Sequence[Confirmed]) -> Sample:
         values = {c.study.replicate: fmean(c.values.values()) for c in studies if c.values}
     else:
         values = {seed: value for c in studies for seed, value in c.values.items()}
-    return Sample(arm, tuple(studies), values, _block(plan, studies[0].study))
+    study = studies[0].study
+    why = next((s.infeasible for s in (study, *_sources(plan, study)) if s.infeasible), None)
+    return Sample(arm, tuple(studies), values, _block(plan, study), why)
+
+
+def _sources(plan: Plan, study: Study) -> Iterator[Study]:
+    """The studies whose architectures stand behind this one's, the nearest first."""
+    while study.source:
+        study = plan.study(study.source)
+        yield study
 
 
 def _block(plan: Plan, study: Study) -> str:
@@ -80,7 +86,6 @@ def _block(plan: Plan, study: Study) -> str:
     The architecture that a source's unit produced, and the dense network where there is one for
     each unit: one per confirm seed, or one per replicate.
     """
-    while study.source:
-        study = plan.study(study.source)
+    *_, root = (study, *_sources(plan, study))
     own_dense = plan.dense_fresh or (plan.replicates > 1 and plan.dense.source == "train")
-    return "dense" if study.inherits and own_dense else f"{study.arm} {study.budget}"
+    return "dense" if root.inherits and own_dense else f"{root.arm} {root.budget}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from prunetune.analysis.pairs import OPEN, Pair
+from prunetune.analysis.statistics import binomial_half_width
 from prunetune.analysis.verdict import Verdict
 from prunetune.spec.plan import Budget, Plan
 
@@ -99,7 +100,16 @@ def _wins(plan: Plan, verdict: Verdict, others: Sequence[str]) -> str:
     return (
         f"{who}: {points(verdict.difference, signed=False)} points ahead of {verdict.runner_up} "
         f"({interval(verdict.low, verdict.high)}, corrected {p_value(verdict.p)})."
+        f"{_scope(plan, verdict)}"
     )
+
+
+def _scope(plan: Plan, verdict: Verdict) -> str:
+    """A reservation where other test images could turn the answer round."""
+    mean = verdict.arms[verdict.winner or ""].mean or 0.0
+    if abs(verdict.difference or 0.0) >= binomial_half_width(mean, plan.test_size):
+        return ""
+    return f" That is so on these {plan.test_size} test images; on others it may not be."
 
 
 def _unfinished(plan: Plan, verdict: Verdict) -> str:
@@ -116,7 +126,8 @@ def _undecided(verdict: Verdict) -> str:
     if settled:
         said.append(f"What is settled: {listing(settled)}.")
     blocked = dict.fromkeys(p.reason for p in verdict.pairs if p.reason and p.low is None)
-    said.extend(f"No comparison: {reason}." for reason in blocked)
+    if blocked:
+        said.append(f"Not compared: {'; '.join(blocked)}.")
     return " ".join(said)
 
 

@@ -221,6 +221,20 @@ def test_an_arm_that_cannot_meet_the_budget_is_not_beaten() -> None:
     assert {r.state for r in report.frontier if r.arm == "thin"} == {"infeasible"}
 
 
+def test_what_stands_on_an_infeasible_study_is_closed_and_not_compared() -> None:
+    arms = {"thin": "width_scaling", "wide": "width_scaling", **THREE}
+    plan = make_plan(arms, (0.25,), seeds=8)
+    shut = tuple(
+        s.model_copy(update={"infeasible": "no"}) if s.arm == "pruned" else s for s in plan.studies
+    )
+    records = run(plan, noisy({"thin": 0.92, "wide": 0.94, "pruned": 0, "reinit": 0}, 0.001))
+    left = {k: r for k, r in records.items() if r.arm in (None, "thin", "wide")}
+    report = analyse(plan.model_copy(update={"studies": shut}), left)
+    states = {row.arm: row.state for row in report.frontier}
+    assert (states["pruned"], states["reinit"]) == ("infeasible", "closed")
+    assert report.verdicts[0].winner == "wide"
+
+
 def test_with_replicates_the_search_is_the_unit() -> None:
     plan = make_plan(budgets=(0.25,), replicates=3, seeds=4)
     records = run(plan, noisy({"thin": 0.92, "pruned": 0.94}))
