@@ -207,6 +207,9 @@ class _Expansion:
         values: tuple[float, ...] = (domain.low, domain.high)
         if isinstance(domain, Int) and (domain.high - domain.low) // domain.step < FEW:
             values = tuple(range(domain.low, domain.high + 1, domain.step))
+        before = len(self.problems.found)
         for value in values:
             slot.check(Located(value, (*tree.path, domain.kind)), self.problems)
+            if len(self.problems.found) > before:
+                return None
         return domain

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -77,9 +78,14 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
+"""Fields of a recipe, each a constant or a range."""
 SweepName = Annotated[str, AfterValidator(_sweep_name)]
 ArmName = Annotated[str, AfterValidator(_arm_name)]
-WrittenBudget = Annotated[Any, AfterValidator(_budget)]
+WrittenBudget = Annotated[
+    Any,
+    AfterValidator(_budget),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}),
+]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -157,7 +163,7 @@ class Training(Params):
     sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
     match: Annotated[
         tuple[Matching, ...],
-        BeforeValidator(_as_tuple),
+        BeforeValidator(_as_tuple, json_schema_input_type=Matching | tuple[Matching, ...]),
         AfterValidator(_distinct),
         Field(min_length=1),
     ] = Field(default=("scratch_b",), description="epochs of networks trained from scratch")

@@ -22,10 +22,11 @@ def override(tree: dict[str, Any], overrides: Sequence[str], problems: Problems)
             continue
         try:
             data, found = load(value)
+            found.check()
         except SpecError as error:
-            problems.add(("--set",), f"{error.problems[0].message}", value=text)
+            for problem in error.problems:
+                problems.add(("--set",), problem.message, value=text)
             continue
-        problems.found.extend(found.found)
         _put(tree, _split(dotted), data, (), problems)
 
 
@@ -38,14 +39,15 @@ def _put(node: Any, parts: list[str], value: Any, path: Path, problems: Problems
     key: Any
     key, rest = _step(node, parts)
     here = (*path, key)
-    if not isinstance(node, dict | list):
-        problems.add(here, "--set: there is nothing to set this in", value=node)
-    elif isinstance(node, list) and (isinstance(key, str) or key >= len(node)):
-        problems.add(here, "--set: no such item", allowed=f"one of the {len(node)} that are there")
+    missing = isinstance(node, list) and (isinstance(key, str) or key >= len(node))
+    if not isinstance(node, dict | list) or missing:
+        problems.lines[here] = 0  # it stands on no line of the file
+        allowed = f"one of the {len(node)} items there are" if missing else None
+        problems.add(here, "--set: nothing here to set", allowed=allowed)
     elif not rest:
         node[key] = value
         problems.lines |= {line: 0 for line in problems.lines if line[: len(here)] == here}
-        problems.lines[here] = 0  # it stands on no line of the file
+        problems.lines[here] = 0
     else:
         below = node[key] if isinstance(node, list) else node.setdefault(key, {})
         if below is None or below == rest[0]:  # nothing yet, or a part written as its name alone

@@ -44,10 +44,6 @@ def check_shapes(tree: Tree, problems: Problems) -> None:
     for name, arm in arms.items():
         if isinstance(arm, Mapping):
             _check_arm(name, arm, arms, shape)
-    loaded = {"checkpoint", "weights"} & set(_mapping(workload, "dense"))
-    if loaded and _mapping(tree, "confirm").get("dense") == "fresh":
-        message = "a dense network that is loaded cannot be trained afresh"
-        problems.add(("confirm", "dense"), message, value="fresh", allowed="shared or null")
 
 
 _DENSE: Path = ("workload", "dense", "train", "recipe")
@@ -87,8 +83,6 @@ def _check_arm(name: str, arm: Tree, arms: Tree, shape: _Shape) -> None:
     problems = shape.problems
     if "method" in arm and (method := read_named(arm["method"], (*path, "method"), problems)):
         shape.ranges(method.params, method.path)
-        if isinstance(method.params.get(FROM), str):
-            _check_source(name, method.params[FROM], arms, (*method.path, FROM), problems)
     recipe = _mapping(arm, "recipe")
     if FROM in recipe:
         _check_recipe_from(name, arm, recipe, arms, problems)

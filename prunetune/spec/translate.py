@@ -56,6 +56,8 @@ def describe_field(field: FieldInfo) -> str:
 
 
 def _describe(annotation: Any, metadata: list[Any]) -> str:
+    fields = [mark.metadata for mark in metadata if isinstance(mark, FieldInfo)]
+    metadata = [*metadata, *(mark for inner in fields for mark in inner)]
     bounds = [
         f"{words} {getattr(mark, name):g}"
         for mark in metadata
@@ -81,7 +83,8 @@ def _one(annotation: Any) -> str:
         return _describe(annotation.__origin__, list(annotation.__metadata__))
     if get_origin(annotation) in (tuple, list):
         inside = [a for a in get_args(annotation) if a is not Ellipsis]
-        return f"a list of {_one(inside[0])}" if len(set(inside)) == 1 else "a list"
+        each = _one(inside[0]) if len(set(inside)) == 1 else _PLAIN[Any]
+        return "a list" if each == _PLAIN[Any] else f"a list, each {each}"
     if get_origin(annotation) is dict or nested_model(annotation):
         return "a mapping"
     return _PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))
@@ -115,7 +118,7 @@ def translate(
             problems.unknown(place, fields_of(parent) if parent else ())
             continue
         field = _at(of, loc)[1]
-        allowed = describe_field(field) if field else None
+        allowed = describe_field(field) if field else " | ".join(_literals(details)) or None
         if details[0]["type"] == "missing":
             problems.add(place, "is missing", allowed=allowed)
         else:
@@ -154,7 +157,7 @@ def _message(detail: Any) -> str:
     if kind in _TYPES:
         return _TYPES[kind]
     if kind == "literal_error":
-        return f"must be {context['expected']}"
+        return "unknown value"
     for name, words in _BOUNDS.values():
         if name in context:
             return f"must be {words} {context[name]:g}"

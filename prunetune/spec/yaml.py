@@ -43,7 +43,13 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        # Unquoted, PyYAML writes U+0085 and its like as they are, and reads them as line breaks.
+        style = None if data.isprintable() else '"'
+        return self.represent_scalar(_CORE + "str", data, style=style)
 
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 for _name, (_pattern, _first) in _SCALARS.items():
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(
@@ -97,6 +103,14 @@ def load(text: str, source: str = "") -> tuple[Any, Problems]:
 def dump(tree: Mapping[str, Any]) -> str:
     """`tree` as the text of a sweep file: `load` gives the same tree back."""
     return yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def flow(value: Any) -> str:
+    """`value` on one line."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 class _Reader:
@@ -183,7 +197,10 @@ class _Reader:
 
 def _int(text: str) -> int:
     digits = text.replace("_", "")
-    return int(digits, 0) if digits[:2] in ("0x", "0o") else int(digits)
+    number = int(digits, 0) if digits[:2] in ("0x", "0o") else int(digits)
+    if abs(number) >= 2**63:
+        raise ValueError("more than 64 bits")
+    return number
 
 
 def _float(text: str) -> float:
