@@ -38,7 +38,7 @@ class Choice(Params):
 
     def holds(self, value: Any) -> bool:
         """Whether `value` is among the options."""
-        return any(value == option for option in self.options)
+        return any(bool(value == option) for option in self.options)
 
 
 class Int(Params):
@@ -73,7 +73,7 @@ class Float(Params):
         if self.step is None:
             return True
         ticks = (value - self.low) / self.step
-        return abs(ticks - round(ticks)) < 1e-6
+        return bool(abs(ticks - round(ticks)) < 1e-6)
 
     @property
     def ticks(self) -> int:
@@ -84,7 +84,7 @@ class Float(Params):
     def tick(self, n: int) -> float:
         """Value `n` of a range with a step, without the dust of binary fractions."""
         assert self.step is not None
-        return float(f"{self.low + n * self.step:.12g}")
+        return min(max(float(f"{self.low + n * self.step:.12g}"), self.low), self.high)
 
 
 Domain = Annotated[Constant | Choice | Int | Float, Field(discriminator="kind")]

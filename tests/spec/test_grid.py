@@ -70,3 +70,14 @@ def test_a_float_without_step_has_no_grid():
     space = Space(dimensions=(Dimension(path="lr", domain=Float(low=0.1, high=1.0)),))
     with pytest.raises(EndlessError, match="lr"):
         Grid(space)
+
+
+@pytest.mark.parametrize("low", [0.0, 0.1, 1 / 3, 1e-9, 123456.789])
+@pytest.mark.parametrize("step", [0.1, 0.025, 1 / 3, 7.0])
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_every_tick_of_a_stepped_range_is_within_it(low, step, count):
+    domain = Float(low=low, high=low + (count - 1) * step, step=step)
+    assert domain.ticks == count
+    ticks = [domain.tick(n) for n in range(count)]
+    assert all(domain.holds(tick) for tick in ticks)
+    assert ticks == sorted(set(ticks))
