@@ -26,6 +26,9 @@ def detectable(n: int, comparisons: int, spread: float = SEED_SPREAD) -> float |
 
     def shortfall(effect: float) -> float:
         shift = effect * (n / 2) ** 0.5
-        return float(nct.sf(critical, df, shift) + nct.cdf(-critical, df, shift)) - POWER
+        return float(nct.sf(critical, df, shift)) - POWER  # the other tail adds less than 1e-4
 
-    return float(brentq(shortfall, 0.0, 1e3)) * spread
+    enough = 1.0  # doubled, not a large bound at once: scipy's tails are NaN far out
+    while shortfall(enough) < 0:
+        enough *= 2
+    return float(brentq(shortfall, 0.0, enough)) * spread

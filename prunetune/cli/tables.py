@@ -13,8 +13,13 @@ from prunetune.status import Status, StudyStatus
 PHASES = ("dense", "search", "rescore", "confirm")
 
 
+PIPE_WIDTH = 140
+"""Columns where the output is no terminal, so that tables keep one line a row."""
+
+
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(width=PIPE_WIDTH, highlight=False)
 
 
 def print_forecast(found: Forecast) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +27,7 @@ class Journal:
         self._path = folder / "spent.json"
         self._inherited = inherited_macs
         self._macs: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         past = json.loads(self._path.read_bytes()) if self._path.exists() else {}
         self.started_at: str = past.get("started_at", now())
         self._spent: int = past.get("macs", 0)
