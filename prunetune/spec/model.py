@@ -68,7 +68,9 @@ def _module(text: str) -> str:
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else (value,)
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -86,7 +88,6 @@ WrittenBudget = Annotated[
     AfterValidator(_budget),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}),
 ]
-Positive = Annotated[int, Field(ge=1)]
 
 
 class DenseTrain(Params):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prunetune.spec.errors import Problems, SpecError
-from prunetune.spec.model import SweepSpec
+from prunetune.spec.model import ArmSpec, SweepSpec
 from prunetune.spec.overrides import override
 from prunetune.spec.parse import check, load_sweep, parse, parse_tree
 from prunetune.spec.parts import Named
@@ -72,6 +72,24 @@ def test_a_default_that_is_written_out_changes_nothing():
     assert SweepSpec.model_validate(bare.model_dump(mode="json")) == bare
 
 
+def test_a_spec_is_built_in_python(tmp_path):
+    from_file = spec_of(SWEEP, tmp_path)
+    built = SweepSpec(
+        **{
+            **from_file.model_dump(exclude={"training", "arms"}),
+            "training": {"match": ("scratch_e", "marginal")},
+            "arms": {"thin": ArmSpec(method=Named(name="width_scaling"))},
+        }
+    )
+    assert built.training.match == ("scratch_e", "marginal")
+    assert check(built).found == []
+    wrong = built.model_copy(update={"recipe": {"weight_deacy": 1, "ema": {"int": [2, 1]}}})
+    assert [p.path for p in check(wrong).found] == [
+        ("recipe", "weight_deacy"),
+        ("recipe", "ema", "int"),
+    ]
+
+
 def test_an_arm_recipe_replaces_fields_whole_and_knows_their_places(tmp_path):
     spec = spec_of(SWEEP, tmp_path)
     tree, places = spec.arm_recipe("pruned")
@@ -118,6 +136,8 @@ WRONG = [
     ("trials: 16", "trials: '16'", "search.trials", "whole number", None),
     ("trials: 16", "trails: 16", "search.trails", "unknown field", "trials"),
     ("match: scratch_b", "match: scratch_c", "training.match", "unknown", "scratch_e"),
+    ("match: scratch_b", "match: 3", "training.match", "a list", None),
+    ("match: scratch_b", "match: []", "training.match", "at least 1", None),
     ("match: scratch_b", "match: [marginal, marginal]", "training.match", "twice", None),
     ("deterministic: false", "deterministic: off", "resources.deterministic", "true or", None),
     ("gpus: auto", "gpus: atuo", "resources.gpus", "unknown", "auto"),
