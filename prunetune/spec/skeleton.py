@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -67,7 +68,8 @@ def _example(field: FieldInfo) -> Any:
 
 def _field(name: str, field: FieldInfo, value: Any, indent: str) -> Iterator[str]:
     below = nested_model(field.annotation)
-    entry = nested_model(get_args(field.annotation)[-1]) if isinstance(value, dict) else None
+    inside = get_args(field.annotation)
+    entry = nested_model(inside[-1]) if inside and isinstance(value, dict) else None
     tree = next((mark.model for mark in field.metadata if isinstance(mark, TreeOf)), None)
     if tree and not indent:  # the shared recipe; elsewhere it is the same again
         yield from _block(name, field, field_lines(tree, tree(), indent + "  "), indent)
@@ -78,8 +80,8 @@ def _field(name: str, field: FieldInfo, value: Any, indent: str) -> Iterator[str
     elif below and field.is_required():
         yield from _block(name, field, field_lines(below, None, indent + "  "), indent)
     elif below:
-        inside = ", ".join(f"{key}: …" for key in fields_of(below))
-        yield from _line(name, value, f"or {{{inside}}}: {_about(below)}", indent)
+        form = ", ".join(f"{key}: …" for key in fields_of(below))
+        yield from _line(name, value, f"or {{{form}}}: {_about(below)}", indent)
     else:
         takes = describe_field(field)
         comment = f"{field.description} ({takes})" if field.description else takes
@@ -109,7 +111,7 @@ def _about(model: type[BaseModel] | None) -> str:
 def _line(name: str, value: Any, comment: str, indent: str) -> Iterator[str]:
     text = f"{indent}{name}: {flow(to_jsonable_python(value))}"
     if len(text) + len(comment) + 4 > WIDTH:
-        yield f"{indent}# {comment}"
+        yield from (f"{indent}# {row}" for row in wrap(comment, WIDTH - len(indent) - 2))
         yield text
     else:
         yield f"{text}  # {comment}"

@@ -48,7 +48,7 @@ def test_the_skeleton_names_every_field():
     assert [
         name for name in sorted(names) if f"{name}: " not in text and f"{name}:\n" not in text
     ] == []
-    assert [line for line in text.splitlines() if len(line) > 130] == []
+    assert [line for line in text.splitlines() if len(line) > 100] == []
 
 
 def test_the_parameters_of_a_part_are_shown_the_same_way():
