@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-import tempfile
+import tarfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 
 from prunetune.data.dataset import DatasetInfo, DatasetParams
-from prunetune.data.files import DataMissingError, read_checked
+from prunetune.data.files import DataMissingError, download, read_checked
 from prunetune.data.resident import Images, ResidentDataset
+from prunetune.records.store import write_whole
 from prunetune.registry import datasets
 
 
@@ -24,12 +26,12 @@ class Cifar(ResidentDataset):
     """URL and MD5."""
     test_file: ClassVar[str]
 
-    def fetch(self, root: Path, download: bool) -> None:
+    def fetch(self, root: Path, may_download: bool) -> None:
         """Unpack the published archive under `root` where a file is missing."""
         folder = root / self.folder
         missing = [name for name in self.sums if not (folder / name).exists()]
-        if missing and download:
-            self._download(root, missing)
+        if missing and may_download:
+            self._download(folder, missing)
         elif missing:
             raise DataMissingError(
                 f"{self.name}: no file {folder / missing[0]}; unpack {self.archive[0]} in {root}"
@@ -45,21 +47,13 @@ class Cifar(ResidentDataset):
         pixels = planes.view(-1, 3, 32, 32).permute(0, 2, 3, 1).contiguous()
         return Images(pixels, torch.tensor(labels))
 
-    def _download(self, root: Path, missing: list[str]) -> None:
-        from torchvision.datasets.utils import download_and_extract_archive  # 4 s
-
-        url, md5 = self.archive
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root) as there:
-                download_and_extract_archive(url, there, md5=md5)
-                (root / self.folder).mkdir(exist_ok=True)
-                for name in missing:  # each whole, so that others may do the same meanwhile
-                    (Path(there) / self.folder / name).replace(root / self.folder / name)
-        except (OSError, RuntimeError) as error:
-            raise DataMissingError(
-                f"{self.name}: cannot download: {error}; unpack {url} in {root}"
-            ) from error
+    def _download(self, folder: Path, missing: list[str]) -> None:
+        data = download(*self.archive, folder)
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for name in missing:
+                member = archive.extractfile(f"{self.folder}/{name}")
+                assert member is not None, "the checksum says that it is a file"
+                write_whole(folder / name, member.read())
 
 
 @datasets.register("cifar10", params=DatasetParams)

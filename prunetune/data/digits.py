@@ -33,7 +33,7 @@ class Digits(ResidentDataset):
     )
     sums = {"sklearn.datasets.load_digits": "1797 images"}  # noqa: RUF012 - ClassVar of the base
 
-    def fetch(self, root: Path, download: bool) -> None:
+    def fetch(self, root: Path, may_download: bool) -> None:
         """Nothing to do: the images come with scikit-learn."""
 
     def load(self, root: Path, train: bool) -> Images:

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from prunetune.data.dataset import DatasetInfo, DatasetParams
-from prunetune.data.files import DataMissingError, read_checked
+from prunetune.data.files import DataMissingError, download, read_checked
 from prunetune.data.resident import Images, ResidentDataset
+from prunetune.records.store import write_whole
 from prunetune.registry import datasets
 
 FOLDER = Path("FashionMNIST/raw")
@@ -48,16 +49,17 @@ class FashionMnist(ResidentDataset):
         "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
     }
 
-    def fetch(self, root: Path, download: bool) -> None:
+    def fetch(self, root: Path, may_download: bool) -> None:
         """Download each published file that is there neither packed nor unpacked."""
         folder = root / FOLDER
         for name in UNPACKED:
             packed = folder / f"{name}.gz"
             if packed.exists() or (folder / name).exists():
                 continue
-            if not download:
-                raise DataMissingError(f"{self.name}: no file {packed}; put {MIRROR}{packed.name}")
-            self._download(packed)
+            url = MIRROR + packed.name
+            if not may_download:
+                raise DataMissingError(f"{self.name}: no file {packed}; put {url} there")
+            write_whole(packed, download(url, self.sums[packed.name], folder))
 
     def load(self, root: Path, train: bool) -> Images:
         """From the idx files or their .gz."""
@@ -74,14 +76,3 @@ class FashionMnist(ResidentDataset):
             return read_checked(folder / name, UNPACKED[name])
         packed = f"{name}.gz"
         return gzip.decompress(read_checked(folder / packed, self.sums[packed]))
-
-    def _download(self, packed: Path) -> None:
-        from torchvision.datasets.utils import download_url  # 4 s
-
-        try:
-            packed.parent.mkdir(parents=True, exist_ok=True)
-            download_url(MIRROR + packed.name, packed.parent, md5=self.sums[packed.name])
-        except (OSError, RuntimeError) as error:
-            raise DataMissingError(
-                f"{self.name}: cannot download: {error}; put {MIRROR}{packed.name} at {packed}"
-            ) from error

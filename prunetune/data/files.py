@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+
+TIMEOUT_S = 60
+"""Of a server that stops answering."""
 
 
 class DataMissingError(OSError):
@@ -25,10 +30,21 @@ def data_root(root: str | None) -> Path:
 
 def read_checked(path: Path, md5: str) -> bytes:
     """The content of `path`; CorruptDataError unless its MD5 is the published one."""
-    data = path.read_bytes()
+    return _checked(path.read_bytes(), md5, path, "remove the file or replace it")
+
+
+def download(url: str, md5: str, folder: Path) -> bytes:
+    """The file at `url`; DataMissingError says to put it into `folder` where that fails."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+            data: bytes = response.read()
+    except (OSError, HTTPException) as error:
+        raise DataMissingError(f"{url}: {error}; put what it holds into {folder}") from error
+    return _checked(data, md5, url, f"put what it should hold into {folder}")
+
+
+def _checked(data: bytes, md5: str, source: Path | str, cure: str) -> bytes:
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise CorruptDataError(
-            f"{path}: MD5 is {found}, published is {md5}; remove the file or replace it"
-        )
+        raise CorruptDataError(f"{source}: MD5 is {found}, published is {md5}; {cure}")
     return data

@@ -121,7 +121,7 @@ class ResidentDataset(ABC):
         return _open(type(self), self.params, root, seed, device)
 
     @abstractmethod
-    def fetch(self, root: Path, download: bool) -> None:
+    def fetch(self, root: Path, may_download: bool) -> None:
         """See that the files are under `root`; DataMissingError where they are not to be had."""
 
     @abstractmethod
