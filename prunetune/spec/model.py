@@ -6,88 +6,23 @@ are written, expand.py turns them into dimensions once their parts are known.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from prunetune.spec.budget import FORMS, read_budget
+from prunetune.spec.budget import FORMS
 from prunetune.spec.errors import Path
-from prunetune.spec.matching import Matching
+from prunetune.spec.fields import (
+    ArmName,
+    Matchings,
+    ModuleName,
+    RecipeTree,
+    SweepName,
+    WrittenBudget,
+)
 from prunetune.spec.parts import Kind, Named, Params
 from prunetune.spec.plan import Asha, Confirm
-from prunetune.spec.ranges import FROM, RESERVED
-from prunetune.spec.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class TreeOf:
-    """Marks a raw tree with the model that its values, drawn, make one of."""
-
-    model: type[BaseModel]
-
-
-def _plain_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text) or text.endswith("."):
-        raise ValueError("must be up to 100 letters, digits and . _ + -, a letter or digit first")
-    return text
-
-
-def _sweep_name(text: str) -> str:
-    if text == "dense":  # the folder of dense networks beside the sweeps
-        raise ValueError("is taken by the dense networks that sweeps share")
-    return _plain_name(text)
-
-
-def _arm_name(text: str) -> str:
-    if text in RESERVED:
-        raise ValueError(f"is a reserved word, as are {', '.join(RESERVED)}")
-    return _plain_name(text)
-
-
-def _budget(written: Any) -> Any:
-    try:
-        read_budget(written)
-    except ValueError as error:
-        raise ValueError(f"{error}; allowed: {FORMS}") from error
-    return written
-
-
-def _module(text: str) -> str:
-    if not all(part.isidentifier() for part in text.split(".")):
-        raise ValueError("must be the name of a Python module, like package.module")
-    return text
-
-
-def _as_tuple(value: Any) -> Any:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError("names one twice")
-    return values
-
-
-RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
-"""Fields of a recipe, each a constant or a range."""
-SweepName = Annotated[str, AfterValidator(_sweep_name)]
-ArmName = Annotated[str, AfterValidator(_arm_name)]
-WrittenBudget = Annotated[
-    Any,
-    AfterValidator(_budget),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}),
-]
+from prunetune.spec.ranges import FROM
 
 
 class DenseTrain(Params):
@@ -162,12 +97,9 @@ class Training(Params):
 
     finetune_epochs: int = Field(default=20, ge=0)
     sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
-    match: Annotated[
-        tuple[Matching, ...],
-        BeforeValidator(_as_tuple, json_schema_input_type=Matching | tuple[Matching, ...]),
-        AfterValidator(_distinct),
-        Field(min_length=1),
-    ] = Field(default=("scratch_b",), description="epochs of networks trained from scratch")
+    match: Matchings = Field(
+        default=("scratch_b",), description="epochs of networks trained from scratch"
+    )
 
 
 class EarlyStopping(Params):
@@ -243,7 +175,7 @@ class SweepSpec(Params):
     resources: Resources = Resources()
     limits: Limits = Limits()
     tracking: Tracking = Tracking()
-    plugins: tuple[Annotated[str, AfterValidator(_module)], ...] = Field(
+    plugins: tuple[ModuleName, ...] = Field(
         default=(), description="modules that register parts of your own"
     )
     seed: int = Field(default=0, ge=0)

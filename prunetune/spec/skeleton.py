@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from prunetune.spec.model import SweepSpec, TreeOf
+from prunetune.spec.fields import TreeOf
+from prunetune.spec.model import SweepSpec
 from prunetune.spec.ranges import SHAPES
 from prunetune.spec.translate import describe_field, fields_of, nested_model
 from prunetune.spec.yaml import flow

@@ -216,16 +216,11 @@ def test_a_mistake_is_told_with_its_place_and_line(old, new, place, words, near,
     if words != "the budget 0.06":  # there the mark is the by_budget itself
         assert here[0].line == line_of(new.splitlines()[0], text)
     assert all(p.line for p in found)
+    assert len({(p.path, p.message) for p in found}) == len(found)
 
 
 def place_of(problem) -> str:
     return str(problem).partition(": ")[2].partition(": ")[0]
-
-
-def test_a_mistake_in_one_place_is_told_once(tmp_path):
-    for old, new, _, _, _ in WRONG:
-        found = problems_of(replaced(old, new), tmp_path)
-        assert len({(p.path, p.message) for p in found}) == len(found)
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):

@@ -6,7 +6,8 @@ import sys
 from pydantic import BaseModel
 
 from prunetune.spec.errors import Problems
-from prunetune.spec.model import SweepSpec, TreeOf
+from prunetune.spec.fields import TreeOf
+from prunetune.spec.model import SweepSpec
 from prunetune.spec.parse import parse_tree
 from prunetune.spec.recipe import Recipe
 from prunetune.spec.skeleton import field_lines, json_schema, skeleton
