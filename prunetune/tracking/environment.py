@@ -35,6 +35,7 @@ def artifact_location(uri: str, storage: Path) -> str | None:
 
 
 def without_password(uri: str) -> str:
-    """The URI as it may be shown: `scheme://user:secret@host` loses user and secret."""
+    """The URI as it may be shown: `scheme://user:secret@host/path` loses user and secret."""
     scheme, mark, rest = uri.partition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else uri
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"

@@ -42,6 +42,7 @@ PAGE: dict[str, Any] = {
     "hideEmptyCharts": True,
     "useGroupedValuesInCharts": True,
     "autoRefreshEnabled": True,
+    "globalLineChartConfig": {"lineSmoothness": 0},
 }
 """Every field of the page's state that the UI does not fill in by itself."""
 
@@ -54,6 +55,7 @@ class View:
     name: str
     charts: tuple[dict[str, Any], ...]
     page: dict[str, Any] = field(default_factory=dict)
+    columns: int = 1
 
     def state(self) -> str:
         """The state of the UI's page, as the JSON text that the UI reads."""
@@ -64,7 +66,7 @@ class View:
             "isReordered": True,
             "deleted": False,
             "isGenerated": False,
-            "columns": 2,
+            "columns": self.columns,
             "cardHeight": 520,
         }
         common = {"metricSectionId": self.key, "deleted": False, "isGenerated": False}
@@ -96,53 +98,76 @@ def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
 
 
 def _frontier() -> View:
-    charts = (
-        _scatter("macs", "confirm_acc1"),
-        {"type": "BAR", "metricKey": "confirm_acc1", "runsCountToCompare": 100},
-    )
+    title = "Confirmed winners: mean test accuracy against MACs"
     shown = ("confirm_acc1", "confirm_acc1_low", "confirm_acc1_high", "confirm_n", "macs")
-    columns = [f"metrics.`{name}`" for name in shown]
-    return View(
-        FRONTIER, "Frontier (confirmed)", charts, _of_kind("study", selectedColumns=columns)
-    )
+    page = _of_kind("study", selectedColumns=[f"metrics.`{name}`" for name in shown])
+    return View(FRONTIER, "Frontier (confirmed)", (_scatter("macs", "confirm_acc1", title),), page)
 
 
 def _recipes(plan: Plan) -> View:
-    axes = ["arm", "budget", *_searched(plan)][:MAX_AXES]
-    parallel = {
-        "type": "PARALLEL",
-        "selectedParams": axes,
-        "selectedMetrics": ["val_acc1"],
-        "showAllRuns": True,
-        "runsCountToCompare": 1000,
-    }
-    columns = ["metrics.`val_acc1`", "metrics.`mac_ratio`", *(f"params.`{p}`" for p in axes)]
+    shared, *others = _axes(plan)
+    charts = [
+        _parallel("What all trials have in common", shared),
+        *(_parallel(", ".join(path.rpartition(".")[2] for path in own), own) for own in others),
+        _scatter("macs", "val_acc1", "All trials: validation accuracy against MACs"),
+    ]
+    columns = ["metrics.`val_acc1`", "metrics.`mac_ratio`", "params.`arm`", "params.`budget`"]
     page = _of_kind("trial", orderByKey="metrics.`val_acc1`", selectedColumns=columns)
-    return View(RECIPES, "Recipes and trials", (parallel, _scatter("macs", "val_acc1")), page)
+    return View(RECIPES, "Recipes and trials", tuple(charts), page)
 
 
 def _curves() -> View:
     charts = tuple(
-        {"type": "LINE", "metricKey": m, "selectedMetricKeys": [m], "runsCountToCompare": 100}
-        for m in ("val_acc1", "val_loss", "train_loss")
+        {
+            "type": "LINE",
+            "metricKey": metric,
+            "selectedMetricKeys": [metric],
+            "lineSmoothness": 0,
+            "useGlobalLineSmoothing": False,
+            "runsCountToCompare": 100,
+        }
+        for metric in ("val_acc1", "val_loss", "train_loss")
     )
     page = _of_kind("trial", orderByKey="metrics.`val_acc1`")
-    return View(CURVES, "Training curves", charts, page)
+    return View(CURVES, "Training curves", charts, page, columns=2)
 
 
-def _searched(plan: Plan) -> list[str]:
-    """What any study searches, the unconditional first: those are values of every trial."""
-    dimensions = [d for study in plan.studies for d in study.space.dimensions if d.searched]
-    ordered = sorted(dimensions, key=lambda d: len(d.when))
-    return list(dict.fromkeys(d.path for d in ordered))
+def _axes(plan: Plan) -> list[list[str]]:
+    """The searched paths, those of every trial first, then groups that exist together.
+
+    A parallel-coordinates chart leaves out every run that lacks one of its parameters; so there is
+    one for each set of studies and each condition under which something is searched.
+    """
+    studies: dict[str, list[str]] = {}
+    when: dict[str, Any] = {}
+    for study in plan.studies:
+        for dimension in study.space.dimensions:
+            if dimension.searched:
+                studies.setdefault(dimension.path, []).append(study.id)
+                when[dimension.path] = dimension.when
+    together: dict[str, list[str]] = {repr(([study.id for study in plan.studies], ())): []}
+    for path, ids in studies.items():
+        together.setdefault(repr((ids, when[path])), []).append(path)
+    return list(together.values())
 
 
-def _scatter(x: str, y: str) -> dict[str, Any]:
+def _parallel(title: str, paths: list[str]) -> dict[str, Any]:
+    return {
+        "type": "PARALLEL",
+        "displayName": title,
+        "selectedParams": ["arm", "budget", *paths][:MAX_AXES],
+        "selectedMetrics": ["val_acc1"],
+        "showAllRuns": True,
+        "runsCountToCompare": 1000,
+    }
+
+
+def _scatter(x: str, y: str, title: str) -> dict[str, Any]:
     axes = {
         axis: {"key": key, "type": "METRIC", "dataAccessKey": key}
         for axis, key in (("xaxis", x), ("yaxis", y))
     }
-    return {"type": "SCATTER", **axes, "runsCountToCompare": 1000}
+    return {"type": "SCATTER", "displayName": title, **axes, "runsCountToCompare": 1000}
 
 
 def _of_kind(kind: str, **page: Any) -> dict[str, Any]:
