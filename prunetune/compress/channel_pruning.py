@@ -64,7 +64,8 @@ class ChannelPruning:
         dense_widths = {group.name: group.width for group in groups}
         kept = kept_channels(groups, [()] * len(groups))
         for goal in self._goals(context.target):
-            groups = [g for g in self._groups(model, architecture) if g.name in dense_widths]
+            if model is not context.dense:
+                groups = [g for g in self._groups(model, architecture) if g.name in dense_widths]
             steps, costs = self._ranking(model, groups, dense_widths, context)
             selection = select(steps, costs, goal, context.target.lowest)
             model = cut(model, architecture.input_shape, groups, selection.removed)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -78,6 +79,9 @@ def find_groups(
     A group is left alone when it writes into a layer of `ignored` (the classifier, say), when it
     touches a layer that is not a convolution, linear or batch norm layer, or when its channels do
     not map onto every layer alike. The model is not touched: a copy without data is traced.
+
+    Raises:
+        ValueError: channels cannot be traced through this network.
     """
     twin = without_data(model)
     names = {id(a): name for (name, a) in model.named_modules()}
@@ -97,16 +101,42 @@ def without_data(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo).eval()
 
 
-def trace(model: nn.Module, input_shape: Shape) -> Any:
-    """torch-pruning's dependency graph of `model`, which is left in eval mode.
-
-    The example is passed in a tuple: a bare tensor is unpacked into images without a batch.
-    """
-    device = next(model.parameters()).device
-    dtype = next(model.parameters()).dtype
-    example = (torch.zeros(1, *input_shape, device=device, dtype=dtype),)
+def trace(twin: nn.Module, input_shape: Shape) -> Any:
+    """torch-pruning's dependency graph of a copy without data."""
     with torch.enable_grad():
-        return tp.DependencyGraph().build_dependency(model, example, verbose=False)
+        example = (example_input(twin, input_shape),)  # a bare tensor is unpacked into images
+        with shapes_only(twin):
+            try:
+                return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
+            except (ArithmeticError, LookupError) as error:  # shuffled or interleaved channels
+                raise ValueError(
+                    f"the channels of {type(twin).__name__} cannot be traced ({error}): it cannot "
+                    "be pruned by channels"
+                ) from error
+
+
+def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:
+    """One image without data."""
+    dtype = next(twin.parameters()).dtype
+    return torch.empty(1, *input_shape, device="meta", dtype=dtype)
+
+
+@contextmanager
+def shapes_only(twin: nn.Module) -> Iterator[None]:
+    """Batch norms hand on their input: without data, PyTorch takes milliseconds for each."""
+    norms = [layer for layer in twin.modules() if isinstance(layer, _BatchNorm)]
+    for norm in norms:
+        norm.__dict__["forward"] = _hand_on
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del norm.__dict__["forward"]
+
+
+def _hand_on(x: torch.Tensor) -> torch.Tensor:
+    # an operation of its own, by which autograd knows the layer; a view would lose it to x.relu_()
+    return x.clone()
 
 
 def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:

@@ -16,7 +16,14 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.groups import Group, Shape, is_depthwise, without_data
+from prunetune.compress.groups import (
+    Group,
+    Shape,
+    example_input,
+    is_depthwise,
+    shapes_only,
+    without_data,
+)
 
 
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
@@ -41,9 +48,8 @@ def unit_costs(model: nn.Module, input_shape: Shape) -> dict[str, int]:
     for name, layer in twin.named_modules():
         if isinstance(layer, _ConvNd | nn.Linear):
             layer.register_forward_hook(hook_of(name))
-    first = next(twin.parameters())
-    with torch.no_grad():
-        twin(torch.zeros(1, *input_shape, device="meta", dtype=first.dtype))
+    with torch.no_grad(), shapes_only(twin):
+        twin(example_input(twin, input_shape))
     return costs
 
 

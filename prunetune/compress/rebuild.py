@@ -80,13 +80,13 @@ def _resized(layer: nn.Module, widths: tuple[int, ...]) -> nn.Module:
     """A new layer like `layer` but for its widths."""
     tensor = next(layer.parameters(), None)
     how: dict[str, Any] = {}
+    alike: tuple[str, ...] = ()
     if tensor is not None:
         how = {"device": tensor.device, "dtype": tensor.dtype}
     if isinstance(layer, _ConvNd):
         alike = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
         how |= dict(zip(("in_channels", "out_channels", "groups"), widths, strict=True))
     elif isinstance(layer, nn.Linear):
-        alike = ()
         how |= dict(zip(("in_features", "out_features"), widths, strict=True))
     else:
         alike = ("eps", "momentum", "affine", "track_running_stats")

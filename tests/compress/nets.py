@@ -1,0 +1,91 @@
+"""Networks and laws that the tests of this room share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from prunetune.compress.groups import Group, find_groups
+from prunetune.compress.macs import count_macs
+from prunetune.compress.method import Context, Target
+from prunetune.compress.rebuild import architecture_of, fresh
+from prunetune.records.architecture import Architecture
+from prunetune.registry import models
+
+torch.set_num_threads(1)
+
+BUDGETS = (0.7, 0.5, 0.39, 0.25, 0.125, 0.06, 0.05)
+TOLERANCE = 0.005
+
+
+def architecture(name: str, size: int = 32, **params: object) -> Architecture:
+    """A registered network for 10 classes of square images, its table of layers included."""
+    bare = Architecture(model=name, params=params, classes=10, input_shape=(3, size, size))
+    with torch.device("meta"):
+        entry = models.get(name)
+        model = entry.part.build(entry.params(**params), 10, bare.input_shape)
+    return architecture_of(model, name, params, 10, bare.input_shape)
+
+
+def trained(network: Architecture, seed: int = 0) -> nn.Module:
+    """A network whose batch norms have seen data: no scale, shift or statistic is trivial."""
+    model = fresh(network, seed)
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            for tensor in (layer.weight.data, layer.running_var):
+                assert tensor is not None
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            for tensor in (layer.bias.data, layer.running_mean):
+                assert tensor is not None
+                tensor.normal_(0, 0.3, generator=generator)
+    return model
+
+
+def groups_of(model: nn.Module, network: Architecture) -> tuple[Group, ...]:
+    ignored = models.get(network.model).part.ignored_layers(model)
+    return find_groups(model, network.input_shape, ignored)
+
+
+def context(network: Architecture, share: float, dense: nn.Module | None = None) -> Context:
+    model = trained(network) if dense is None else dense
+    macs = count_macs(model, network.input_shape)
+    return Context(
+        architecture=network,
+        target=Target(int(macs * share), macs, TOLERANCE),
+        generator=torch.Generator().manual_seed(5),
+        build=lambda found: fresh(found, 1),
+        dense=model,
+    )
+
+
+def silenced(
+    model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[int]]
+) -> nn.Module:
+    """The same network where nothing reads the removed channels: what a cut must compute."""
+    quiet = copy.deepcopy(model)
+    for group, units in zip(groups, removed, strict=True):
+        for member in group.members:
+            if member.side == "in":
+                layer = quiet.get_submodule(member.layer)
+                assert isinstance(layer, nn.Conv2d | nn.Linear)
+                _mute(layer, [int(i) for i in member.index[list(units)].ravel()])
+    return quiet
+
+
+@torch.no_grad()
+def _mute(layer: nn.Conv2d | nn.Linear, inputs: list[int]) -> None:
+    slices = layer.weight.shape[1]
+    readers = layer.weight.shape[0] // (layer.groups if isinstance(layer, nn.Conv2d) else 1)
+    for i in inputs:
+        rows = slice(i // slices * readers, (i // slices + 1) * readers)
+        layer.weight[rows, i % slices] = 0
+
+
+def image(network: Architecture, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(9)
+    return torch.randn(2, *network.input_shape, generator=generator, dtype=dtype)
