@@ -73,6 +73,10 @@ class Driver:
         self.limited = False
         self._attempts: Counter[str] = Counter()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher, scheduler and callbacks; we never read that."""
+        return {}
+
     def finished(self) -> bool:
         """Whether nothing is left to do, before anything is started for it."""
         return isinstance(self._due(), Finished)

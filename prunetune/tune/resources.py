@@ -67,16 +67,16 @@ def _fit(cpus: float, gpus: float, node: Node) -> int:
 
 
 def _refusal(cpus: float, gpus: float, nodes: Sequence[Node]) -> str:
-    most = {
-        name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in ("CPU", "GPU")
-    }
-    if gpus > most["GPU"]:
-        change = "auto" if most["GPU"] == 0 else f"{most['GPU']:g} or less"
+    most_gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
+    if gpus > most_gpus:
+        allowed = f"{most_gpus:g} or less" if most_gpus else "0 or auto"
         return (
             f"resources.gpus: {gpus:g} per trial, but no node of the cluster has more than "
-            f"{most['GPU']:g}; write `resources: {{gpus: {change}}}`"
+            f"{most_gpus:g}; write {allowed}"
         )
+    most_cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
+    beside = f" beside {gpus:g} GPUs" if gpus else ""
     return (
-        f"resources.cpus: {cpus:g} per trial, but no node of the cluster has more than "
-        f"{most['CPU']:g} (with {gpus:g} GPUs); write a smaller number"
+        f"resources.cpus: {cpus:g} per trial{beside}, but no node of the cluster has more than "
+        f"{most_cpus:g}; write {most_cpus:g} or less"
     )

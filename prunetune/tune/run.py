@@ -142,10 +142,6 @@ class _Abandon(tune.Stopper):  # type: ignore[misc]
     def stop_all(self) -> bool:
         return self._driver.abandoned
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles stoppers into a snapshot that nobody reads."""
-        return {}
-
 
 @contextmanager
 def _interruptible(driver: Driver) -> Iterator[None]:

@@ -1,0 +1,92 @@
+"""The driver dies, by surprise or on request, and the same command goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from prunetune.agenda import counts
+from prunetune.records.store import Store
+from tests.tune.fakes import make_plan, starts
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 180
+
+
+def start(storage: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.ray_sweep", str(storage)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(store: Store, more: int, process: subprocess.Popen) -> None:
+    """Until `more` records have come and a trial is in the middle of its training."""
+    before = len(store.records())
+    deadline = time.monotonic() + PATIENCE_S
+    while len(store.records()) < before + more or not in_training(store):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "no progress"
+        time.sleep(0.05)
+
+
+def in_training(store: Store) -> list[str]:
+    done = store.records().keys()
+    return [k for k in store.trials() if k not in done and (store.trial_dir(k) / "epochs").exists()]
+
+
+def snapshot(store: Store) -> dict[Path, bytes]:
+    folders = (store.root / "records", store.root / "trials")
+    names = ("*.json", "*/trial.json")
+    return {p: p.read_bytes() for f, name in zip(folders, names, strict=True) for p in f.glob(name)}
+
+
+def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
+    plan, store = make_plan(trials=4), Store(tmp_path, "fake")
+
+    process = start(tmp_path)
+    wait_for(store, 2, process)
+    process.kill()
+    process.wait()
+    killed, torn = snapshot(store), in_training(store)
+    assert torn
+
+    process = start(tmp_path)
+    wait_for(store, 2, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    interrupted = snapshot(store)
+    assert killed.items() <= interrupted.items()
+
+    process = start(tmp_path)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    assert "raylet" not in output
+    assert "Traceback" not in output
+    assert interrupted.items() <= snapshot(store).items()
+    records = store.records()
+    assert len(records) == counts(plan).total.total
+    assert {r.status for r in records.values()} == {"completed"}
+    assert all(
+        [e.epoch for e in r.curve] == [*range(1, r.epochs_planned + 1)] for r in records.values()
+    )
+    assert any(len(starts(store, key)) > 1 for key in torn)
+    lines = [line for line in output.splitlines() if line]
+    assert all(f"/{len(records)}  " in line for line in lines), output
+
+
+def test_sigterm_ends_a_sweep_with_143(tmp_path):
+    store = Store(tmp_path, "fake")
+    process = start(tmp_path)
+    wait_for(store, 0, process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert in_training(store)

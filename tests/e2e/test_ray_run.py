@@ -1,0 +1,124 @@
+"""A sweep on a real Ray: nothing is lost, nothing is told twice, nothing hangs."""
+
+from pathlib import Path
+
+import pytest
+
+from prunetune.agenda import closed, counts
+from prunetune.records.store import StorageError, Store
+from prunetune.spec.plan import Asha
+from prunetune.tune import cluster
+from prunetune.tune.run import run
+from tests.tune.fakes import endless, faulty, full_disk, hopeless, make_plan, quick, starts
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray(tmp_path_factory):
+    """One Ray for all tests here; `run` leaves a Ray alone that it did not start."""
+    with cluster.connected(None, tmp_path_factory.mktemp("ray") / "ray.log"):
+        yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path, "fake")
+
+
+class Witness:
+    def __init__(self):
+        self.events = []
+
+    def on_dealt(self, spec):
+        self.events.append(("dealt", spec.key))
+
+    def on_epoch(self, spec, epoch):
+        self.events.append(("epoch", spec.key, epoch.epoch))
+
+    def on_record(self, record):
+        self.events.append(("record", record.key))
+
+    def close(self):
+        self.events.append(("closed",))
+
+
+def test_everything_is_recorded_once_by_few_actors(store):
+    plan, witness = make_plan(trials=6, seeds=3), Witness()
+    outcome = run(plan, store, observers=[witness], trial=quick)
+    keys = list(outcome.records)
+    assert len(keys) == counts(plan).total.total
+    assert outcome.records == store.records()
+    assert outcome.failed == []
+    assert not outcome.limited
+    for key, record in outcome.records.items():
+        own = [event for event in witness.events if event[1:2] == (key,)]
+        epochs = [("epoch", key, n + 1) for n in range(record.epochs_planned)]
+        assert own == [("dealt", key), *epochs, ("record", key)]
+    assert witness.events[-1] == ("closed",)
+    pids = {starts(store, key)[0] for key in keys}
+    assert len(pids) <= plan.resources["max_concurrent"]
+
+    again = Witness()
+    assert run(plan, store, observers=[again], trial=hopeless).records == outcome.records
+    assert again.events == [("closed",)]
+
+
+def test_a_dead_worker_costs_an_epoch_and_a_trial_that_always_raises_fails(store):
+    plan = make_plan(trials=2)
+    outcome = run(plan, store, trial=faulty)
+    assert len(outcome.records) == counts(plan).total.total
+    search = {(r.arm, r.number): r for r in outcome.records.values() if r.phase == "search"}
+    survivor, failure = search["thin", 0], search["pruned", 1]
+    assert survivor.status == "completed"
+    assert [e.epoch for e in survivor.curve] == [1, 2, 3]
+    assert len(starts(store, survivor.key)) == 2
+    assert [r.key for r in outcome.failed] == [failure.key]
+    assert failure.error == "ZeroDivisionError: no such thing"
+    assert len(starts(store, failure.key)) == 3
+    trace = (store.trial_dir(failure.key) / "error.txt").read_text()
+    assert "second line" in trace
+    assert "\x1b" not in trace
+
+
+@pytest.mark.parametrize("trial", [hopeless, endless])
+def test_when_everything_fails_the_sweep_ends(store, trial):
+    plan = make_plan(trials=1, seeds=1)
+    outcome = run(plan, store, trial=trial)
+    assert {r.status for r in outcome.records.values()} == {"failed"}
+    shut = closed(plan, outcome.records, outcome.dealt, ())
+    assert len(outcome.records) + len(shut) == counts(plan).total.total
+
+
+def test_trials_are_stopped_early_on_their_curves(store):
+    plan = make_plan(trials=9, seeds=1, asha=Asha(reduction=3, run_on=1))
+    outcome = run(plan, store, trial=quick)
+    stopped = [r for r in outcome.records.values() if r.status == "stopped"]
+    assert stopped
+    assert all(r.epochs == len(r.curve) == 1 < r.epochs_planned for r in stopped)
+    assert all(r.phase == "search" for r in stopped)
+    completed = {r.status for r in outcome.records.values() if r not in stopped}
+    assert completed == {"completed"}
+    for study in plan.studies:
+        ran_on = [s for s in outcome.dealt.values() if s.study == study.id and s.run_on]
+        assert [outcome.records[s.key].status for s in ran_on] == ["completed"]
+
+
+def test_a_full_disk_ends_the_sweep_cleanly_and_leaves_no_record(store):
+    plan = make_plan(trials=1)
+    with pytest.raises(StorageError, match="No space left"):
+        run(plan, store, trial=full_disk)
+    assert store.records() == {}
+    assert len(store.trials()) == 2
+
+
+def test_more_gpus_than_there_are_is_refused_before_anything_is_dealt(store):
+    plan = make_plan(resources={"cpus": 1, "gpus": 64, "max_concurrent": 1})
+    with pytest.raises(ValueError, match=r"resources\.gpus: 64 per trial"):
+        run(plan, store, trial=quick)
+    assert store.trials() == {}
+
+
+def test_limits_end_a_sweep_with_work_left(store):
+    plan = make_plan(limits={"hours": 0.0})
+    outcome = run(plan, store, trial=quick)
+    assert outcome.limited
+    assert outcome.records == {}

@@ -1,0 +1,232 @@
+"""The state of a sweep, driven by hand: whatever order Ray tells things in, the books are right."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from prunetune.agenda import Deal, Finished, Wait, closed, counts
+from prunetune.records.store import StorageError, Store
+from prunetune.spec.plan import Asha
+from prunetune.tune.driver import RETRIES, Driver, Fault
+from prunetune.tune.observers import Broadcast
+from tests.tune.fakes import epoch, make_plan, quick
+
+
+class Witness:
+    """Writes down what it hears, and whether the disk knew it before."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.dealt, self.epochs, self.records = [], [], []
+        self.early = []
+
+    def on_dealt(self, spec):
+        self.dealt.append(spec.key)
+        if not (self.store.trial_dir(spec.key) / "trial.json").exists():
+            self.early.append(spec.key)
+
+    def on_epoch(self, spec, epoch):
+        self.epochs.append((spec.key, epoch.epoch))
+
+    def on_record(self, record):
+        self.records.append(record.key)
+        if not self.store.record_path(record.key).exists():
+            self.early.append(record.key)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path, "fake")
+
+
+def make_driver(store: Store, slots: int = 2, **changes) -> tuple[Driver, Witness]:
+    witness = Witness(store)
+    return Driver(make_plan(**changes), store, Broadcast([witness]), slots=slots), witness
+
+
+def finish(driver: Driver, key: str) -> None:
+    for report in quick(driver.running[key].spec, driver.store, device="cpu", offline=True):
+        if driver.report(key, report):
+            break
+    driver.complete(key)
+
+
+def run_out(driver: Driver, choose: random.Random, fault_rate: float = 0.0) -> None:
+    """Deal, finish and break trials in a random order until nothing is left."""
+    while True:
+        due = driver.deal()
+        assert len(driver.running) <= driver.slots
+        if isinstance(due, Finished):
+            return
+        if isinstance(due, Wait) or choose.random() < 0.5:
+            key = choose.choice(sorted(driver.running))
+            if choose.random() < fault_rate:
+                driver.fault(key, Fault("boom", "trace"))
+            else:
+                finish(driver, key)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_owed_trial_is_recorded_once_and_heard_of_after_it_is_written(store, seed):
+    driver, witness = make_driver(store, slots=1 + seed)
+    run_out(driver, random.Random(seed))
+    assert len(witness.records) == len(set(witness.records)) == counts(driver.plan).total.total
+    assert sorted(witness.dealt) == sorted(witness.records) == sorted(store.records())
+    assert witness.early == []
+    assert store.trials() == driver.dealt
+    assert driver.records == store.records()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_faults_everything_ends_as_a_record_or_as_closed_work(store, seed):
+    driver, witness = make_driver(store, slots=3)
+    run_out(driver, random.Random(seed), fault_rate=0.5)
+    shut = closed(driver.plan, driver.records, driver.dealt, ())
+    assert len(driver.records) + len(shut) == counts(driver.plan).total.total
+    for key, record in driver.records.items():
+        attempts = witness.dealt.count(key)
+        assert attempts <= RETRIES + 1
+        assert record.status == "completed" or attempts == RETRIES + 1
+
+
+def test_a_restart_deals_unfinished_trials_again_unchanged_and_repeats_nothing(store):
+    first, _ = make_driver(store)
+    finish(first, first.deal().spec.key)
+    left = [first.deal().spec, first.deal().spec]
+    again, witness = make_driver(store)
+    assert [again.deal().spec for _ in left] == sorted(
+        left, key=lambda s: witness.dealt.index(s.key)
+    )
+    assert not again.records.keys() & set(witness.dealt)
+
+
+def test_a_trial_is_closed_once_whoever_tells_first(store):
+    driver, witness = make_driver(store)
+    key = driver.deal().spec.key
+    finish(driver, key)
+    record = store.records()[key]
+    driver.complete(key)
+    driver.fault(key, Fault("late", "trace"))
+    assert driver.report(key, {"status": "failed"}) is False
+    assert store.records() == {key: record}
+    assert witness.records == [key]
+
+
+def test_reports_told_twice_count_once(store):
+    driver, witness = make_driver(store)
+    key = driver.deal().spec.key
+    for report in ({"curve": [epoch(1, 0.5)]}, {"curve": [epoch(1, 0.5), epoch(2, 0.6)]}):
+        driver.report(key, report)
+        driver.report(key, report)
+    driver.report(key, {"status": "completed"})
+    driver.complete(key)
+    assert witness.epochs == [(key, 1), (key, 2)]
+    assert [e.epoch for e in driver.records[key].curve] == [1, 2]
+
+
+def test_a_preempted_trial_is_not_charged(store):
+    driver, _ = make_driver(store, slots=1)
+    key = driver.deal().spec.key
+    for _ in range(RETRIES + 3):
+        driver.fault(key, Fault("the worker died", "", preempted=True))
+        assert driver.deal().spec.key == key
+    for _ in range(RETRIES + 1):
+        driver.fault(key, Fault("ValueError: bad", "trace"))
+        driver.deal()
+    assert driver.records[key].status == "failed"
+    assert driver.records[key].error == "ValueError: bad"
+    assert (store.trial_dir(key) / "error.txt").read_text() == "trace"
+
+
+def test_an_abandoned_trial_has_no_record(store):
+    driver, witness = make_driver(store)
+    key = driver.deal().spec.key
+    driver.report(key, {"curve": [epoch(1, 0.5)]})
+    driver.interrupted = 2
+    driver.complete(key)
+    assert store.records() == {}
+    assert witness.records == []
+    assert isinstance(driver.deal(), Finished)
+
+
+def test_a_full_disk_in_a_worker_ends_the_sweep_not_the_trial(store):
+    driver, _ = make_driver(store)
+    key = driver.deal().spec.key
+    with driver.guarded():
+        driver.fault(key, Fault("full", "", cause=OSError(28, "No space left on device")))
+    assert isinstance(driver.failure, StorageError)
+    assert driver.abandoned
+    assert store.records() == {}
+
+
+def test_a_record_that_cannot_be_written_is_heard_by_nobody(store):
+    driver, witness = make_driver(store)
+    key = driver.deal().spec.key
+    (store.root / "records").write_text("in the way")
+    with driver.guarded():
+        finish(driver, key)
+    assert isinstance(driver.failure, OSError)
+    assert witness.records == []
+
+
+def test_past_its_hours_nothing_is_dealt_and_the_limit_is_told_only_if_work_is_left(store):
+    driver, _ = make_driver(store)
+    key = driver.deal().spec.key
+    driver.deadline = 0.0
+    assert isinstance(driver.deal(), Finished)
+    assert driver.limited
+    finish(driver, key)
+    assert key in store.records()
+
+    rest, _ = make_driver(store)
+    run_out(rest, random.Random(0))
+    done, _ = make_driver(store)
+    done.deadline = 0.0
+    assert isinstance(done.deal(), Finished)
+    assert not done.limited
+
+
+def test_a_stopped_trial_keeps_its_curve_and_one_that_runs_on_says_where(store):
+    driver, _ = make_driver(store, slots=1, trials=12, asha=Asha(reduction=3, run_on=2))
+    run_out(driver, random.Random(0))
+    search = [r for r in driver.records.values() if r.phase == "search"]
+    for study in driver.plan.studies:
+        own = [r for r in search if r.study == study.id]
+        stopped = [r for r in own if r.status == "stopped"]
+        assert stopped
+        assert all(r.epochs == len(r.curve) == 1 for r in stopped)
+        ran_on = [r for r in own if driver.dealt[r.key].run_on]
+        assert len(ran_on) == 2
+        assert all(r.status == "completed" and r.epochs == 3 for r in ran_on)
+    assert any(r.would_stop_at == 1 for r in search)
+    assert all(driver.dealt[r.key].run_on for r in search if r.would_stop_at)
+
+
+def test_an_observer_that_fails_is_reported_once_and_harms_nobody(store, caplog):
+    class Broken(Witness):
+        def on_dealt(self, spec):
+            raise ConnectionError("away")
+
+        on_epoch = on_record = close = on_dealt
+
+    witness = Witness(store)
+    plan = make_plan()
+    broadcast = Broadcast([Broken(store), witness])
+    driver = Driver(plan, store, broadcast, slots=2)
+    run_out(driver, random.Random(0))
+    broadcast.close()
+    assert len(witness.records) == counts(plan).total.total
+    assert [r.message for r in caplog.records] == ["Broken failed; the sweep goes on"]
+
+
+def test_what_runs_first_is_the_dense_network_and_a_thin_one_beside_it(store):
+    driver, _ = make_driver(store)
+    first, second = driver.deal(), driver.deal()
+    assert isinstance(first, Deal)
+    assert isinstance(second, Deal)
+    assert (first.spec.phase, second.spec.arm) == ("dense", "thin")
+    assert isinstance(driver.deal(), Wait)
