@@ -7,10 +7,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from prunetune.analysis.pairs import OPEN, Pair, decide
 from prunetune.analysis.report import analyse
-from prunetune.analysis.statistics import ALPHA, paired, welch
+from prunetune.analysis.statistics import ALPHA, holm, paired, welch
 from prunetune.analysis.verdict import conclude
 from prunetune.records.record import Record
 from prunetune.records.seeds import confirm_seed
@@ -129,6 +130,29 @@ def test_picture_and_verdict_agree() -> None:
                 assert pair.high is not None
                 clear = pair.low > 0 or pair.high < 0
                 assert clear == (pair.verdict == "wins") == ((pair.p or 0) <= ALPHA)
+
+
+def test_p_is_corrected_over_the_whole_family() -> None:
+    plan = make_plan(THREE, (0.5, 0.25), matchings=("scratch_e", "scratch_b"))
+    records = run(plan, noisy({"thin": 0.93, "pruned": 0.935, "reinit": 0.932}))
+    values: dict[tuple[object, ...], list[float | None]] = {}
+    for r in sorted(records.values(), key=lambda r: r.seed):
+        if r.phase == "confirm":
+            values.setdefault((r.arm, r.budget, r.matching), []).append(r.test_acc1)
+    raw, corrected = [], []
+    for verdict in analyse(plan, records).verdicts:
+        for pair in verdict.pairs:
+            a, b = (
+                values[arm, verdict.budget, None if arm == "pruned" else verdict.matching]
+                for arm in (pair.a, pair.b)
+            )
+            alike = {pair.a, pair.b} == {"pruned", "reinit"}
+            test = stats.ttest_rel(a, b) if alike else stats.ttest_ind(a, b, equal_var=False)
+            raw.append(test.pvalue)
+            corrected.append(pair.p)
+    assert len(raw) == len(plan.family) == 12
+    assert corrected == pytest.approx(holm(raw))
+    assert min(corrected) == pytest.approx(12 * min(raw))
 
 
 def test_an_end_that_holm_alone_decides_is_open_at_zero() -> None:
