@@ -52,12 +52,14 @@ import torch
 from pathlib import Path
 from prunetune.train.device import keep_memory
 keep_memory()
+held = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+before = held()
 large = torch.ones(2**28, dtype=torch.uint8)
 del large
-print(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+print(held() - before)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-    assert int(told) > 2**28
+    assert int(told) > 0.9 * 2**28
 
 
 def test_peak_memory_sees_a_large_tensor_come_and_go() -> None:
