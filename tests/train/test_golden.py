@@ -1,7 +1,8 @@
 """Twenty steps, as they were when the engine was last meant to change.
 
 In float32 on digits, so that any machine gives these figures but for the order of sums (AVX2 and
-AVX-512 differ by 0.2 % in training, 0.7 % in validation). Whoever changes them says in the commit what they mean: published results came from the former ones.
+AVX-512 differ by 0.2 % in training, 0.7 % in validation). Whoever changes them says in the commit
+what they mean: published results came from the former ones.
 """
 
 from __future__ import annotations
