@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from prunetune.agenda import Ask, Deal, Finished, Wait, answer, closed, counts, due, progress
+from prunetune.agenda.specs import dense_spec
 from prunetune.agenda.work import Work
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.spec.plan import Plan
@@ -135,6 +136,24 @@ def test_a_crash_deals_the_same_trials_again_first():
     assert {s.key: s for s in sweep.order[before : before + len(lost)]} == lost
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_lost_trial_waits_for_an_input_that_is_made_again(fails):
+    sweep = Sweep(
+        plan(budgets=(0.5,)), slots=6, end=failing((None, "dense", 0)) if fails else ended
+    )
+    dense = dense_spec(sweep.plan, 0, 0)
+    sweep.records[dense.key] = ended(dense)
+    sweep.step()
+    del sweep.records[dense.key]
+    sweep.running.clear()
+    assert "pruned" in {spec.arm for spec in sweep.order}
+    before = len(sweep.order)
+    check(sweep.run())
+    phases = [spec.phase for spec in sweep.order[before:] if spec.arm in (None, "pruned")]
+    assert phases[0] == "dense"
+    assert ("search" in phases) != fails
+
+
 def test_asking_changes_nothing():
     sweep = Sweep(plan(), seed=1)
     for _ in range(12):
@@ -260,10 +279,11 @@ def test_a_study_in_which_nothing_completed_has_no_winner(status):
             spec, status if (spec.arm, spec.phase) == ("pruned", "search") else "completed"
         )
 
-    sweep = Sweep(plan(budgets=(0.5,)), end=end).run()
+    sweep = Sweep(plan(budgets=(0.5,)), end=end, slots=1).run()
     check(sweep)
     found = answer(sweep.plan, sweep.records)
     assert found["pruned@0.5"].winner is None
+    assert sweep.keys(None, "dense") == [sweep.order[0].key], "no network for nobody"
     assert not sweep.keys("pruned@0.5", "confirm")
     assert not sweep.keys("reinit@0.5 scratch_b", "search")
 

@@ -6,7 +6,7 @@ from prunetune.agenda.specs import Ask, dense_spec, run_on_numbers, search_spec
 from prunetune.spec.parts import Named
 from prunetune.spec.plan import Asha, Plan
 from prunetune.spec.space import Constant, Dimension, Space
-from tests.agenda.simulated import Sweep, plan, study
+from tests.agenda.simulated import Sweep, ended, plan, study
 
 BASE = study("thin", 0.5)
 
@@ -32,6 +32,22 @@ def test_a_key_is_that_of_what_is_computed():
         "sparsity": key(budget="sparsity=0.9"),
     }
     assert len({key(), *changed.values()}) == 1 + len(changed)
+
+
+def test_a_key_names_the_trials_that_it_starts_from():
+    made = [ended(dense_spec(plan(), seed, 0)) for seed in range(2)]
+    records = {record.key: record for record in made}
+    starts = [{role: k} for role in ("dense", "architecture") for k in records]
+    asks = [Ask(BASE, 1, 1, inputs) for inputs in starts]
+    keys = {search_spec(plan(), ask, {"recipe.lr": 0.1}, records).key for ask in asks}
+    assert len(keys | {key()}) == 5
+
+
+def test_a_plan_that_was_stored_gives_the_same_keys():
+    stored = Plan.model_validate_json(plan().model_dump_json(by_alias=True))
+    assert stored == plan()
+    assert key(stored) == key()
+    assert dense_spec(stored, 0, 0) == dense_spec(plan(), 0, 0)
 
 
 @pytest.mark.parametrize(
