@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from prunetune.agenda.jobs import Job, StudyWork
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
-from prunetune.agenda.work import Job, StudyWork, Work
+from prunetune.agenda.work import Work
 from prunetune.records.record import Phase, Record, TrialSpec
 from prunetune.spec.plan import Plan
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from prunetune.agenda.work import Job, Work
+from prunetune.agenda.jobs import Job
+from prunetune.agenda.work import Work
 from prunetune.records.answers import Answer, answers
 from prunetune.records.record import Phase, Record, Status, TrialSpec
 from prunetune.spec.plan import Plan

@@ -8,10 +8,9 @@ be dealt, so a sweep never waits for nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
+from prunetune.agenda.jobs import Job, Start, State, StudyWork, outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.records.answers import Answer, answers, finalists
 from prunetune.records.record import Phase, Record, TrialSpec
@@ -21,66 +20,7 @@ from prunetune.spec.plan import Plan, Study
 RESCORES = 2
 """Fresh seeds on which each of a study's best is trained again."""
 
-State = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
-"""dealt: it was dealt, has no record and is not running. waiting: for what it starts from."""
-
 Slot = tuple[str | None, Phase, int | None, int, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One trial that the plan owes."""
-
-    study: str | None
-    phase: Phase
-    index: int
-    """Which of its study and phase: the number of a search trial, else the place of its seed."""
-    seed: int
-    state: State
-    number: int | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    record: Record | None = None
-    reason: str = ""
-    """Why it is closed, or what it waits for."""
-
-
-@dataclass(frozen=True)
-class StudyWork:
-    """The jobs of one study."""
-
-    study: Study
-    answer: Answer
-    search: tuple[Job, ...]
-    rescores: tuple[Job, ...]
-    confirms: tuple[Job, ...]
-    settled: bool
-    """Whether the winner (or that there is none) is final."""
-
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """All of them, phase by phase."""
-        return self.search + self.rescores + self.confirms
-
-    @property
-    def winner(self) -> Record | None:
-        """The final winner."""
-        return self.answer.winner if self.settled else None
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a trial starts from: keys by role, or why there are none (yet)."""
-
-    state: Literal["ready", "waiting", "closed"]
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    reason: str = ""
-
-    def __add__(self, other: Start) -> Start:
-        for state in ("closed", "waiting"):
-            for start in (self, other):
-                if start.state == state:
-                    return start
-        return Start("ready", {**self.inputs, **other.inputs})
 
 
 class Work:
@@ -156,14 +96,18 @@ class Work:
         settled = start.state == "closed" or (
             complete and all(job.state == "done" for job in rescores)
         )
-        none = start.reason if start.state == "closed" else "no trial of its search completed"
+        if not settled:
+            winner = Start("waiting", reason="its search is under way")
+        elif start.state == "closed":
+            winner = start
+        elif answer.winner is None:
+            winner = Start("closed", reason="no trial of its search completed")
+        else:
+            winner = Start("ready")
+        number = answer.winner.number if answer.winner else None
         confirms = tuple(
-            self._confirm(study, j, answer.winner if start.state == "ready" else None, none)
-            if settled
-            else Job(study.id, "confirm", j, confirm_seed(study.replicate, j), "waiting",
-                     reason="its search is under way")
-            for j in range(self.plan.confirm.seeds)
-        )  # fmt: skip
+            self._confirm(study, j, winner, number) for j in range(self.plan.confirm.seeds)
+        )
         return StudyWork(study, answer, search, rescores, confirms, settled)
 
     def _rescores(self, study: Study, answer: Answer, start: Start) -> Iterator[Job]:
@@ -176,12 +120,10 @@ class Work:
                 index = RESCORES * place + i
                 yield self._job(study, "rescore", index, seed, start, number=record.number)
 
-    def _confirm(self, study: Study, j: int, winner: Record | None, none: str) -> Job:
+    def _confirm(self, study: Study, j: int, winner: Start, number: int | None) -> Job:
+        start = self._confirm_start(study, j) if winner.state == "ready" else winner
         seed = confirm_seed(study.replicate, j)
-        if winner is None:
-            return Job(study.id, "confirm", j, seed, "closed", reason=none)
-        start = self._confirm_start(study, j)
-        return self._job(study, "confirm", j, seed, start, number=winner.number)
+        return self._job(study, "confirm", j, seed, start, number=number)
 
     def _search_start(self, study: Study) -> Start:
         if study.infeasible:
@@ -206,11 +148,11 @@ class Work:
             fresh = confirm_seed(study.replicate, j)
             start += self._from_dense(fresh if self.plan.dense_fresh else shared)
         if study.source:
-            start += _outcome(self.study(study.source).confirms[j], "architecture", study.source)
+            start += outcome(self.study(study.source).confirms[j], "architecture", study.source)
         return start
 
     def _from_dense(self, seed: int) -> Start:
-        return _outcome(self._dense_job(seed, 0), "dense", "the dense network")
+        return outcome(self._dense_job(seed, 0), "dense", "the dense network")
 
     def _dense_job(self, seed: int, replicate: int) -> Job:
         key = self._keys.get((None, "dense", None, seed, None))
@@ -232,19 +174,6 @@ class Work:
         if key in self.records:
             return "done"
         return "running" if key in self.running else "dealt"
-
-
-def _outcome(job: Job, role: str, name: str) -> Start:
-    """What a job leaves to those that stand on it."""
-    what = f"{name} (seed {job.seed})"
-    if job.state == "closed":
-        return Start("closed", reason=f"{what} is closed: {job.reason}")
-    if job.record is None:
-        return Start("waiting", reason=f"waits for {what}")
-    if job.record.status != "completed":
-        error = f": {job.record.error}" if job.record.error else ""
-        return Start("closed", reason=f"{what} ended as {job.record.status}{error}")
-    return Start("ready", {role: job.record.key})
 
 
 def _slot(trial: TrialSpec | Record) -> Slot:
