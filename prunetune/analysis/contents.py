@@ -28,13 +28,15 @@ def setup(plan: Plan, report: Report) -> str:
     where = {"train": "trained here", "checkpoint": "from a checkpoint", "weights": "loaded"}
     accuracy = f", test {percent(dense.mean)} (n = {dense.n})" if dense.mean is not None else ""
     trials = {study.trials for study in plan.studies}
-    searched = f"{min(trials)}" if len(trials) == 1 else f"{min(trials)} to {max(trials)}"
+    searched = plural(max(trials), "trial")
+    if len(trials) > 1:
+        searched = f"{min(trials)} to {searched}"
     budgets = sum(budget is not None for budget in plan.budgets())
     return (
         f"{plan.sweep}: {dense.model}, {count(dense.macs)} MACs, {count(dense.params)} parameters, "
         f"{where[dense.source]}{accuracy}. {plan.train_size} training, {plan.val_size} validation "
         f"and {plan.test_size} test images. Arms {listing(plan.arms())} at "
-        f"{plural(budgets, 'budget')}; {plural(plan.replicates, 'search')} of {searched} trials "
+        f"{plural(budgets, 'budget')}; {plural(plan.replicates, 'search')} of {searched} "
         f"({plan.sampler.name}) a study, winners confirmed on "
         f"{plural(plan.confirm.seeds, 'fresh seed')}."
     )
@@ -47,9 +49,15 @@ def unfinished(report: Report) -> str:
     return ", ".join(f"{plural(number, 'study')} {state}" for state, number in states.items())
 
 
-def table(report: Report) -> list[tuple[str, str, list[str]]]:
+def by_budget(plan: Plan, report: Report) -> list[Row]:
+    """The studies, those that compete beside each other."""
+    budgets = plan.budgets()
+    return sorted(report.frontier, key=lambda row: budgets.index(row.budget))
+
+
+def table(plan: Plan, report: Report) -> list[tuple[str, str, list[str]]]:
     """(arm, study, cells under COLUMNS) for every study."""
-    return [(row.arm, row.study, _cells(row)) for row in report.frontier]
+    return [(row.arm, row.study, _cells(row)) for row in by_budget(plan, report)]
 
 
 def _cells(row: Row) -> list[str]:
@@ -95,7 +103,7 @@ def widths(plan: Plan, records: Mapping[str, Record], report: Report) -> list[tu
     """(caption, drawing) for every winner whose architecture is known."""
     dense = Architecture.model_validate(plan.dense.architecture)
     found = []
-    for row in report.frontier:
+    for row in by_budget(plan, report):
         compact = records[row.winner].architecture if row.winner else None
         if compact is not None:
             drawn = widths_svg(compact, dense, plan.arms().index(row.arm), row.study)

@@ -30,11 +30,12 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
             "All inheriting trials start from one dense network: its luck is in each of them and "
             "in no interval."
         )
-    said.append(
-        f"The family, written down before the first trial, has {plural(len(plan.family), 'pair')}; "
-        f"p is corrected by Holm, and the intervals of differences hold all at once with "
-        f"{1 - ALPHA:.0%} confidence."
-    )
+    if plan.family:
+        pairs = plural(len(plan.family), "pair")
+        said.append(
+            f"The family, written down before the first trial, has {pairs}; p is corrected by Holm, "
+            f"and the intervals of differences hold all at once with {1 - ALPHA:.0%} confidence."
+        )
     return said
 
 

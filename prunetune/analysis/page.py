@@ -61,7 +61,7 @@ def contents(plan: Plan, records: Mapping[str, Record], report: Report) -> dict[
         "frontier": frontier_svg(plan, report),
         "differences": differences_svg(plan, report),
         "columns": COLUMNS,
-        "rows": table(report),
+        "rows": table(plan, report),
         "recipes": recipes(plan, records, report),
         "constants": constants(plan, records, report),
         "widths": widths(plan, records, report),
@@ -74,6 +74,10 @@ def contents(plan: Plan, records: Mapping[str, Record], report: Report) -> dict[
 
 def outcome(verdict: Verdict) -> str:
     """The verdict in a word or two."""
+    if not verdict.pairs:
+        return "no comparison"
+    if any(arm.pending for arm in verdict.arms.values()):
+        return "not finished"
     return f"{verdict.winner} wins" if verdict.winner else verdict.verdict
 
 

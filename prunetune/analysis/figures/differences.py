@@ -14,10 +14,10 @@ WIDTH, LINE, TOP, BOTTOM = 760.0, 22.0, 30.0, 44.0
 
 
 def differences_svg(plan: Plan, report: Report) -> str | None:
-    """The figure, one line a comparison; None where nothing is compared."""
+    """The figure, one line a comparison; None where nothing is compared yet."""
     groups = [(place(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
     pairs = [pair for _, group in groups for pair in group]
-    if not pairs:
+    if all(pair.difference is None for pair in pairs):
         return None
     left = min(240.0, 24 + max(text_width(_name(pair)) for pair in pairs))
     height = TOP + LINE * (len(pairs) + 1.25 * len(groups)) + BOTTOM

@@ -22,8 +22,8 @@ from prunetune.analysis.words import count, percent, place
 from prunetune.spec.plan import Plan
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 760.0, 440.0, 58.0, 16.0, 52.0
-APART = 9.0
-"""Pixels between the arms of one budget, whose MACs are all but equal."""
+Shifts = dict[tuple[str, str | None], float]
+"""(arm, matching) -> pixels sideways: the MACs of one budget are all but equal."""
 
 
 @dataclass(frozen=True)
@@ -57,47 +57,45 @@ def spots(report: Report) -> list[Spot]:
     return list(found.values())
 
 
-def frontier_svg(plan: Plan, report: Report) -> str:
-    """The figure; a study is one mark of class `study`."""
+def frontier_svg(plan: Plan, report: Report) -> str | None:
+    """The figure; a study is one mark of class `study`. None while nothing is confirmed."""
     arms, found = plan.arms(), spots(report)
+    if all(row.test_acc1 is None for row in report.frontier):
+        return None
     legend, top = _legend(plan, arms)
     x = _x_scale(plan, [s.macs for s in found])
     y = _y_scale(report, found, top)
-    shift = {arm: APART * (i - (len(arms) - 1) / 2) for i, arm in enumerate(arms)}
+    shift = _shifts(plan)
     parts = [
         *_axes(x, y, plan.dense.macs, top),
         *_dense(report, x, y),
         *_lines(plan, found, x, y, shift),
     ]
     for spot in found:
-        at = x(spot.macs) + shift[spot.arm]
+        at = x(spot.macs) + shift[spot.arm, spot.matching]
         parts += _whisker(spot, at, y, f"whisker {arm_class(arms.index(spot.arm))}")
     parts += _marks(plan, report, x, y, shift)
     label = "Test accuracy against MACs, one mark a study; the table below has all figures."
     return drawing(WIDTH, HEIGHT, label, [*parts, *legend], "frontier")
 
 
-def _marks(
-    plan: Plan, report: Report, x: Scale, y: Scale, shift: dict[str, float]
-) -> Iterator[str]:
+def _marks(plan: Plan, report: Report, x: Scale, y: Scale, shift: Shifts) -> Iterator[str]:
     for row in report.frontier:
         if row.test_acc1 is None or row.macs is None:
             continue
         said = f"{row.study}: {percent(row.test_acc1)}, n = {row.n}, {count(row.macs)} MACs"
         if row.low is not None and plan.replicates == 1:
             said += f", 95 % interval {percent(row.low)} to {percent(row.high)}"
-        at = x(row.macs) + shift[row.arm]
+        at = x(row.macs) + shift[row.arm, row.matching]
         arm = plan.arms().index(row.arm)
         yield mark(at, y(row.test_acc1), arm, title(said), class_="mark study")
 
 
-def _lines(
-    plan: Plan, found: Sequence[Spot], x: Scale, y: Scale, shift: dict[str, float]
-) -> Iterator[str]:
+def _lines(plan: Plan, found: Sequence[Spot], x: Scale, y: Scale, shift: Shifts) -> Iterator[str]:
     order = [m for m in plan.matchings() if m]
     for key in dict.fromkeys((s.arm, s.matching) for s in found):
         line_spots = sorted((s for s in found if (s.arm, s.matching) == key), key=lambda s: s.macs)
-        points = " ".join(f"{x(s.macs) + shift[s.arm]:.1f},{y(s.mean):.1f}" for s in line_spots)
+        points = " ".join(f"{x(s.macs) + shift[key]:.1f},{y(s.mean):.1f}" for s in line_spots)
         dash = DASHES[order.index(key[1]) % len(DASHES)] if key[1] else ""
         arm = arm_class(plan.arms().index(key[0]))
         yield tag("polyline", points=points, class_=f"path {arm}", stroke_dasharray=dash or None)
@@ -127,10 +125,17 @@ def _dense(report: Report, x: Scale, y: Scale) -> Iterator[str]:
     yield tag("path", title(said), d=shape, transform=where, class_="cross dense")
 
 
+def _shifts(plan: Plan) -> Shifts:
+    lines = list(dict.fromkeys((study.arm, study.matching) for study in plan.studies))
+    apart = min(9.0, 64.0 / len(lines))
+    return {name: apart * (i - (len(lines) - 1) / 2) for i, name in enumerate(lines)}
+
+
 def _axes(x: Scale, y: Scale, dense_macs: int, top: float) -> Iterator[str]:
     for tick in y.ticks():
         yield line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid")
-        yield text(LEFT - 8, y(tick) + 4, f"{100 * tick:.4g}", text_anchor="end")
+        label = f"{100 * tick:.2f}".rstrip("0").rstrip(".")
+        yield text(LEFT - 8, y(tick) + 4, label, text_anchor="end")
     for tick in x.ticks():
         yield line(x(tick), top, x(tick), HEIGHT - BOTTOM, "grid")
         yield text(x(tick), HEIGHT - BOTTOM + 17, f"{count(tick)}", text_anchor="middle")
@@ -177,10 +182,11 @@ def _y_scale(report: Report, found: Sequence[Spot], top: float) -> Scale:
     """All means, and of the intervals as much as leaves the means apart."""
     dense = [report.dense.mean] if report.dense.mean is not None else []
     studies = [row.test_acc1 for row in report.frontier if row.test_acc1 is not None]
-    means = [*dense, *studies, *(s.mean for s in found)] or [0.0, 1.0]
+    means = [*dense, *studies, *(s.mean for s in found)]
     span = max(max(means) - min(means), 0.01)
-    ends = [end for s in found for end in (s.low, s.high) if end is not None]
+    intervals = [(report.dense.low, report.dense.high), *((s.low, s.high) for s in found)]
+    ends = [end for interval in intervals for end in interval if end is not None]
     low = max(min([*means, *ends]), min(means) - span, 0.0)
     high = min(max([*means, *ends]), max(means) + span, 1.0)
-    pad = 0.06 * max(high - low, 0.002)
+    pad = max(0.06 * (high - low), 0.002)
     return Scale(low - pad, high + pad, HEIGHT - BOTTOM, top)
