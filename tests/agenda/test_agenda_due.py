@@ -90,6 +90,11 @@ def test_thin_trials_run_beside_the_dense_network():
     assert [s.arm for s in sweep.order] == [None, "thin", "thin", "thin", "thin"]
 
 
+def test_a_sweep_without_pruned_networks_has_one_dense_network_to_compare_with():
+    sweep = Sweep(plan(arms=("thin",), replicates=2, budgets=(0.5,))).run()
+    assert [s.seed for s in sweep.order if s.phase == "dense"] == [0]
+
+
 def test_networks_of_the_confirm_seeds_use_slots_that_would_wait_for_the_search():
     sweep = Sweep(plan(arms=("pruned",), seeds=2), slots=4)
     sweep.step()
