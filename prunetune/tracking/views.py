@@ -98,22 +98,16 @@ def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
 
 
 def _frontier() -> View:
-    title = "Confirmed winners: mean test accuracy against MACs"
     shown = ("confirm_acc1", "confirm_acc1_low", "confirm_acc1_high", "confirm_n", "macs")
     page = _of_kind("study", selectedColumns=[f"metrics.`{name}`" for name in shown])
-    return View(FRONTIER, "Frontier (confirmed)", (_scatter("macs", "confirm_acc1", title),), page)
+    return View(FRONTIER, "Frontier (confirmed)", (_scatter("macs", "confirm_acc1"),), page)
 
 
 def _recipes(plan: Plan) -> View:
-    shared, *others = _axes(plan)
-    charts = [
-        _parallel("What all trials have in common", shared),
-        *(_parallel(", ".join(path.rpartition(".")[2] for path in own), own) for own in others),
-        _scatter("macs", "val_acc1", "All trials: validation accuracy against MACs"),
-    ]
+    charts = (*map(_parallel, _axes(plan)), _scatter("macs", "val_acc1"))
     columns = ["metrics.`val_acc1`", "metrics.`mac_ratio`", "params.`arm`", "params.`budget`"]
     page = _of_kind("trial", orderByKey="metrics.`val_acc1`", selectedColumns=columns)
-    return View(RECIPES, "Recipes and trials", tuple(charts), page)
+    return View(RECIPES, "Recipes and trials", charts, page)
 
 
 def _curves() -> View:
@@ -151,10 +145,9 @@ def _axes(plan: Plan) -> list[list[str]]:
     return list(together.values())
 
 
-def _parallel(title: str, paths: list[str]) -> dict[str, Any]:
+def _parallel(paths: list[str]) -> dict[str, Any]:
     return {
         "type": "PARALLEL",
-        "displayName": title,
         "selectedParams": ["arm", "budget", *paths][:MAX_AXES],
         "selectedMetrics": ["val_acc1"],
         "showAllRuns": True,
@@ -162,12 +155,12 @@ def _parallel(title: str, paths: list[str]) -> dict[str, Any]:
     }
 
 
-def _scatter(x: str, y: str, title: str) -> dict[str, Any]:
+def _scatter(x: str, y: str) -> dict[str, Any]:
     axes = {
         axis: {"key": key, "type": "METRIC", "dataAccessKey": key}
         for axis, key in (("xaxis", x), ("yaxis", y))
     }
-    return {"type": "SCATTER", "displayName": title, **axes, "runsCountToCompare": 1000}
+    return {"type": "SCATTER", **axes, "runsCountToCompare": 1000}
 
 
 def _of_kind(kind: str, **page: Any) -> dict[str, Any]:

@@ -38,7 +38,11 @@ def space(method: str) -> Space:
     )
 
 
-def make_plan(sweep: str = "resnet56-cifar10", arms: dict[str, str] = ARMS) -> Plan:
+def make_plan(
+    sweep: str = "resnet56-cifar10",
+    arms: dict[str, str] = ARMS,
+    budgets: tuple[float, ...] = BUDGETS,
+) -> Plan:
     return Plan(
         schema=1,
         sweep=sweep,
@@ -70,7 +74,7 @@ def make_plan(sweep: str = "resnet56-cifar10", arms: dict[str, str] = ARMS) -> P
                 inherits=arm == "pruned",
             )
             for arm, method in arms.items()
-            for budget in BUDGETS
+            for budget in budgets
         ),
         family=(),
         confirm=Confirm(seeds=2),

@@ -198,7 +198,7 @@ def test_a_process_killed_at_any_request_is_made_good_by_the_next(
 
     whole = None
     for requests in count(0):
-        plan = make_plan(f"cut after {requests}" if requests else "whole", arms)
+        plan = make_plan(f"cut after {requests}" if requests else "whole", arms, (0.5,))
         left = requests or 10**6
         try:
             live(plan)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -259,11 +262,22 @@ def test_long_curves_and_wide_configs_are_cut_into_what_mlflow_takes(
     assert len(curves(client, run)["train_loss"]) == 700
 
 
-def test_mlflow_is_not_heard_on_the_console(
-    plan: Plan, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    store = MlflowStore(plan, None, tmp_path / "new")  # its tables are made here
-    store.on_record(make_record(one_spec(plan)))
-    store.close(60)
-    assert capfd.readouterr() == ("", "")
+ALONE = """
+import sys
+from pathlib import Path
+from prunetune.tracking.store import MlflowStore
+from tests.tracking.sweeps import make_plan, make_record, make_specs
+assert "mlflow" not in sys.modules, "imported only by the thread that needs it"
+store = MlflowStore(make_plan(), None, Path(sys.argv[1]))
+store.on_record(make_record(next(make_specs(make_plan()))))
+store.close(120)
+"""
+
+
+def test_mlflow_is_not_heard_on_the_console(tmp_path: Path) -> None:
+    """In a process of its own, where the tables are made and nobody else imported mlflow."""
+    command = [sys.executable, "-c", ALONE, str(tmp_path / "new")]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == ("", "")
     assert (tmp_path / "new" / "mlflow.db").exists()
