@@ -148,7 +148,7 @@ class _Shape:
             self._choice(read_choice(value, path, self.problems))
         elif word == BY_BUDGET:
             found = read_by_budget(value, path, self.problems)
-            self._names_all(value, [budget for budget, _ in found], path)
+            self._names_all(value, found, path)
             for _, below in found:
                 self.ranges(below.value, below.path)
         elif word:
@@ -171,18 +171,22 @@ class _Shape:
                 self.problems.add(option.path, "stands twice in this choice", value=value)
             seen.append(value)
 
-    def _names_all(self, tree: Tree, named: list[Written], path: Path) -> None:
+    def _names_all(self, tree: Tree, found: list[tuple[Written, Located]], path: Path) -> None:
         """Refuse a `by_budget` without one of the sweep's budgets, or with a foreign one.
 
         Where MACs stand beside shares this has to wait until the dense network is known.
         """
-        path = (*path, BY_BUDGET)
-        for budget in self.budgets if len(named) == len(tree[BY_BUDGET]) else []:
-            if all(budget.comparable(n) and not budget.same(n) for n in named):
-                self.problems.add(path, f"does not name the budget {budget}")
-        for key, budget in zip(tree[BY_BUDGET], named, strict=False):
-            if self.budgets and all(
-                budget.comparable(b) and not budget.same(b) for b in self.budgets
-            ):
+        named = [budget for budget, _ in found]
+        if found and len(found) == len(tree[BY_BUDGET]):  # else the others are wrong already
+            for budget in self.budgets:
+                if _foreign(budget, named):
+                    self.problems.add((*path, BY_BUDGET), f"does not name the budget {budget}")
+        for budget, located in found:
+            if self.budgets and _foreign(budget, self.budgets):
                 allowed = ", ".join(str(b) for b in self.budgets)
-                self.problems.add((*path, key), "is no budget of this sweep", allowed=allowed)
+                self.problems.add(located.path, "is no budget of this sweep", allowed=allowed)
+
+
+def _foreign(budget: Written, among: list[Written]) -> bool:
+    """Whether `budget` is certainly none of the others."""
+    return all(budget.comparable(other) and not budget.same(other) for other in among)

@@ -200,6 +200,8 @@ WRONG = [
      "second spelling", None),
     ("0.06: 4}}", "0.06: 4, low: 2}}", "arms.pruned.method.channel_pruning.steps.by_budget.low",
      "not a budget", None),
+    ("{float: [1e-5, 1e-2], log: true}", "{by_budget: 1e-5}", "recipe.weight_decay.by_budget",
+     "not one value per budget", None),
     ("{int: [1, 3]}", "{by_budget: {0.5: 1}}",
      "arms.pruned.method.channel_pruning.steps.by_budget.0.25", "within by_budget", None),
     ("recipe.optimizer: sgd,", "optimizer: sgd,", "arms.pruned.first[0].optimizer", "dotted", None),
