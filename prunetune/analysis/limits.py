@@ -33,8 +33,8 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
     if plan.family:
         pairs = plural(len(plan.family), "pair")
         said.append(
-            f"The family, written down before the first trial, has {pairs}; p is corrected by Holm, "
-            f"and the intervals of differences hold all at once with {1 - ALPHA:.0%} confidence."
+            f"The family, written down before the first trial, has {pairs}; p is corrected by "
+            f"Holm, and the intervals of differences hold all at once with {1 - ALPHA:.0%} confidence."
         )
     return said
 
