@@ -176,12 +176,6 @@ class CifarResNetFamily:
         )
 
 
-def register_depths() -> None:
-    """All depths 6n + 2 under `resnet<depth>`; that of 50 is `cifar_resnet50` (ImageNet's has the
-    plain name)."""
-    for depth in DEPTHS:
-        name = "cifar_resnet50" if depth == 50 else f"resnet{depth}"
-        models.register(name, params=ResNetParams)(CifarResNetFamily(depth))
-
-
-register_depths()
+for _depth in DEPTHS:  # the plain name of depth 50 is ImageNet's
+    _name = "cifar_resnet50" if _depth == 50 else f"resnet{_depth}"
+    models.register(_name, params=ResNetParams)(CifarResNetFamily(_depth))

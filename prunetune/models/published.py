@@ -33,7 +33,12 @@ def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if not found.startswith(_prefix(path)):
         raise CheckpointError(f"{path}: SHA-256 is {found}, not the {_prefix(path)}… of its name")
-    return load_state(path)
+    return {current_name(name): tensor for name, tensor in load_state(path).items()}
+
+
+def current_name(name: str) -> str:
+    """DenseNet's files still have `norm.1` where its modules are called `norm1`."""
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)", r"\1", name)
 
 
 def _download(url: str, path: Path) -> None:

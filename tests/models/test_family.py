@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -112,6 +115,15 @@ def test_activations_stay_in_channels_last_memory(name, params):
     assert formats
     assert all(formats)
     torch.testing.assert_close(logits, contiguous, rtol=1e-4, atol=1e-4)
+
+
+def test_torchvision_is_imported_by_its_own_networks_alone():
+    code = (
+        "import sys; from prunetune.registry import models; entry = models.get('resnet50');"
+        "entry.part.build(entry.params(), 10, (3, 64, 64)); print('torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def shapes(model: nn.Module) -> dict[str, torch.Size]:

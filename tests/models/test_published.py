@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+import torch
 
 from prunetune.models.checkpoint import CheckpointError
+from prunetune.models.published import current_name
 from prunetune.registry import models
 
 
@@ -32,3 +36,13 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(hub):
         CheckpointError, match=r"resnet18-f37072fd\.pth: SHA-256 is \w+, not the f3"
     ):
         models.get("resnet18").part.published("IMAGENET1K_V1")
+
+
+@pytest.mark.parametrize("name", ["densenet121", "resnet18"])
+def test_names_of_old_files_become_those_of_the_modules(name):
+    entry = models.get(name)
+    with torch.device("meta"):
+        names = list(entry.part.build(entry.params(), 10, (3, 64, 64)).state_dict())
+    old = [re.sub(r"(denselayer\d+\.)(norm|conv)([12])", r"\1\2.\3", n) for n in names]
+    assert (old != names) == (name == "densenet121")
+    assert [current_name(n) for n in old] == names
