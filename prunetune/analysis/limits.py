@@ -34,7 +34,8 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
         pairs = plural(len(plan.family), "pair")
         said.append(
             f"The family, written down before the first trial, has {pairs}; p is corrected by "
-            f"Holm, and the intervals of differences hold all at once with {1 - ALPHA:.0%} confidence."
+            "Holm, and the intervals of differences hold all at once with "
+            f"{1 - ALPHA:.0%} confidence."
         )
     return said
 
