@@ -31,7 +31,7 @@ def find(sweep: str, storage: str) -> Store:
 def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Say what is done, what is missing, and what can never run."""
     from prunetune.cli.tables import print_status
-    from prunetune.status import status_of
+    from prunetune.sweep.status import status_of
 
     found = status_of(find(sweep, storage))
     if as_json:
@@ -44,7 +44,7 @@ def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False)
     """Write the report again from the records, and print its verdicts."""
     from prunetune.analysis.report import write_report
     from prunetune.analysis.text import text_table
-    from prunetune.sweep import load_plan
+    from prunetune.sweep.run import load_plan
 
     store = find(sweep, storage)
     found = write_report(load_plan(store), store.records(), store.report_dir())

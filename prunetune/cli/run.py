@@ -64,8 +64,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Check a sweep file and say what would run and what it would cost. Trains nothing."""
-    from prunetune.forecast import forecast
     from prunetune.sweep import plan_sweep
+    from prunetune.sweep.forecast import forecast
 
     found = forecast(plan_sweep(file, overrides=overrides or ()), storage, timed=timed)
     if as_json:

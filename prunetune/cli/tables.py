@@ -7,8 +7,8 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from prunetune.forecast import Forecast, StudyForecast
-from prunetune.status import Status, StudyStatus
+from prunetune.sweep.forecast import Forecast, StudyForecast
+from prunetune.sweep.status import Status, StudyStatus
 
 PHASES = ("dense", "search", "rescore", "confirm")
 

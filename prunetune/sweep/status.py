@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prunetune.agenda import closed, progress
 from prunetune.records.store import Store
 from prunetune.spec.parts import Params
-from prunetune.sweep import load_plan
+from prunetune.sweep.run import load_plan
 
 
 class StudyStatus(Params):

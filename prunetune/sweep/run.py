@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from prunetune.records.assembly import now
 from prunetune.records.key import digest
 from prunetune.records.record import Record
@@ -19,8 +17,11 @@ from prunetune.spec.growth import growth
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.parse import check, parse
 from prunetune.spec.plan import Plan
+from prunetune.spec.yaml import dump
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from prunetune.analysis.report import Report
     from prunetune.tracking.store import MlflowStore
 
@@ -119,7 +120,7 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
     facts = plan.model_dump(mode="json", by_alias=True)
     content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
-    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    text = dump(tree)
     write_whole(file, text.encode())
     write_whole(path, to_json(content))
 
@@ -132,6 +133,16 @@ def load_plan(store: Store) -> Plan:
         there = f"there are: {', '.join(known)}" if known else "there is none"
         raise LookupError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
     return Plan.model_validate(json.loads(path.read_bytes())["plan"])
+
+
+def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
+    """The records of a sweep: a row each, facts and config by dotted name; curves stay out."""
+    import pandas as pd
+
+    from prunetune.analysis.tables import facts
+
+    records = Store(storage, sweep).records().values()
+    return pd.DataFrame([facts(record) | record.config for record in records])
 
 
 def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
@@ -151,7 +162,7 @@ def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Re
     records = store.records()
     report = write_report(plan, records, store.report_dir())
     if tracking is not None:
-        from prunetune.winners import study_results, winning_models
+        from prunetune.sweep.winners import study_results, winning_models
 
         tracking.study_results(study_results(report))
         for record, model, example in winning_models(plan, store, records):

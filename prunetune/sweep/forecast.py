@@ -11,7 +11,7 @@ from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.spec.parts import Params
 from prunetune.spec.plan import Budget, Comparison, Plan, Reach, Study
-from prunetune.timing import Clock, from_records, measured
+from prunetune.sweep.timing import Clock, from_records, measured
 
 
 class StudyForecast(Params):
