@@ -6,6 +6,8 @@ left is filled with extra channels inside the blocks, dealt to one block after t
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -21,8 +23,8 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 
 Widths = tuple[int, ...]
-TAG = 1_000_003
-"""Width of block 0's inner channels in a network without data; no real width is as large."""
+STAGE, BLOCK = 1_000_003, 100_000_007
+"""Tell-tale widths of the first stage and the first block's inside in a network without data."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,7 @@ class Thinner:
         if base is None:
             raise ValueError(f"width_scaling: {architecture.model} has no stage widths to scale")
         self.base: Widths = base
-        with torch.device("meta"):
-            self._unit_costs = unit_costs(skeleton(architecture), architecture.input_shape)
+        self.costs = self._closed_form()
 
     @cached_property
     def candidates(self) -> list[Widths]:
@@ -68,28 +69,39 @@ class Thinner:
         )
         return list(dict.fromkeys(halves_up))
 
+    def uniform(self, widths: Widths) -> Point:
+        """The network of these stage widths, its blocks as wide inside as the family has them."""
+        return Point(self.costs, widths + self._inner(widths))
+
     def smallest_macs(self) -> int:
         """With one channel everywhere."""
-        return self.costs(self.candidates[0]).macs([1] * len(self._inner(self.candidates[0])))
+        return self.costs.macs([1] * len(self.costs.widths))
 
     def find(self, at_most: int, at_least: float) -> Thin:
         """The largest uniform scaling within `at_most`, completed up to `at_least`.
 
+        If dealing to all blocks ends too low, it is tried with one block left out, each in turn.
+
         Raises:
-            Infeasible: the smallest is too large, or channels are too coarse (nearest: the MACs of
-                the completed network below the budget).
+            Infeasible: the smallest is too large (nearest: its MACs), or channels are too coarse
+                (nearest: the most MACs up to `at_most` that were found).
         """
-        widths, point = self._largest(at_most)
-        start, uniform_macs = tuple(point.widths), point.macs
-        while point.macs < at_least:
-            if not _deal(point, at_most):
-                raise Infeasible(
-                    f"channels are too coarse: {point.macs} MACs are the nearest found at or below "
-                    f"the budget of {at_most}, at least {at_least:.0f} were needed",
-                    point.macs,
-                )
-        extra = tuple(now - then for now, then in zip(point.widths, start, strict=True))
-        return Thin(widths, tuple(point.widths), point.macs, uniform_macs, extra)
+        widths = self._largest(at_most)
+        blocks = range(len(self.base), len(self.costs.widths))
+        nearest = 0
+        for left_out in (None, *blocks):
+            point = self.uniform(widths)
+            takers = [block for block in blocks if block != left_out]
+            while point.macs < at_least and _deal(point, takers, at_most):
+                pass
+            if point.macs >= at_least:
+                return self._thin(widths, point)
+            nearest = max(nearest, point.macs)
+        raise Infeasible(
+            f"channels are too coarse: {nearest} MACs are the nearest found at or below the budget "
+            f"of {at_most}, at least {at_least:.0f} were needed",
+            nearest,
+        )
 
     def architecture_at(self, widths: Widths, inner: Widths) -> Architecture:
         """The dense architecture with these widths."""
@@ -103,56 +115,62 @@ class Thinner:
         with torch.device("meta"):
             return thin.model_copy(update={"layers": layer_widths(skeleton(thin))})
 
-    def costs(self, widths: Widths) -> CostTable:
-        """MACs as a function of the blocks' inner widths, for these stage widths.
-
-        Which layers belong to which block is read off a network whose blocks have tell-tale widths.
-        """
-        inner = self._inner(widths)
-        tags = tuple(TAG + block for block in range(len(inner)))
-        with torch.device("meta"):
-            tagged = self.family.build(
-                self.family.with_widths(self.params, widths, tags),
-                self.architecture.classes,
-                self.architecture.input_shape,
-            )
-        layers = layer_widths(tagged)
-        return CostTable(
-            tuple(_cost(cost, layers[name]) for name, cost in self._unit_costs.items()), inner
-        )
-
-    def _largest(self, at_most: int) -> tuple[Widths, Point]:
+    def _largest(self, at_most: int) -> Widths:
         """The largest candidate that fits, by bisection: MACs grow with every width."""
-        low, high = 0, len(self.candidates)
-        while high - low > 1:
-            middle = (low + high) // 2
-            costs = self.costs(self.candidates[middle])
-            low, high = (middle, high) if costs.macs(costs.widths) <= at_most else (low, middle)
-        costs = self.costs(self.candidates[low])
-        point = Point(costs, costs.widths)
-        if point.macs > at_most:
-            raise Infeasible(
-                f"the smallest network has {point.macs} MACs, the budget is {at_most}", point.macs
-            )
-        return self.candidates[low], point
+        fitting = bisect.bisect(self.candidates, at_most, key=lambda w: self.uniform(w).macs)
+        if not fitting:
+            macs = self.uniform(self.candidates[0]).macs
+            raise Infeasible(f"the smallest network has {macs} MACs, the budget is {at_most}", macs)
+        return self.candidates[fitting - 1]
+
+    def _thin(self, widths: Widths, point: Point) -> Thin:
+        start = self.uniform(widths)
+        stages = len(widths)
+        extra = tuple(a - b for a, b in zip(point.widths, start.widths, strict=True))[stages:]
+        return Thin(widths, tuple(point.widths[stages:]), point.macs, start.macs, extra)
+
+    def _closed_form(self) -> CostTable:
+        """MACs as a function of all stage widths, then all blocks' inner widths.
+
+        Which layer has which width is read off a network with tell-tale ones; what a pair of
+        channels costs in each layer does not depend on widths.
+        """
+        shape, inner = self.architecture.input_shape, self._inner(self.base)
+        stages = tuple(STAGE + i for i in range(len(self.base)))
+        blocks = tuple(BLOCK + i for i in range(len(inner)))
+        with torch.device("meta"):
+            costs = unit_costs(skeleton(self.architecture), shape)
+            tagged = self.family.with_widths(self.params, stages, blocks)
+            layers = layer_widths(self.family.build(tagged, self.architecture.classes, shape))
+        terms = tuple(_cost(cost, layers[name], len(stages)) for name, cost in costs.items())
+        return CostTable(terms, self.base + inner)
 
     def _inner(self, widths: Widths) -> Widths:
         inner: Widths = self.family.inner_widths(self.family.with_widths(self.params, widths))
         return inner
 
 
-def _deal(point: Point, at_most: int) -> bool:
-    """Give each block, in order, one more inner channel if that fits; whether any did."""
+def _deal(point: Point, takers: Sequence[int], at_most: int) -> bool:
+    """Give each of these blocks, in order, one more inner channel if it fits; whether any did."""
     before = point.macs
-    for block in range(len(point.widths)):
+    for block in takers:
         if point.macs + point.change(block, 1) <= at_most:
             point.move(block, 1)
     return point.macs > before
 
 
-def _cost(cost: int, widths: Widths) -> LayerCost:
-    """The cost of a layer of the tagged network."""
+def _cost(cost: int, widths: Widths, stages: int) -> LayerCost:
+    """The cost of a layer of the network with tell-tale widths."""
     inside, outside, groups = (*widths, 1)[:3]
-    fixed_in, units_in = (0, {inside - TAG: 1}) if inside >= TAG else (inside, {})
-    fixed_out, units_out = (0, {outside - TAG: 1}) if outside >= TAG else (outside, {})
+    (fixed_in, units_in), (fixed_out, units_out) = _end(inside, stages), _end(outside, stages)
     return LayerCost(cost, fixed_in, fixed_out, units_in, units_out, groups, depthwise=False)
+
+
+def _end(width: int, stages: int) -> tuple[int, dict[int, int]]:
+    """(fixed, {}) or (0, {stage or block: channels per unit of its width})."""
+    if width >= BLOCK:
+        return 0, {stages + width - BLOCK: 1}
+    for stage in range(stages):
+        if width and width % (STAGE + stage) == 0:
+            return 0, {stage: width // (STAGE + stage)}
+    return width, {}

@@ -3,26 +3,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torchvision.models.vgg import make_layers
 
+from prunetune.compress.groups import find_groups
+from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.rebuild import layer_widths, rebuild
 from prunetune.compress.surgery import cut, kept_channels
 from tests.compress.nets import architecture, groups_of, image, silenced, trained
 
 NETWORKS = [
-    ("resnet20", 32, {"shortcut": "A"}),
-    ("resnet20", 32, {"shortcut": "B"}),
-    ("resnet56", 32, {"shortcut": "A"}),
-    ("resnet18", 32, {"stem": "cifar"}),
-    *[(name, 32, {}) for name in ("resnet50", "wide_resnet50_2", "resnext50_32x4d", "vgg11_bn")],
-    *[(name, 32, {}) for name in ("mobilenet_v2", "densenet121", "efficientnet_b0")],
+    ("resnet20", {"shortcut": "A"}),
+    ("resnet20", {"shortcut": "B"}),
+    ("resnet56", {"shortcut": "A"}),
+    ("resnet18", {"stem": "cifar", "widths": (16, 32, 64, 128)}),
+    ("resnet50", {"widths": (16, 32, 64, 128)}),
+    ("wide_resnet50_2", {"widths": (8, 16, 32, 64)}),
+    *[(name, {}) for name in ("resnext50_32x4d", "mobilenet_v2", "densenet121")],
 ]
 
 
-@pytest.mark.parametrize(("name", "size", "params"), NETWORKS)
+@pytest.mark.parametrize(("name", "params"), NETWORKS)
 def test_a_cut_network_is_the_dense_one_with_those_channels_silenced(
-    name: str, size: int, params: dict[str, str]
+    name: str, params: dict[str, object]
 ) -> None:
-    network = architecture(name, size, **params)
+    network = architecture(name, **params)
     model = trained(network).double().eval()
     groups = groups_of(model, network)
     generator = np.random.default_rng(1)
@@ -39,6 +44,23 @@ def test_a_cut_network_is_the_dense_one_with_those_channels_silenced(
     again.load_state_dict(narrow.state_dict())
     with torch.no_grad():
         assert torch.equal(again(x), narrow(x))
+    costs = CostTable.measure(model, network.input_shape, groups)
+    widths = [g.width - len(units) for g, units in zip(groups, removed, strict=True)]
+    assert count_macs(again, network.input_shape) == costs.macs(widths)
+
+
+def test_a_flattening_network_is_cut_at_every_position() -> None:
+    widths: list[str | int] = [8, "M", 8, "M", *[16] * 4, "M", *[32] * 4, "M", *[32] * 4]
+    features = make_layers(widths, batch_norm=True)  # VGG-19-bn, an eighth as wide
+    model = nn.Sequential(features, nn.Flatten(), nn.Linear(32 * 4, 64), nn.Linear(64, 10))
+    model.double().eval()
+    groups = find_groups(model, (3, 32, 32), [model[3]])
+    assert len(groups) == 15
+    removed = [list(range(0, g.width, 3)) for g in groups]
+    narrow = cut(model, (3, 32, 32), groups, removed)
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(narrow(x), silenced(model, groups, removed)(x))
 
 
 def test_kept_channels_are_those_whose_weights_stay() -> None:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from prunetune.compress.channel_pruning import ChannelPruning, ChannelPruningParams
+from prunetune.compress.groups import find_groups
+from prunetune.compress.macs import CostTable, count_macs
+from prunetune.compress.method import CompactModel, Context, Infeasible
+from prunetune.compress.rebuild import rebuild
+from prunetune.compress.select import floors_of
+from prunetune.registry import criteria, models
+from tests.compress.nets import BUDGETS, architecture, context, groups_of, image, trained
+
+SCOPES = ("local", "global", "protected_global")
+R20, R56, R56A = (
+    architecture("resnet20"),
+    architecture("resnet56"),
+    architecture("resnet56", shortcut="A"),
+)
+MODELS = {id(n): trained(n) for n in (R20, R56, R56A)}
+
+
+def prune(given: Context, **params: Any) -> CompactModel:
+    return ChannelPruning(ChannelPruningParams(**params)).run(given)
+
+
+@pytest.mark.parametrize("criterion", criteria.names())
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(("network", "budgets"), [(R56, (0.5, 0.05)), (R20, BUDGETS[::2])])
+def test_the_budget_is_met(criterion: str, scope: str, network: Any, budgets: Any) -> None:
+    for share in budgets:
+        given = context(network, share, MODELS[id(network)])
+        found = prune(given, criterion=criterion, scope=scope)
+        assert given.target.lowest <= found.macs <= given.target.macs
+        assert found.macs == count_macs(found.model, network.input_shape)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_option_a_meets_what_the_floors_allow_and_says_what_they_do_not(scope: str) -> None:
+    model = MODELS[id(R56A)]
+    groups = groups_of(model, R56A)
+    costs = CostTable.measure(model, R56A.input_shape, groups)
+    smallest = costs.macs(floors_of(scope, costs.widths, 0.1))  # type: ignore[arg-type]
+    for share in (0.5, 0.125, 0.03):
+        given = context(R56A, share, model)
+        if given.target.macs < smallest:
+            with pytest.raises(Infeasible) as miss:
+                prune(given, scope=scope)
+            assert miss.value.nearest_macs == smallest
+        else:
+            assert given.target.lowest <= prune(given, scope=scope).macs <= given.target.macs
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_floors_hold_and_kept_says_which_weights_stayed(steps: int) -> None:
+    given = context(R20, 0.06, MODELS[id(R20)])
+    found = prune(given, scope="protected_global", floor=0.2, steps=steps)
+    assert given.target.lowest <= found.macs <= given.target.macs
+    widths = found.architecture.channels()
+    dense = R20.channels()
+    for name, channels in found.kept.items():
+        assert widths[name] == len(channels) >= 0.2 * dense[name]
+        norm = f"{name.replace('conv', 'bn')}.running_var"
+        assert torch.equal(
+            MODELS[id(R20)].state_dict()[norm][channels], found.model.state_dict()[norm]
+        )
+
+
+@pytest.mark.parametrize("network", [R20, R56A])
+def test_the_network_is_rebuilt_from_its_architecture_bit_for_bit(network: Any) -> None:
+    found = prune(context(network, 0.25, MODELS[id(network)]), scope="global")
+    again = rebuild(type(network).model_validate_json(found.architecture.model_dump_json()))
+    again.load_state_dict(found.model.state_dict())
+    x = image(network, torch.float32)
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        a, b = (m.eval().to(memory_format=memory_format)(x) for m in (again, found.model))
+        assert torch.equal(a, b)
+
+
+def test_a_run_repeats_itself_and_leaves_the_dense_network_alone() -> None:
+    model = MODELS[id(R20)]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    first, second = (prune(context(R20, 0.3, model), criterion="random", steps=3) for _ in "ab")
+    assert first.kept == second.kept
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_batch_norm_is_recalibrated_with_as_many_images_as_asked_for() -> None:
+    asked: list[int] = []
+    given = context(R20, 0.5, MODELS[id(R20)])
+    given.recalibrate = lambda model, images: asked.append(images)
+    prune(given, recalibrate=256)
+    prune(given, recalibrate=0)
+    assert asked == [256]
+
+
+def test_a_criterion_that_applies_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1))
+    assert find_groups(plain, (3, 4, 4), [plain[1]])
+    monkeypatch.setattr(models.get("resnet20").part, "ignored_layers", lambda m: [m[1]], False)
+    given = context(R20, 0.5, MODELS[id(R20)])
+    given.dense = plain
+    with pytest.raises(ValueError, match="'bn_scale' is defined for none of the 1 prunable groups"):
+        prune(given, criterion="bn_scale")
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    model = trained(R20)
+    with torch.no_grad():
+        model.get_submodule("layer1.0.conv1").weight[0] = torch.nan
+    with pytest.raises(ValueError, match="scores of group conv1 are not finite"):
+        prune(context(R20, 0.5, model))
