@@ -138,9 +138,11 @@ class DatasetParams(Params):
                 f"train_limit: got {self.train_limit}, there are {train_size} training images"
             )
         mean, std = self.mean or info.mean, self.std or info.std
-        if len(mean) != info.shape[0] or len(std) != info.shape[0] or min(std) <= 0:
+        lengths = {len(mean), len(std)} == {info.shape[0]}
+        if not lengths or min(mean) < 0 or max(mean) > 1 or min(std) <= 0:
             raise ValueError(
-                f"mean, std: got {mean}, {std}; allowed: {info.shape[0]} values each, std above 0"
+                f"mean, std: got {mean}, {std}; allowed: {info.shape[0]} values each, "
+                "means from 0 to 1, std above 0"
             )
         train_size = self.train_limit or train_size
         return replace(info, train_size=train_size, val_size=val_size, mean=mean, std=std)

@@ -164,6 +164,7 @@ def test_the_digest_tells_apart_what_is_learned_from():
         ({"train_limit": 1400}, "train_limit: got 1400, there are 1293 training images"),
         ({"val_fraction": 1e-6}, "leaves 1437 for training and 0 for validation"),
         ({"mean": [0.1, 0.2]}, "allowed: 1 values each"),
+        ({"mean": [128.0]}, "means from 0 to 1"),
         ({"std": [0.0]}, "std above 0"),
     ],
 )
