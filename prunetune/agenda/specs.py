@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
 from prunetune.records.record import Phase, Record, TrialSpec
 from prunetune.records.seeds import child_seed, search_seed
@@ -35,8 +36,12 @@ def search_dense_seed(plan: Plan, replicate: int) -> int:
 
 
 def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
-    """A dense network; a loaded one is evaluated only. Its key is the same in every sweep."""
+    """A dense network; a loaded one is evaluated only. Its key is the same in every sweep.
+
+    The training that a loaded one has behind it is inherited, where the sweep file states it.
+    """
     dense = plan.dense
+    loaded_epochs = 0 if trained(plan) else dense.epochs or 0
     common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
     if trained(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
@@ -52,6 +57,7 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
         config=dense.config,
         target_macs=dense.macs,
         epochs=(dense.epochs or 0) if trained(plan) else 0,
+        inherited_macs=training_macs(dense.macs, plan.train_size, loaded_epochs),
     )
 
 

@@ -22,7 +22,6 @@ from prunetune.spec.fields import (
 )
 from prunetune.spec.parts import Kind, Named, Params
 from prunetune.spec.plan import Asha, Confirm
-from prunetune.spec.ranges import FROM
 
 
 class DenseTrain(Params):
@@ -83,13 +82,8 @@ class ArmSpec(Params):
     )
     recipe: RecipeTree = Field(
         default_factory=dict,
-        description="fields that replace the shared ones whole; or {from: arm}, its winning recipe",
+        description="fields that replace the shared ones whole",
     )
-
-    @property
-    def recipe_from(self) -> str | None:
-        """The arm whose winning recipe this one takes at each budget, instead of a search."""
-        return self.recipe.get(FROM)
 
 
 class Training(Params):
@@ -185,6 +179,6 @@ class SweepSpec(Params):
 
         Also the places in the file of the fields that are its own, for `expand`'s `origins`.
         """
-        own = {name: value for name, value in self.arms[arm].recipe.items() if name != FROM}
+        own = self.arms[arm].recipe
         places: dict[str, Path] = {name: ("arms", arm, "recipe", name) for name in own}
         return {**self.recipe, **own}, places

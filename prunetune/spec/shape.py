@@ -12,11 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from prunetune.spec.budget import Written, read_budget
-from prunetune.spec.errors import Path, Problems, near_match
+from prunetune.spec.errors import Path, Problems
 from prunetune.spec.ranges import (
     BY_BUDGET,
     CHOICE,
-    FROM,
     Located,
     read_by_budget,
     read_choice,
@@ -43,7 +42,7 @@ def check_shapes(tree: Tree, problems: Problems) -> None:
     arms = _mapping(tree, "arms")
     for name, arm in arms.items():
         if isinstance(arm, Mapping):
-            _check_arm(name, arm, arms, shape)
+            _check_arm(name, arm, shape)
 
 
 _DENSE: Path = ("workload", "dense", "train", "recipe")
@@ -78,47 +77,18 @@ def _constants(value: Any, path: Path, problems: Problems) -> None:
             _constants(below, (*path, key), problems)
 
 
-def _check_arm(name: str, arm: Tree, arms: Tree, shape: _Shape) -> None:
+def _check_arm(name: str, arm: Tree, shape: _Shape) -> None:
     path: Path = ("arms", name)
     problems = shape.problems
     if "method" in arm and (method := read_named(arm["method"], (*path, "method"), problems)):
         shape.ranges(method.params, method.path)
-    recipe = _mapping(arm, "recipe")
-    if FROM in recipe:
-        _check_recipe_from(name, arm, recipe, arms, problems)
-    else:
-        shape.fields(recipe, (*path, "recipe"), Recipe)
+    shape.fields(_mapping(arm, "recipe"), (*path, "recipe"), Recipe)
     first = arm.get("first")
     for i, config in enumerate(first if isinstance(first, list) else []):
         for key in config if isinstance(config, Mapping) else ():
             if not key.startswith(("recipe.", "method.")):
                 message = "must be dotted as in a record's config"
                 problems.add((*path, "first", i, key), message, allowed="recipe.… or method.…")
-
-
-def _check_recipe_from(name: str, arm: Tree, recipe: Tree, arms: Tree, problems: Problems) -> None:
-    path: Path = ("arms", name, "recipe")
-    source = recipe[FROM]
-    if len(recipe) > 1:
-        others = [key for key in recipe if key != FROM]
-        problems.add(path, "a recipe taken from an arm has no fields of its own", value=others)
-    if arm.get("first"):
-        message = "nothing is searched, its recipe comes from another arm"
-        problems.add(("arms", name, "first"), message)
-    known = _check_source(name, source, arms, (*path, FROM), problems)
-    if known and FROM in _mapping(_mapping(arms, source), "recipe"):
-        message = "that arm searches no recipe of its own"
-        problems.add((*path, FROM), message, value=source, allowed="an arm that is searched")
-
-
-def _check_source(name: str, source: Any, arms: Tree, path: Path, problems: Problems) -> bool:
-    others = [arm for arm in arms if arm != name]
-    if source not in others:
-        near = near_match(source, others)
-        allowed = ", ".join(others) or "none, there is no other arm"
-        problems.add(path, "must name another arm", value=source, allowed=allowed, near=near)
-        return False
-    return True
 
 
 @dataclass(frozen=True)

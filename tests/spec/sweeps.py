@@ -28,7 +28,7 @@ arms:
         steps: {by_budget: {0.5: 1, 0.25: {int: [1, 3]}, 0.06: 4}}
     first: [{recipe.optimizer: sgd, recipe.optimizer.sgd.lr: 0.01}]
     recipe: {batch_size: {choice: [64, 128]}}
-  reinit: {method: {reinit: {from: pruned}}, recipe: {from: thin}}
+  reinit: {method: {reinit: {from: pruned}}, recipe: {ema: 0.9}}
 recipe:
   optimizer:
     choice:
