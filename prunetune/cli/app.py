@@ -1,0 +1,35 @@
+"""The command line: `prunetune VERB`. Each verb is a few lines; the work is done below."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from prunetune.cli import look, parts, run
+from prunetune.cli.exits import guarded
+
+app = typer.Typer(
+    name="prunetune",
+    help="At a given FLOP budget: prune a ResNet, or train a thinner one, and with which recipe?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+VERBS: Sequence[Callable[..., None]] = (
+    run.sweep,
+    run.plan,
+    look.status,
+    look.report,
+    look.ui,
+    parts.list_,
+    parts.schema,
+)
+for verb in VERBS:
+    app.command(name=verb.__name__.rstrip("_"))(verb)
+
+
+def main() -> None:
+    """Run the verb and leave with its exit code: 0, 1, 2, 3, 130 or 143."""
+    sys.exit(guarded(app))
