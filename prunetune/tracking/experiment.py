@@ -24,6 +24,8 @@ class Known:
     run_id: str
     status: str
     tags: dict[str, str]
+    ended: int | None = None
+    """When, in milliseconds since 1970; None while it is open."""
     metrics: dict[str, float] = field(default_factory=dict)
     """The last value of each, as it was when the experiment was read."""
     described: bool = False
@@ -65,9 +67,14 @@ def read_runs(client: MlflowClient, experiment_id: str, sweep: str) -> dict[str,
 
 
 def _known(run: MlflowRun) -> Known:
-    described = run.info.status != "RUNNING"  # else it may have been cut short just there
+    is_open = run.info.status == "RUNNING"
     return Known(
-        run.info.run_id, run.info.status, dict(run.data.tags), dict(run.data.metrics), described
+        run.info.run_id,
+        run.info.status,
+        dict(run.data.tags),
+        None if is_open else run.info.end_time,
+        dict(run.data.metrics),
+        described=not is_open,  # an open one may have been cut short just there
     )
 
 

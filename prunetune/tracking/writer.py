@@ -58,24 +58,24 @@ class Writer:
         known = self._stand(run)
         if known.status != "RUNNING":  # an earlier process left it off
             self._client.update_run(known.run_id, status="RUNNING")
-            known.status = "RUNNING"
+            known.status, known.ended = "RUNNING", None
         points = [p for epoch, at in epochs for p in layout.curve_points(epoch, at)]
         self._log(known, run, points, {STATUS: RUNNING})
 
     def record(self, record: Record) -> None:
         """A finished trial, whole."""
-        run, end = layout.trial_run(self._plan, record), layout.run_status(record.status)
+        run, status = layout.trial_run(self._plan, record), layout.run_status(record.status)
+        ended = layout.milliseconds(record.ended_at)
         known = self._known.get(run.key)
-        if known and known.tags.get(STATUS) not in (RUNNING, record.status):
-            self._discard(run.key)  # of an earlier, failed attempt
-        whole = known and known.tags.get(STATUS) == record.status and known.status == end
-        if known and whole:
-            self._log(known, run)
+        if known and known.tags.get(STATUS) == record.status and known.ended == ended:
+            self._log(known, run)  # whole; tags may have changed with the plan
             return
+        if known and self._of_another_attempt(known, record):
+            self._discard(run.key)
         known = self._stand(run, layout.milliseconds(record.started_at))
         note = {NOTE: record.error[:ERROR_CHARACTERS]} if record.error else {}
         self._log(known, run, layout.record_points(record), {STATUS: record.status, **note})
-        self._end(known, end, layout.milliseconds(record.ended_at))
+        self._end(known, status, ended)
 
     def study(self, study_id: str, result: StudyResult) -> None:
         """What fresh seeds say of a study's winner; a value that stands is not written again."""
@@ -181,7 +181,13 @@ class Writer:
     def _end(self, known: Known, status: str, at: int | None = None) -> None:
         if known.status != status:
             self._client.set_terminated(known.run_id, status, at)
-            known.status = status
+            known.status, known.ended = status, at
+
+    @staticmethod
+    def _of_another_attempt(known: Known, record: Record) -> bool:
+        """Whether the run ended before, otherwise than `record` (not: was broken off)."""
+        status = known.tags.get(STATUS)
+        return status != RUNNING and (status != record.status or known.ended is not None)
 
     def _discard(self, key: str) -> None:
         self._client.delete_run(self._known.pop(key).run_id)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,15 +31,27 @@ from tests.tracking.sweeps import (
 )
 
 Tell = Callable[..., None]
+Tracked = tuple[MlflowClient, Plan, list[Record]]
+
+
+@pytest.fixture(scope="module")
+def tracked(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
+    """A whole sweep, written once, to be read only."""
+    storage, plan = tmp_path_factory.mktemp("tracked"), make_plan()
+    shutil.copy(empty_database, storage / "mlflow.db")
+    records = [make_record(spec) for spec in make_specs(plan)]
+    store = MlflowStore(plan, None, storage)
+    store.sync(records)
+    store.close(120)
+    return MlflowClient(store.uri), plan, records
 
 
 def one_spec(plan: Plan) -> Any:
     return make_spec(plan, plan.study("pruned@0.25"), 1)
 
 
-def test_records_come_back_as_runs(plan: Plan, client: MlflowClient, tell: Tell) -> None:
-    records = [make_record(spec) for spec in make_specs(plan)]
-    tell(lambda store: store.sync(records))
+def test_records_come_back_as_runs(tracked: Tracked) -> None:
+    client, plan, records = tracked
     found = by_key(client, plan.sweep)
     for record in records:
         run = found[record.key]
@@ -86,22 +99,21 @@ def test_how_a_trial_ended_is_its_status(
     assert math.isnan(last[1]) == (status == "diverged")
 
 
-def test_trials_hang_under_their_studies(plan: Plan, client: MlflowClient, tell: Tell) -> None:
-    specs = list(make_specs(plan))
-    tell(lambda store: store.sync(map(make_record, specs)))
+def test_trials_hang_under_their_studies(tracked: Tracked) -> None:
+    client, plan, records = tracked
     found = dump(client, plan.sweep)
     parents = {key for key, run in found.items() if run["tags"]["prunetune.kind"] == "study"}
     assert parents == {"dense", *(f"{arm}@{budget}" for arm in ARMS for budget in BUDGETS)}
     assert all(found[key]["parent"] is None and found[key]["name"] == key for key in parents)
-    assert {s.key: s.study or "dense" for s in specs} == {
+    assert {r.key: r.study or "dense" for r in records} == {
         key: run["parent"] for key, run in found.items() if key not in parents
     }
     for key, run in found.items():
         assert run["data"] == ([] if key in parents else [("cifar10", plan.data_key)])
 
 
-def test_every_arm_has_one_colour(plan: Plan, client: MlflowClient, tell: Tell) -> None:
-    tell(lambda store: store.sync(map(make_record, make_specs(plan))))
+def test_every_arm_has_one_colour(tracked: Tracked) -> None:
+    client, plan, _ = tracked
     colors = arm_colors(plan.arms())
     for run in runs(client, plan.sweep):
         arm = run.data.tags.get("prunetune.arm")
@@ -183,12 +195,16 @@ def test_a_broken_off_trial_goes_on_in_its_run(
     assert curves(client, run)["val_acc1"] == [(e.epoch, e.val_acc1) for e in epochs]
 
 
+@pytest.mark.parametrize("status", ["completed", "failed"])
 @pytest.mark.parametrize("dealt", [True, False])
 def test_a_new_attempt_replaces_the_failed_one(
-    dealt: bool, plan: Plan, client: MlflowClient, tell: Tell
+    dealt: bool, status: Status, plan: Plan, client: MlflowClient, tell: Tell
 ) -> None:
     spec = one_spec(plan)
-    record = make_record(spec)
+    record = make_record(spec, status)
+    earlier = make_record(spec, "failed", epochs=2).model_copy(
+        update={"ended_at": "2026-01-01T00:00:00.000+00:00", "error": "out of memory"}
+    )
 
     def again(store: MlflowStore) -> None:
         if dealt:
@@ -196,11 +212,11 @@ def test_a_new_attempt_replaces_the_failed_one(
             store.close()
         store.on_record(record)
 
-    tell(lambda store: store.on_record(make_record(spec, "failed", epochs=2)))
+    tell(lambda store: store.on_record(earlier))
     tell(again)
     run = by_key(client, plan.sweep)[spec.key]
-    assert run.data.tags["prunetune.status"] == "completed"
-    assert "mlflow.note.content" not in run.data.tags
+    assert run.data.tags["prunetune.status"] == status
+    assert run.data.tags.get("mlflow.note.content") == record.error
     assert curves(client, run)["val_loss"] == [(e.epoch, e.val_loss) for e in record.curve]
 
 
