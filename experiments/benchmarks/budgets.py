@@ -33,10 +33,10 @@ from prunetune.registry import models
 
 BUDGETS = (0.7, 0.5, 0.39, 0.25, 0.125, 0.06, 0.05)
 NETWORKS = {"resnet56": (3, 32, 32), "resnet50": (3, 224, 224)}
-NOTE = """Group L1 magnitude, random weights, one thread. Ours is timed per budget, graph, cost table and
-cut included; torch-pruning's loop (global, until the count is at or below the budget) up to the
-step that stops it. Seconds are by the wall and, in brackets, of the processor: the machine was
-shared. Written by `experiments/benchmarks/budgets.py`."""
+NOTE = """Group L1 magnitude, random weights, one thread. Ours is timed per budget, from the dense
+network to the cut one; torch-pruning's loop (global, until the count is at or below the budget) up
+to the step that stops it. Seconds are by the wall and, in brackets, of the processor: the machine
+was shared. Written by `experiments/benchmarks/budgets.py`."""
 
 
 @dataclass(frozen=True)

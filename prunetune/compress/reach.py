@@ -1,4 +1,8 @@
-"""What a method can do about a budget, without weights and without scores: the plan's question."""
+"""What a method can do about a budget, without weights and without scores: the plan's question.
+
+Every method answers it for itself, `Method(params).reach(architecture, targets)`, unless it takes
+another arm's architecture.
+"""
 
 from __future__ import annotations
 

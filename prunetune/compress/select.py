@@ -2,7 +2,8 @@
 
 One ranking over all groups; units are removed down the ranking until the MACs fit. A prefix of the
 ranking may overshoot, by up to one unit of a residual stream; then the smaller of two repairs
-follows. In every group the units kept are its best, and never fewer than its floor.
+follows, or, where both fail, an earlier unit is skipped. In every group the units kept are its
+best, and never fewer than its floor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from prunetune.compress.method import Infeasible
 
 Scope = Literal["local", "global", "protected_global"]
 Scores = npt.NDArray[np.float64]
+SKIPS = 40
+"""How many units before the overshooting one are tried as the one to leave out."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,19 @@ def select(
     taken = set(range(count))
     if point.macs >= at_least or not count:
         return _selection(steps, taken, costs, "none", 0)
-    repaired = [
-        _give_back(steps, count, costs, at_most, at_least),
-        _skip(steps, count, costs, at_most, at_least),
-    ]
-    found = [selection for selection in repaired if selection]
-    within = [selection for selection in found if selection.macs >= at_least]
+    given_back = _give_back(steps, count, costs, at_most, at_least)
+    skipped = (
+        _skip(steps, start, costs, at_most, at_least)
+        for start in range(count, max(0, count - SKIPS), -1)
+    )
+    repaired = [given_back, next(skipped)]
+    within = [s for s in repaired if s and s.macs >= at_least] or [s for s in skipped if s][:1]
     if within:
         return min(within, key=lambda selection: selection.departures)
-    nearest = max(selection.macs for selection in found)
     raise Infeasible(
-        f"channels are too coarse: {nearest} MACs are the nearest found at or below the budget of "
-        f"{at_most}, at least {at_least:.0f} were needed",
-        nearest,
+        f"channels are too coarse: {given_back.macs} MACs are the nearest found at or below the "
+        f"budget of {at_most}, at least {at_least:.0f} were needed",
+        given_back.macs,
     )
 
 
@@ -123,15 +126,16 @@ def _give_back(
 
 
 def _skip(
-    steps: Sequence[Step], count: int, costs: CostTable, at_most: int, at_least: float
+    steps: Sequence[Step], start: int, costs: CostTable, at_most: int, at_least: float
 ) -> Selection | None:
-    """Leave out the unit that overshoots, go on down the ranking past all that would overshoot.
+    """Leave out the unit at place `start` - 1, go on down the ranking past all that overshoot.
 
-    A group whose next unit is left out is done: worse units have gone, better ones must stay.
+    A group whose next unit is left out is done: worse units have gone, better ones must stay. None
+    if the ranking ends before the MACs fit; what is returned is within tolerance.
     """
-    point, taken = _removed(steps, count - 1, costs)
-    done = {steps[count - 1].group}
-    for i in range(count, len(steps)):
+    point, taken = _removed(steps, start - 1, costs)
+    done = {steps[start - 1].group}
+    for i in range(start, len(steps)):
         group = steps[i].group
         if point.macs <= at_most:
             break
