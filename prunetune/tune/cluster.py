@@ -82,22 +82,24 @@ def _start() -> None:
 
 def _join(address: str) -> None:
     """Connect, after a process that can be killed has shown that it is possible."""
+    command = [sys.executable, "-c", PROBE, address]
     try:
-        probe = subprocess.run(
-            [sys.executable, "-c", PROBE, address],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
+        probe = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
-        raise ClusterError(
-            f"no answer from a Ray cluster at {address} within {PATIENCE_S} s; is the address "
-            "right, and do RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH name the cluster's token?"
-        ) from None
+        raise ClusterError(_refusal(address, f"no answer within {PATIENCE_S} s")) from None
     if probe.returncode != 0:
-        reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ClusterError(f"cannot connect to a Ray cluster at {address}: {reason}")
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        raise ClusterError(_refusal(address, probe.stderr.strip().rpartition("\n")[2]))
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(_refusal(address, str(error))) from error
+
+
+def _refusal(address: str, reason: str) -> str:
+    return (
+        f"cannot connect to a Ray cluster at {address}: {reason}; is the address right, and do "
+        "RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH name the cluster's token?"
+    )
 
 
 def _send_to(file: TextIO) -> None:

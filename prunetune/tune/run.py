@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ray import tune
@@ -18,7 +19,7 @@ from ray import tune
 from prunetune.records.record import Record, TrialSpec
 from prunetune.records.store import Store
 from prunetune.spec.plan import Plan
-from prunetune.tune import cluster
+from prunetune.tune import client, cluster
 from prunetune.tune.callback import RecordCallback
 from prunetune.tune.driver import Driver
 from prunetune.tune.observers import Broadcast, Observer
@@ -74,23 +75,36 @@ def run(
         Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.
     """
     broadcast = Broadcast(observers)
-    deadline = _deadline(plan)
+    driver = Driver(plan, store, broadcast, deadline=_deadline(plan))
+    outcome = None
     try:
-        driver = Driver(plan, store, broadcast, deadline=deadline)
         if not driver.finished():
-            with cluster.connected(address, store.root / "ray.log"):
-                part = share(plan.resources, cluster.nodes())
-                driver.slots = part.slots
-                work = Work(store, part.threads, part.device, offline, trial)
-                with _interruptible(driver):
-                    _fit(driver, work, part)
+            with cluster.connected(address, store.root / "ray.log"), _interruptible(driver):
+                if client.connected():
+                    again = partial(_sweep_there, plan, store, trial, offline)
+                    outcome = client.run_there(again, broadcast, lambda: driver.abandoned)
+                else:
+                    _sweep(driver, trial, offline)
     finally:
         broadcast.close()
     if driver.interrupted is not None:
         raise Interrupted(driver.interrupted)
     if driver.failure is not None:
         raise driver.failure
-    return Outcome(driver.records, driver.dealt, driver.limited)
+    return outcome or Outcome(driver.records, driver.dealt, driver.limited)
+
+
+def _sweep(driver: Driver, trial: Trial | None, offline: bool) -> None:
+    part = share(driver.plan.resources, cluster.nodes())
+    driver.slots = part.slots
+    _fit(driver, Work(driver.store, part.threads, part.device, offline, trial), part)
+
+
+def _sweep_there(
+    plan: Plan, store: Store, trial: Trial | None, offline: bool, messenger: Observer
+) -> Outcome:
+    """`run` in a process of the cluster, which is connected to it already."""
+    return run(plan, store, observers=[messenger], trial=trial, offline=offline)
 
 
 def _deadline(plan: Plan) -> float:

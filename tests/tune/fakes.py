@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from prunetune.records.store import Store
 from prunetune.spec.parts import Named
 from prunetune.spec.plan import Asha, Confirm, DensePlan, Plan, Study
@@ -83,9 +85,11 @@ def quick(spec, store, *, device, offline, seconds=0.0, each=None):
     folder = store.trial_dir(spec.key)
     with (folder / "starts").open("a") as file:
         file.write(f"{os.getpid()}\n")
+    where = {"node": ray.get_runtime_context().get_node_id()} if ray.is_initialized() else {}
+    where["gpus"] = os.environ.get("CUDA_VISIBLE_DEVICES")
     done = folder / "epochs"
     curve = [epoch(n + 1, accuracy(spec, n + 1)) for n in range(_count(done))]
-    yield {"macs": spec.target_macs, "params": 1, "device": device, "curve": curve}
+    yield {"macs": spec.target_macs, "params": 1, "departures": where, "curve": curve}
     for number in range(len(curve) + 1, spec.epochs + 1):
         if each is not None:
             each(spec, folder, number)
