@@ -21,6 +21,8 @@ T = TypeVar("T")
 class UnknownNameError(LookupError):
     """A name that no part of this kind bears; carries the names allowed and the near match."""
 
+    exit_code = 2
+
     def __init__(self, kind: str, name: str, allowed: tuple[str, ...]) -> None:
         self.kind, self.name, self.allowed = kind, name, allowed
         self.near = near_match(name, allowed)

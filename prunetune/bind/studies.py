@@ -10,7 +10,9 @@ from typing import Any
 from prunetune.bind.parts import Parts
 from prunetune.bind.spaces import Cell
 from prunetune.compress.method import Target
+from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
+from prunetune.spec.errors import Path
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget, Comparison, Reach, Study
@@ -53,7 +55,7 @@ class Studies:
         cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
     ) -> None:
         self.spec, self.parts, self.workload, self.cells = spec, parts, workload, cells
-        self._memo: dict[tuple[str, str, tuple[int, ...]], tuple[Any, ...]] = {}
+        self._memo: dict[tuple[str, str, tuple[int, ...]], tuple[Reached, ...]] = {}
 
     def bound(self) -> tuple[Study, ...]:
         """All studies; a budget that no arm can reach is a problem."""
@@ -154,20 +156,27 @@ class Studies:
         best: dict[str, Reach] = {}
         for config in _variants(space):
             scope = str(config.get("method.scope", name))
-            found = self._reached(name, config, goals)[at]
+            found = self._reached(arm, config, goals)[at]
             one = Reach(scope=scope, **asdict(found))
             if scope not in best or one.within > best[scope].within:
                 best[scope] = one
         return tuple(best.values())
 
-    def _reached(self, name: str, config: Config, goals: tuple[int, ...]) -> tuple[Any, ...]:
+    def _reached(self, arm: str, config: Config, goals: tuple[int, ...]) -> tuple[Reached, ...]:
         """`reach` of one choice of parameters for all budgets of the arm, asked for once."""
+        name = self.spec.arms[arm].method.name
         params = self.parts.lookup("methods", name).model_validate(subtree(config, "method"))
         memo = (name, params.model_dump_json(), goals)
         if memo not in self._memo:
             dense, tolerance = self.workload.macs, self.spec.tolerance
             targets = [Target(goal, dense, tolerance) for goal in goals]
-            self._memo[memo] = reach(name, params, self.workload.architecture, targets) or ()
+            try:
+                found = reach(name, params, self.workload.architecture, targets) or ()
+            except ValueError as error:  # it does not apply to this network at all
+                path: Path = ("arms", arm, "method", name)
+                self.parts.problems.add(path, str(error))
+                found = tuple(Reached(0, 0, within=False) for _ in goals)
+            self._memo[memo] = found
         return self._memo[memo]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunetune.cli.exits import Exit
 from prunetune.cli.options import AsJson, Storage, SweepName
 
 if TYPE_CHECKING:
@@ -67,5 +68,5 @@ def ui(
     store = find(sweep, storage)
     tracking = open_tracking(load_plan(store), store)
     if tracking is None:
-        raise ValueError(f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")
+        raise Exit(2, f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")
     serve(tracking.uri, tracking.experiment, port=port, open_browser=browser)

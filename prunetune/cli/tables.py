@@ -108,6 +108,7 @@ def _status_cells(study: StudyStatus) -> tuple[str, ...]:
 def parts_text() -> str:
     """Every part with its parameters and their defaults, by kind."""
     from prunetune.registry import KINDS
+    from prunetune.spec.skeleton import field_lines
 
     lines = []
     for kind, registry in KINDS.items():
@@ -115,8 +116,5 @@ def parts_text() -> str:
         for name in registry.names():
             entry = registry.get(name)
             lines.append(f"  {name}:  # {entry.summary}" if entry.summary else f"  {name}:")
-            for field_name, field in entry.params.model_fields.items():
-                default = field.get_default(call_default_factory=True)
-                value = "(required)" if field.is_required() else repr(default)
-                lines.append(f"    {field.alias or field_name}: {value}")
+            lines += [f"    {line}" for line in field_lines(entry.params)]
     return "\n".join(lines)

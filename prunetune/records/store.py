@@ -27,6 +27,8 @@ class StorageError(OSError):
 class CorruptFileError(ValueError):
     """A stored file that is not what its name says."""
 
+    exit_code = 3
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none, also after a power cut."""

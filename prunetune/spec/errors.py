@@ -48,6 +48,8 @@ class Problem:
 class SpecError(ValueError):
     """A sweep file that cannot run; holds all its problems in the order of the file."""
 
+    exit_code = 2
+
     def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
         self.problems = tuple(sorted(problems, key=lambda p: p.line or 0))
         self.source = source

@@ -14,6 +14,8 @@ MISSING = object()
 class GrowthError(ValueError):
     """A change that would make finished trials answer another question."""
 
+    exit_code = 2
+
     def __init__(self, changes: list[str]) -> None:
         lines = "\n".join(f"  {change}" for change in changes)
         super().__init__(

@@ -29,6 +29,12 @@ Source = str | Path | SweepSpec
 """A sweep file, or a spec built in Python."""
 
 
+class NoSweepError(LookupError):
+    """There is no sweep of that name."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class SweepOutcome:
     """How a sweep ended."""
@@ -126,12 +132,12 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
 
 
 def load_plan(store: Store) -> Plan:
-    """The plan of a sweep that has begun; LookupError names what is there instead."""
+    """The plan of a sweep that has begun; NoSweepError names what is there instead."""
     path = store.root / "plan.json"
     if not path.exists():
         known = sorted(p.parent.name for p in store.storage.glob("*/plan.json"))
         there = f"there are: {', '.join(known)}" if known else "there is none"
-        raise LookupError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
+        raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
     return Plan.model_validate(json.loads(path.read_bytes())["plan"])
 
 

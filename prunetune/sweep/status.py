@@ -41,7 +41,7 @@ class Status(Params):
 
 
 def status_of(store: Store) -> Status:
-    """The state of the sweep; LookupError if there is none of that name."""
+    """The state of the sweep; NoSweepError if there is none of that name."""
     plan, records, dealt = load_plan(store), store.records(), store.trials()
     reasons: dict[str, dict[str, int]] = {}
     for work in closed(plan, records, dealt, ()):

@@ -14,6 +14,12 @@ Node = Mapping[str, float]
 """Resources of one node by Ray's names: `{"CPU": 16.0, "GPU": 1.0}`."""
 
 
+class ResourceError(ValueError):
+    """A trial asks for more than any node of the cluster has."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class Share:
     """Resources of one trial, and the number of trials at a time."""
@@ -34,7 +40,7 @@ class Share:
 
 
 def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
-    """The share of each trial on a cluster of `nodes`; ValueError where no node can hold one.
+    """The share of each trial on a cluster of `nodes`; ResourceError where no node can hold one.
 
     `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU;
     `max_concurrent: auto` is as many trials as fit.
@@ -45,7 +51,7 @@ def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
     gpus = _auto_gpus(cpus, limit, nodes) if wanted == "auto" else wanted
     fit = sum(_fit(cpus, gpus, node) for node in nodes)
     if fit == 0:
-        raise ValueError(_refusal(cpus, gpus, nodes))
+        raise ResourceError(_refusal(cpus, gpus, nodes))
     return Share(cpus, gpus, fit if limit == "auto" else limit)
 
 

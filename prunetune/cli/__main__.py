@@ -1,0 +1,5 @@
+"""`python -m prunetune.cli`: the same as the command `prunetune`."""
+
+from prunetune.cli.app import main
+
+main()
