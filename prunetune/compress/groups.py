@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -20,10 +19,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 import torch_pruning as tp
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
 
 IntArray = npt.NDArray[np.int64]
 Shape = tuple[int, int, int]
@@ -105,7 +106,7 @@ def trace(twin: nn.Module, input_shape: Shape) -> Any:
     """torch-pruning's dependency graph of a copy without data."""
     with torch.enable_grad():
         example = (example_input(twin, input_shape),)  # a bare tensor is unpacked into images
-        with shapes_only(twin):
+        with ShapesOnly():
             try:
                 return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
             except (ArithmeticError, LookupError) as error:  # shuffled or interleaved channels
@@ -121,22 +122,20 @@ def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:
     return torch.empty(1, *input_shape, device="meta", dtype=dtype)
 
 
-@contextmanager
-def shapes_only(twin: nn.Module) -> Iterator[None]:
-    """Batch norms hand on their input: without data, PyTorch takes milliseconds for each."""
-    norms = [layer for layer in twin.modules() if isinstance(layer, _BatchNorm)]
-    for norm in norms:
-        norm.__dict__["forward"] = _hand_on
-    try:
-        yield
-    finally:
-        for norm in norms:
-            del norm.__dict__["forward"]
+class ShapesOnly(TorchFunctionMode):
+    """Pointwise layers hand on a copy of their input: without data, PyTorch takes long over each.
+
+    A copy is an operation of its own, by which autograd's graph still knows the layer.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """See `TorchFunctionMode`."""
+        return args[0].clone() if func in POINTWISE else func(*args, **(kwargs or {}))
 
 
-def _hand_on(x: torch.Tensor) -> torch.Tensor:
-    # an operation of its own, by which autograd knows the layer; a view would lose it to x.relu_()
-    return x.clone()
+POINTWISE = {F.batch_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
 
 
 def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:

@@ -19,9 +19,9 @@ from torch.nn.modules.conv import _ConvNd
 from prunetune.compress.groups import (
     Group,
     Shape,
+    ShapesOnly,
     example_input,
     is_depthwise,
-    shapes_only,
     without_data,
 )
 
@@ -48,7 +48,7 @@ def unit_costs(model: nn.Module, input_shape: Shape) -> dict[str, int]:
     for name, layer in twin.named_modules():
         if isinstance(layer, _ConvNd | nn.Linear):
             layer.register_forward_hook(hook_of(name))
-    with torch.no_grad(), shapes_only(twin):
+    with torch.no_grad(), ShapesOnly():
         twin(example_input(twin, input_shape))
     return costs
 
