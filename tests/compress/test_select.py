@@ -137,9 +137,21 @@ def test_the_cheaper_repair_is_taken() -> None:
     assert (given_back.repair, given_back.removed) == ("none", ((0,), (0,)))
 
 
+def test_of_two_repairs_the_one_with_fewer_departures_is_taken() -> None:
+    # 20 units of 10 MACs go first, then one of 100 overshoots: give back nine, or skip that one
+    costs = CostTable(
+        (LayerCost(10, 10, 0, {}, {0: 1}, 1, False), LayerCost(1, 10, 0, {}, {1: 1}, 1, False)),
+        (4, 40),
+    )
+    scores = [np.array([20.5, 97, 98, 99]), np.arange(1.0, 41)]
+    found = select(ranking(scores, "global", [1, 1], costs.widths), costs, 595, 585)
+    assert (found.macs, found.repair, found.departures) == (590, "skip", 1)
+
+
 def test_ties_go_by_group_and_then_by_channel() -> None:
-    steps = ranking([np.zeros(3), np.zeros(2)], "global", [1, 1], [3, 2])
-    assert [(step.group, step.unit) for step in steps] == [(0, 0), (0, 1), (1, 0)]
+    steps = ranking([np.tile([1.0, 0.0], 99), np.zeros(2)], "global", [99, 1], [198, 2])
+    odd = [(0, unit) for unit in range(1, 198, 2)]
+    assert [(step.group, step.unit) for step in steps] == [*odd, (1, 0)]
 
 
 def test_local_takes_the_same_share_of_every_group() -> None:
