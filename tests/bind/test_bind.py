@@ -1,0 +1,117 @@
+"""Binding: names become parts, and everything that is wrong is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from prunetune.spec.errors import SpecError
+from prunetune.spec.plan import Plan
+from prunetune.spec.recipe import Recipe
+from prunetune.spec.space import subtree
+from prunetune.sweep import plan_sweep
+
+SWEEPS = sorted(Path("sweeps").glob("*.yaml"))
+SMALL = """
+name: small
+workload: {model: resnet14, dataset: digits, dense: {train: {epochs: 4}}}
+budgets: [0.5, 0.25]
+arms:
+  thin: {method: width_scaling}
+  pruned: {method: {channel_pruning: {scope: {choice: [local, protected_global]}}}}
+  reinit: {method: {reinit: {from: pruned}}}
+recipe: {optimizer: {choice: {sgd: {lr: {float: [0.01, 0.1]}}, adamw: {}}}}
+training: {finetune_epochs: 2, match: [scratch_b, scratch_e]}
+search: {replicates: 2}
+"""
+
+
+def write(text: str, folder: Path) -> Path:
+    path = folder / "sweep.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return plan_sweep(write(SMALL, tmp_path_factory.mktemp("small")))
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
+def test_every_shipped_sweep_binds_and_each_budget_can_be_met(path: Path):
+    plan = plan_sweep(path)
+    assert not any(study.infeasible for study in plan.studies)
+    assert all(reach.within for study in plan.studies for reach in study.reach)
+
+
+def test_a_plan_survives_json(small: Plan):
+    assert Plan.model_validate_json(small.model_dump_json(by_alias=True)) == small
+
+
+def test_studies_are_arm_by_budget_by_matching_by_replicate(small: Plan):
+    ids = [study.id for study in small.studies]
+    assert len(set(ids)) == len(ids) == 2 * 2 * (2 + 1 + 2)
+    assert "thin@0.5 scratch_b" in ids
+    assert "pruned@0.25 r2" in ids
+    for study in small.studies:
+        if study.arm == "reinit":
+            source = small.study(study.source)
+            assert (source.arm, source.budget) == ("pruned", study.budget)
+            assert source.replicate == study.replicate
+
+
+def test_the_family_is_every_pair_at_every_budget_and_matching(small: Plan):
+    assert len(small.family) == 2 * 2 * 3
+    assert len(set(small.family)) == len(small.family)
+
+
+def test_every_configuration_makes_a_recipe_and_a_method(small: Plan):
+    for study in small.studies:
+        for option in ("sgd", "adamw"):
+            config = study.space.draw(
+                lambda d, o=option: {"recipe.optimizer": o, "method.scope": "local"}.get(d.path, 0.05)
+            )
+            recipe = Recipe.model_validate(subtree(config, "recipe"))
+            assert recipe.optimizer.name == option
+            assert study.space.problems(config) == []
+
+
+def test_scope_by_scope_the_plan_says_what_can_be_met(small: Plan):
+    scopes = {r.scope for s in small.studies if s.arm == "pruned" for r in s.reach}
+    assert scopes == {"local", "protected_global"}
+
+
+WRONG = [
+    ("resnet14", "resnet15", "workload.model", "resnet14"),
+    ("digits", "digitz", "workload.dataset", "digits"),
+    ("width_scaling", "width_scalin", "arms.thin.method", "width_scaling"),
+    ("from: pruned", "from: reinit", "arms.reinit.method.reinit.from", "pruned"),
+    ("scope: {choice: [local,", "scope: {choice: [locl,", "scope.choice[0]", "local"),
+    ("adamw: {}", "adam: {}", "recipe.optimizer", "adamw"),
+    ("[0.01, 0.1]", "[-0.1, 0.1]", "sgd.lr", "above 0"),
+    ("replicates: 2", "sampler: grid", "search.sampler", "step"),
+    ("[0.5, 0.25]", "[0.5, 0.0001]", "budgets[1]", "smallest network"),
+    ("epochs: 4}", "epochs: 4, recipe: {batch_size: 0}}", "batch_size", "at least 1"),
+    ("name: small", "name: small\nplugins: [no_such_module]", "plugins[0]", "imported"),
+    ("dense: {train: {epochs: 4}}", "dense: {checkpoint: {path: no.th, epochs: 4}}",
+     "workload.dense.checkpoint", "no.th"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "wrong", "place", "said"), WRONG)
+def test_what_is_wrong_is_named_with_place_and_cure(right, wrong, place, said, tmp_path):
+    assert right in SMALL
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(SMALL.replace(right, wrong), tmp_path))
+    told = [str(p) for p in error.value.problems if place in str(p)]
+    assert told, str(error.value)
+    assert any(said in line for line in told)
+    assert all(p.line for p in error.value.problems)
+
+
+def test_all_errors_are_told_at_once(tmp_path):
+    text = SMALL
+    for right, wrong, *_ in WRONG[:7]:
+        text = text.replace(right, wrong)
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(text, tmp_path))
+    assert len(error.value.problems) >= 7
