@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -50,7 +51,8 @@ def connected(address: str | None, log: Path) -> Iterator[None]:
     ours = not ray.is_initialized()
     with log.open("a", buffering=1) as file, _kept_quiet(file):
         if ours:
-            _start() if address is None else _join(address)
+            with _handler_kept():
+                _start() if address is None else _join(address)
             _send_to(file)
         try:
             yield
@@ -84,7 +86,13 @@ def _join(address: str) -> None:
     """Connect, after a process that can be killed has shown that it is possible."""
     command = [sys.executable, "-c", PROBE, address]
     try:
-        probe = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        probe = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            start_new_session=True,  # a Ctrl-C is for us to handle
+        )
     except subprocess.TimeoutExpired:
         raise ClusterError(_refusal(address, f"no answer within {PATIENCE_S} s")) from None
     if probe.returncode != 0:
@@ -107,6 +115,15 @@ def _send_to(file: TextIO) -> None:
     logger = logging.getLogger("ray")
     logger.handlers = [logging.StreamHandler(file)]
     logger.propagate = False
+
+
+@contextmanager
+def _handler_kept() -> Iterator[None]:
+    """Undo that `ray.init` takes over SIGTERM."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def run(
     replaces `run_trial`. Observers are closed at the end.
 
     Raises:
-        ValueError: a trial asks for more than any node has.
+        ResourcesError: a trial asks for more than any node has.
         ClusterError: the cluster does not answer or refuses us.
         StorageError: the storage is full or away.
         Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.
@@ -79,7 +79,7 @@ def run(
     outcome = None
     try:
         if not driver.finished():
-            with cluster.connected(address, store.root / "ray.log"), _interruptible(driver):
+            with _interruptible(driver), cluster.connected(address, store.root / "ray.log"):
                 if client.connected():
                     again = partial(_sweep_there, plan, store, trial, offline)
                     outcome = client.run_there(again, broadcast, lambda: driver.abandoned)
