@@ -20,12 +20,6 @@ class ResourceError(ValueError):
     exit_code = 2
 
 
-class ResourcesError(ValueError):
-    """A trial asks for more than any node of the cluster has."""
-
-    exit_code = 2
-
-
 @dataclass(frozen=True)
 class Share:
     """Resources of one trial, and the number of trials at a time."""

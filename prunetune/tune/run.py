@@ -69,7 +69,7 @@ def run(
     replaces `run_trial`. Observers are closed at the end.
 
     Raises:
-        ResourcesError: a trial asks for more than any node has.
+        ResourceError: a trial asks for more than any node has.
         ClusterError: the cluster does not answer or refuses us.
         StorageError: the storage is full or away.
         Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.

@@ -8,7 +8,7 @@ from prunetune.agenda import closed, counts
 from prunetune.records.store import StorageError, Store
 from prunetune.spec.plan import Asha
 from prunetune.tune import cluster
-from prunetune.tune.resources import ResourcesError
+from prunetune.tune.resources import ResourceError
 from prunetune.tune.run import run
 from tests.tune.fakes import endless, faulty, full_disk, hopeless, make_plan, quick, starts
 
@@ -113,7 +113,7 @@ def test_a_full_disk_ends_the_sweep_cleanly_and_leaves_no_record(store):
 
 def test_more_gpus_than_there_are_is_refused_before_anything_is_dealt(store):
     plan = make_plan(resources={"cpus": 1, "gpus": 64, "max_concurrent": 1})
-    with pytest.raises(ResourcesError, match=r"resources\.gpus: 64 per trial"):
+    with pytest.raises(ResourceError, match=r"resources\.gpus: 64 per trial"):
         run(plan, store, trial=quick)
     assert store.trials() == {}
 

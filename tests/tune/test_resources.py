@@ -2,7 +2,7 @@
 
 import pytest
 
-from prunetune.tune.resources import TRIALS_PER_GPU, ResourcesError, share
+from prunetune.tune.resources import TRIALS_PER_GPU, ResourceError, share
 
 CPU_2 = {"CPU": 2.0}
 GPU_NODE = {"CPU": 16.0, "GPU": 1.0}
@@ -53,5 +53,5 @@ def test_stated_concurrency_wins_over_what_fits_now():
     ],
 )
 def test_more_than_any_node_has_is_refused_with_the_line_to_change(resources, line):
-    with pytest.raises(ResourcesError, match=line):
+    with pytest.raises(ResourceError, match=line):
         share(resources, [CPU_2, CPU_2])
