@@ -63,12 +63,8 @@ def connected(address: str | None, log: Path) -> Iterator[None]:
 
 
 def nodes() -> list[Node]:
-    """Resources of every node: those alive, and those that an autoscaler may yet start."""
-    alive: list[Node] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    config = ray._private.state.state.get_cluster_config()
-    groups = config.node_group_configs if config else ()
-    potential: list[Node] = [dict(g.resources) for g in groups for _ in range(g.max_count)]
-    return max(alive, potential, key=len)
+    """Resources of every node that is alive."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _start() -> None:

@@ -43,11 +43,19 @@ def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
     """The share of each trial on a cluster of `nodes`; ResourceError where no node can hold one.
 
     `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU;
-    `max_concurrent: auto` is as many trials as fit.
+    `max_concurrent: auto` is as many trials as fit. A cluster that is to grow from a head without
+    CPUs does not tell Ray's clients how far, so there both are to be numbers.
     """
     cpus = resources.get("cpus", 1)
     wanted = resources.get("gpus", "auto")
     limit = resources.get("max_concurrent", "auto")
+    if not any(node.get("CPU") for node in nodes):
+        if "auto" in (wanted, limit):
+            raise ResourceError(
+                "no node of the cluster has CPUs yet; if it will grow, say how far: write "
+                "numbers for resources.max_concurrent and resources.gpus"
+            )
+        return Share(cpus, wanted, limit)
     gpus = _auto_gpus(cpus, limit, nodes) if wanted == "auto" else wanted
     fit = sum(_fit(cpus, gpus, node) for node in nodes)
     if fit == 0:

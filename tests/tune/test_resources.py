@@ -55,3 +55,13 @@ def test_stated_concurrency_wins_over_what_fits_now():
 def test_more_than_any_node_has_is_refused_with_the_line_to_change(resources, line):
     with pytest.raises(ResourceError, match=line):
         share(resources, [CPU_2, CPU_2])
+
+
+def test_a_cluster_that_has_yet_to_grow_is_asked_for_what_the_file_says():
+    head = [{"memory": 1e9}]
+    part = share({"cpus": 2, "gpus": 0.5, "max_concurrent": 6}, head)
+    assert (part.cpus, part.gpus, part.slots) == (2, 0.5, 6)
+    for auto in ("gpus", "max_concurrent"):
+        resources = {"cpus": 1, "gpus": 0, "max_concurrent": 2} | {auto: "auto"}
+        with pytest.raises(ResourceError, match="say how far"):
+            share(resources, head)
