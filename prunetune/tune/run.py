@@ -29,6 +29,8 @@ from prunetune.tune.searcher import AgendaSearcher
 from prunetune.tune.trainable import Trial, TrialActor, Work
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 30.0
+"""How long an interrupted run may take to end in order."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +161,21 @@ class _Abandon(tune.Stopper):  # type: ignore[misc]
 
 @contextmanager
 def _interruptible(driver: Driver) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the run in order, and a second one at once."""
+    """Let the first SIGINT or SIGTERM end the run in order, and a second one at once.
+
+    A signal to the whole process group (`timeout`, a service manager) ends Ray's own processes too;
+    Ray then waits for them for minutes, so the end in order has a limit. Nothing is lost by it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    last_resort: list[threading.Timer] = []
 
     def interrupt(signum: int, frame: object) -> None:
         driver.interrupted = signum
+        last_resort.append(threading.Timer(GRACE_S, os._exit, [128 + signum]))
+        last_resort[-1].daemon = True
+        last_resort[-1].start()
         for each in SIGNALS:
             signal.signal(each, before[each])
 
@@ -173,5 +183,7 @@ def _interruptible(driver: Driver) -> Iterator[None]:
     try:
         yield
     finally:
+        for timer in last_resort:
+            timer.cancel()
         for each in SIGNALS:
             signal.signal(each, before[each])

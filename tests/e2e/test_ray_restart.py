@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from prunetune.agenda import counts
 from prunetune.records.store import Store
 from tests.tune.fakes import make_plan, starts
@@ -82,11 +84,13 @@ def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
     assert all(f"/{len(records)}  " in line for line in lines), output
 
 
-def test_sigterm_ends_a_sweep_with_143(tmp_path):
+@pytest.mark.parametrize("kill", [os.kill, os.killpg])
+def test_sigterm_ends_a_sweep_with_143(kill, tmp_path):
+    """Also where the whole process group gets it, and with it Ray's own processes."""
     store = Store(tmp_path, "fake")
     process = start(tmp_path)
     wait_for(store, 0, process)
-    process.send_signal(signal.SIGTERM)
+    kill(process.pid, signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143, output
     assert in_training(store)
