@@ -53,12 +53,15 @@ def print_forecast(found: Forecast) -> None:
 
 def _forecast_table(found: Forecast) -> Table:
     table = Table()
-    for name in ("study", "target MACs", "trials", "epochs each", "epochs", "training MACs"):
-        table.add_column(name, justify="left" if name == "study" else "right")
+    left = ("study", "can be met under")
+    right = ("target MACs", "trials", "epochs each", "epochs", "training MACs")
+    for name in (left[0], *right, left[1]):
+        table.add_column(name, justify="left" if name in left else "right")
     for row in found.rows:
         trials = " + ".join(f"{n} {phase}" for phase, n in row.trials.items() if n)
         cells = (f"{row.target_macs:,}", trials, str(row.epochs_each), f"{row.epochs:,}")
-        table.add_row(row.study, *cells, f"{row.train_macs:.3e}")
+        scopes = ", ".join(reach.scope for reach in row.reach if reach.within)
+        table.add_row(row.study, *cells, f"{row.train_macs:.3e}", scopes)
     return table
 
 
@@ -73,9 +76,6 @@ def _print_reach(console: Console, row: StudyForecast) -> None:
             )
     if row.infeasible:
         console.print(f"{row.study} will not run: {row.infeasible}", markup=False)
-    elif row.reach and all(reach.within for reach in row.reach):
-        scopes = ", ".join(reach.scope for reach in row.reach)
-        console.print(f"{row.study}: within tolerance under {scopes}", markup=False)
 
 
 def print_status(found: Status) -> None:
