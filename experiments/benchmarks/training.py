@@ -169,7 +169,6 @@ def serve(pipe: Connection, threads: int, keep: bool) -> None:
         batchnorm.SMALLEST = 2**62 if job.loop == "ours, plain batch norm" else fold
         if job not in running:
             running[job] = LOOPS[job.loop](job)
-            next(running[job])  # warm
         started, cpu = time.perf_counter(), cpu_seconds()
         next(running[job])
         pipe.send((time.perf_counter() - started, cpu_seconds() - cpu))
@@ -212,7 +211,7 @@ def alternate(
     """What `Trials.chunk` says of every set-up, chunk by chunk in turn."""
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in setups}
     for trials, job in setups.values():
-        trials.chunk(job)
+        trials.chunk(job)  # warms up
     for _ in range(repeats):
         for name, (trials, job) in setups.items():
             speeds[name].append(trials.chunk(job))
@@ -225,7 +224,7 @@ def throughput(repeats: int) -> dict[str, Any]:
     usual_one, usual_two = Trials(1, 2, keep=False), Trials(2, 1, keep=False)
     forgetful = Trials(1, 2, keep=False)
     found = {}
-    for model, steps in (("resnet20", 15), ("resnet56", 6)):
+    for model, steps in (("resnet20", 10), ("resnet56", 4)):
         job = Job("ours", model, steps=steps)
         setups = {
             "ours, two at once": (two, job),
