@@ -95,11 +95,11 @@ def folds(x: Tensor, channels: int, **options: object) -> bool:
 
 
 def test_only_large_odd_channels_last_batches_are_folded() -> None:
-    large = images((16, 17, 32, 32), torch.float32)
+    large = images((32, 17, 32, 32), torch.float32)
     assert folds(large, 17)
     assert not folds(large.contiguous(), 17)
     assert not folds(large[:1].contiguous(memory_format=torch.channels_last), 17)
-    assert not folds(images((16, 16, 32, 32), torch.float32), 16)
+    assert not folds(images((32, 16, 32, 32), torch.float32), 16)
     assert not folds(large, 17, affine=False)
     assert not folds(large, 17, momentum=None)
     assert not folds(large, 17, track_running_stats=False)
@@ -109,7 +109,7 @@ def test_state_dict_and_evaluation_stay_batch_norms_own() -> None:
     plain = norm_with_history(17, torch.float32)
     folding = fold_batch_norms(copy.deepcopy(plain))
     assert folding.state_dict().keys() == plain.state_dict().keys()
-    x = images((16, 17, 32, 32), torch.float32)
+    x = images((32, 17, 32, 32), torch.float32)
     assert torch.equal(folding.eval()(x), plain.eval()(x))
 
 
