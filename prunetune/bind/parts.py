@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as File
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -77,7 +78,10 @@ class Parts:
             place = (*path, named.name)
             translate(error, self.problems, tree=named.params, path=place, of=model)
             return None
-        return Named(name=named.name, params=params.model_dump(mode="json", exclude_defaults=True))
+        stated = params.model_dump(mode="json", exclude_defaults=True)
+        if stated.get("root"):  # workers have other working directories
+            stated["root"] = str(File(stated["root"]).expanduser().absolute())
+        return Named(name=named.name, params=stated)
 
     def _fact(self, workload: Workload, name: str, path: Path) -> Any | None:
         """A fact of the workload that may turn out not to be had: sizes, MACs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,8 @@ def run_sweep(
 
     spec, plan = _bound(source, overrides)
     store = Store(storage, plan.sweep)
+    if data := os.environ.get("PRUNETUNE_DATA"):  # workers have other working directories
+        os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
     with store.lock():
         settle(store, spec, plan)
         if retry_failed:

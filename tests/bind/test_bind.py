@@ -67,9 +67,8 @@ def test_the_family_is_every_pair_at_every_budget_and_matching(small: Plan):
 def test_every_configuration_makes_a_recipe_and_a_method(small: Plan):
     for study in small.studies:
         for option in ("sgd", "adamw"):
-            config = study.space.draw(
-                lambda d, o=option: {"recipe.optimizer": o, "method.scope": "local"}.get(d.path, 0.05)
-            )
+            drawn = {"recipe.optimizer": option, "method.scope": "local"}
+            config = study.space.draw(lambda d, drawn=drawn: drawn.get(d.path, 0.05))
             recipe = Recipe.model_validate(subtree(config, "recipe"))
             assert recipe.optimizer.name == option
             assert study.space.problems(config) == []
@@ -115,3 +114,16 @@ def test_all_errors_are_told_at_once(tmp_path):
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text, tmp_path))
     assert len(error.value.problems) >= 7
+
+
+def test_a_root_is_the_same_place_from_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "images" / "train" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "train" / "a" / "0.jpg").touch()
+    (tmp_path / "images" / "train" / "b").mkdir()
+    (tmp_path / "images" / "train" / "b" / "0.jpg").touch()
+    (tmp_path / "images" / "val" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "val" / "a" / "0.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    text = SMALL.replace("digits", "{image_folder: {root: images, val_fraction: 0.5}}")
+    plan = plan_sweep(write(text.replace("resnet14", "resnet18"), tmp_path))
+    assert plan.workload["dataset"]["image_folder"]["root"] == str(tmp_path / "images")
