@@ -37,7 +37,7 @@ from prunetune.registry import datasets, models
 from prunetune.spec.parts import Named
 from prunetune.spec.recipe import Recipe
 from prunetune.train import batchnorm
-from prunetune.train.device import keep_memory, precision_name, prepare
+from prunetune.train.device import precision_name, prepare
 from prunetune.train.evaluate import EVAL_BATCH, evaluate
 from prunetune.train.loop import train
 
@@ -158,10 +158,8 @@ LOOPS = {
 }
 
 
-def serve(pipe: Connection, threads: int, keep: bool) -> None:
+def serve(pipe: Connection, threads: int) -> None:
     """A process that runs a chunk of whatever job it is sent, and answers with what it took."""
-    if keep:
-        keep_memory()
     torch.set_num_threads(threads)
     fold = batchnorm.SMALLEST
     running: dict[Job, Iterator[None]] = {}
@@ -184,12 +182,12 @@ def cpu_seconds() -> float:
 class Trials:
     """One process or two at once, of so many threads each."""
 
-    def __init__(self, processes: int, threads: int, *, keep: bool = True) -> None:
+    def __init__(self, processes: int, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipes = []
         for _ in range(processes):
             here, there = context.Pipe()
-            context.Process(target=serve, args=(there, threads, keep)).start()
+            context.Process(target=serve, args=(there, threads)).start()
             self.pipes.append(here)
 
     def chunk(self, job: Job) -> tuple[float, float]:
@@ -221,8 +219,7 @@ def alternate(
 def throughput(repeats: int) -> dict[str, Any]:
     """Both loops with one trial (two threads) and with two at once (a thread each)."""
     one, two = Trials(1, 2), Trials(2, 1)
-    usual_one, usual_two = Trials(1, 2, keep=False), Trials(2, 1, keep=False)
-    forgetful = Trials(1, 2, keep=False)
+    usual_one, usual_two = Trials(1, 2), Trials(2, 1)
     found = {}
     for model, steps in (("resnet20", 10), ("resnet56", 4)):
         job = Job("ours", model, steps=steps)
@@ -231,7 +228,6 @@ def throughput(repeats: int) -> dict[str, Any]:
             "usual, two at once": (usual_two, replace(job, loop="usual")),
             "ours, one": (one, job),
             "usual, one": (usual_one, replace(job, loop="usual")),
-            "ours, one, memory given back": (forgetful, job),
             "convolutions alone": (one, replace(job, loop="convolutions alone")),
         }
         speeds = alternate(setups, repeats)
@@ -239,13 +235,12 @@ def throughput(repeats: int) -> dict[str, Any]:
             ("ours, two at once", "usual, two at once"),
             ("ours, two at once", "usual, one"),
             ("ours, one", "usual, one"),
-            ("ours, one", "ours, one, memory given back"),
             ("ours, two at once", "convolutions alone"),
             ("ours, one", "convolutions alone"),
         )
         found[model] = described(speeds, pairs)
         print(json.dumps(found[model], indent=1), flush=True)
-    for trials in (one, two, usual_one, usual_two, forgetful):
+    for trials in (one, two, usual_one, usual_two):
         trials.close()
     return found
 

@@ -1,10 +1,8 @@
-"""What a device is good at: the dtype it trains in, its memory layout, its allocator."""
+"""What a device is good at: the dtype it trains in, its memory layout, its kernels."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -83,19 +81,3 @@ def kernels(device: torch.device, *, deterministic: bool) -> Iterator[None]:
 def true_float32() -> AbstractContextManager[None]:
     """A context in which a GPU's convolutions repeat their results and are not TF32."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-
-
-def keep_memory() -> None:
-    """Tell the allocator to use huge pages and to keep what is freed; for a process that trains.
-
-    To be called before the first large tensor. Training on two threads gains 9-12 %, on one 0-3 %;
-    the process gives no memory back to the system until it ends. Does nothing without glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # read by PyTorch's CPU allocator at its first use
-    trim_threshold, top_pad, mmap_max = -1, -2, -4  # <malloc.h>
-    libc = ctypes.CDLL(None)
-    libc.mallopt(trim_threshold, 2**31 - 1)
-    libc.mallopt(top_pad, 2**28)
-    libc.mallopt(mmap_max, 0)
