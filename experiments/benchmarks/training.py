@@ -14,6 +14,7 @@ load moves least: a set-up that keeps both cores busy reaches twice that on an i
 from __future__ import annotations
 
 import argparse
+import copy
 import itertools
 import json
 import multiprocessing
@@ -275,7 +276,7 @@ def accuracy(loop: str, seed: int, images: int, epochs: int = 5) -> dict[str, An
     seeds, curve = {"order": seed, "augmentation": seed}, []
     steps = train(model, splits, RECIPE, epochs, seeds=seeds, device=CPU)
     for _ in steps if loop == "ours" else usual_epochs(model, epochs, images):
-        curve.append(evaluate(model, splits.test().batches(EVAL_BATCH), CPU).acc1)
+        curve.append(evaluate(copy.deepcopy(model), splits.test().batches(EVAL_BATCH), CPU).acc1)
         print(loop, seed, curve, flush=True)
     return {"loop": loop, "seed": seed, "images": images, "test_acc1": curve}
 

@@ -25,7 +25,6 @@ class Evaluation:
     """(images, classes), float32 on the CPU, in the order of the batches."""
 
 
-@torch.inference_mode()
 def evaluate(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
@@ -44,7 +43,7 @@ def evaluate(
     loss = torch.zeros((), device=device, dtype=torch.float64)
     right = torch.zeros((), device=device, dtype=torch.int64)
     count, kept = 0, []
-    with true_float32(), autocast(device, dtype):
+    with torch.inference_mode(), true_float32(), autocast(device, dtype):
         for x, y in batches:
             x = x.to(device, memory_format=torch.channels_last, non_blocking=True)
             y = y.to(device, non_blocking=True)

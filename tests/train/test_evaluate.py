@@ -34,6 +34,13 @@ def test_evaluation_leaves_the_model_as_it_was(splits: TinySplits, training: boo
     assert first.log_probs is None
 
 
+def test_a_network_can_be_trained_after_it_was_evaluated(splits: TinySplits) -> None:
+    model = tiny_network()
+    evaluate(model, splits.val.batches(10), CPU)
+    model.train()(splits.train.x).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
 def test_the_layout_of_the_weights_changes_no_bit(splits: TinySplits) -> None:
     plain = evaluate(tiny_network(), splits.val.batches(10), CPU)
     model = tiny_network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
