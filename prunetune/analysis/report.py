@@ -1,9 +1,8 @@
-"""The report: a sweep's records, judged; and the files that say so."""
+"""The report: a sweep's records, judged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from pydantic import Field
 
@@ -16,7 +15,6 @@ from prunetune.analysis.verdict import Verdict, verdicts
 from prunetune.analysis.words import sentence
 from prunetune.records.assembly import now
 from prunetune.records.record import Frozen, Record
-from prunetune.records.store import to_json, write_whole
 from prunetune.spec.plan import Comparison, Plan
 
 
@@ -56,18 +54,3 @@ def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = 
         ledger=ledger(records.values(), plan.arms()),
         family=plan.family,
     )
-
-
-def write_report(plan: Plan, records: Mapping[str, Record], folder: Path) -> Report:
-    """Write report.json, frontier.csv, trials.csv, the figures and index.html under `folder`."""
-    from prunetune.analysis.page import figure_files, page
-    from prunetune.analysis.tables import frontier_csv, trials_csv
-
-    report = analyse(plan, records)
-    write_whole(folder / "report.json", to_json(report))
-    write_whole(folder / "frontier.csv", frontier_csv(report))
-    write_whole(folder / "trials.csv", trials_csv(records))
-    for name, content in figure_files(plan, report).items():
-        write_whole(folder / name, content)
-    write_whole(folder / "index.html", page(plan, records, report))
-    return report

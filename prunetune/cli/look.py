@@ -43,7 +43,7 @@ def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False)
 
 def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Write the report again from the records, and print its verdicts."""
-    from prunetune.analysis.report import write_report
+    from prunetune.analysis.files import write_report
     from prunetune.analysis.text import text_table
     from prunetune.sweep.run import load_plan
 

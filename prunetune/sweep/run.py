@@ -166,7 +166,7 @@ def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
 
 def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
     """Write the report from the records, and tell MLflow the answer."""
-    from prunetune.analysis.report import write_report
+    from prunetune.analysis.files import write_report
 
     records = store.records()
     report = write_report(plan, records, store.report_dir())
