@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,17 @@ class CorruptFileError(ValueError):
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink()
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -95,6 +96,12 @@ class Store:
         paths = sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
         return {r.key: r for r in (self._load(p, Record) for p in paths)}
 
+    def drop_checkpoints(self, key: str) -> None:
+        """Remove what a trial would have gone on from: its record is written."""
+        for pattern in ("checkpoint.safetensors", "stage-*.safetensors"):
+            for path in self.trial_dir(key).glob(pattern):
+                path.unlink()
+
     def write_trial(self, spec: TrialSpec) -> None:
         """Write what is about to run, before it runs."""
         write_whole(self.trial_dir(spec.key) / "trial.json", to_json(spec))
@@ -116,7 +123,10 @@ class Store:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the sweep for this process; StorageError while another live one holds it."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {self.root}: {error.strerror or error}") from error
         with (self.root / ".lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -162,6 +162,8 @@ class Driver:
 
     def _close(self, record: Record) -> None:
         self.store.write_record(record)
+        if record.status != "failed":  # one that failed may be asked to go on
+            self.store.drop_checkpoints(record.key)
         self.records[record.key] = record
         del self.running[record.key]
         self.observers.on_record(record)

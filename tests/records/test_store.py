@@ -1,0 +1,97 @@
+"""Files are whole or not there, records are written once, and one process holds a sweep."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from prunetune.records.record import Record
+from prunetune.records.store import CorruptFileError, StorageError, Store, write_whole
+
+FACTS = {"sweep": "s", "phase": "search", "seed": 0, "status": "completed", "dense_macs": 2}
+COUNTS = {"target_macs": 1, "dense_params": 3, "epochs_planned": 1}
+
+
+def record(key: str, **fields: object) -> Record:
+    return Record.model_validate({"key": key, **FACTS, **COUNTS, **fields})
+
+
+def test_records_survive_the_round_trip(tmp_path):
+    store = Store(tmp_path, "s")
+    written = {k: record(k, val_acc1=0.1 + i / 3) for i, k in enumerate("abc")}
+    for one in written.values():
+        assert store.write_record(one)
+    assert store.records() == written
+
+
+def test_a_record_is_written_once_and_never_changed(tmp_path):
+    store = Store(tmp_path, "s")
+    store.write_record(record("a", val_acc1=0.5))
+    before = store.record_path("a").read_bytes()
+    assert not store.write_record(record("a", val_acc1=0.9))
+    assert store.record_path("a").read_bytes() == before
+
+
+def test_a_failed_record_that_is_set_aside_is_kept_and_counts_no_more(tmp_path):
+    store = Store(tmp_path, "s")
+    for _ in range(2):
+        store.write_record(record("a", status="failed"))
+        store.set_aside("a")
+    assert store.records() == {}
+    assert len(list((store.root / "records").glob("a.failed-*.json"))) == 2
+
+
+def test_a_file_that_is_not_a_record_is_named(tmp_path):
+    store = Store(tmp_path, "s")
+    store.write_record(record("a"))
+    text = json.loads(store.record_path("a").read_text())
+    for broken in ("", "{", json.dumps({**text, "status": "fine"}), json.dumps({**text, "x": 1})):
+        store.record_path("a").write_text(broken)
+        with pytest.raises(CorruptFileError, match=r"a\.json"):
+            store.records()
+
+
+def test_a_write_that_fails_leaves_the_former_file_and_no_scrap(tmp_path, monkeypatch):
+    path = tmp_path / "f"
+    write_whole(path, b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(StorageError, match="No space left"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="file"):
+        write_whole(tmp_path / "file" / "x", b"")
+    with pytest.raises(StorageError, match="file"), Store(tmp_path / "file", "s").lock():
+        pass
+
+
+def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
+    code = (
+        "import sys\n"
+        "from prunetune.records.store import Store, StorageError\n"
+        "try:\n"
+        "    with Store(sys.argv[1], 's').lock(): pass\n"
+        "except StorageError as error: sys.exit(str(error))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with Store(tmp_path, "s").lock():
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert f"process {os.getpid()}" in refused.stderr
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_dropping_checkpoints_keeps_everything_else(tmp_path):
+    store = Store(tmp_path, "s")
+    folder = store.trial_dir("a")
+    names = ("checkpoint.safetensors", "stage-1.safetensors", "weights.safetensors", "trial.json")
+    for name in names:
+        write_whole(folder / name, b"x")
+    store.drop_checkpoints("a")
+    assert {p.name for p in folder.iterdir()} == {"weights.safetensors", "trial.json"}
