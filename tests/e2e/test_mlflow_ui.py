@@ -67,6 +67,8 @@ def ui(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         env={**os.environ, "PYTHONPATH": str(Path.cwd()), "BROWSER": "true"},
         stdout=subprocess.PIPE,
         text=True,
+        # a shell that runs the tests in the background makes their children deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     try:
