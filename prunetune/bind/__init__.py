@@ -33,6 +33,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     dense_space = spaces.dense()
     by_study = spaces.by_study()
     fresh = parts.dense_fresh()
+    parts.check_matching()
     problems.check(source)
     assert workload is not None
     studies = Studies(spec, parts, workload, by_study).bound()

@@ -67,6 +67,16 @@ class Parts:
             self.problems.add(("confirm", "dense"), message, value=wanted, allowed="shared")
         return trained is not None and wanted != "shared"
 
+    def check_matching(self) -> None:
+        """Loaded weights that do not state their epochs leave no compute to match but the rest."""
+        if self.spec.workload.dense.epochs is not None:
+            return
+        for matching in self.spec.training.match:
+            if matching != "marginal":
+                message = "the loaded dense network does not state its epochs"
+                allowed = "marginal, or workload.dense.….epochs: N"
+                self.problems.add(("training", "match"), message, value=matching, allowed=allowed)
+
     def _part(self, kind: str, named: Named, path: Path) -> Named | None:
         """The named part with its parameters checked and defaults left out."""
         if not self.known(kind, named, path):

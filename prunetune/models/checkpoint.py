@@ -71,7 +71,7 @@ def _parse(data: bytes, path: Path | str) -> Any:
             return safetensors.torch.load(data)
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken file makes a parser raise
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise CheckpointError(f"{path}: refused, not readable as {kind}: {reason}") from error
 
 

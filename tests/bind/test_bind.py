@@ -127,3 +127,43 @@ def test_a_root_is_the_same_place_from_any_working_directory(tmp_path, monkeypat
     text = SMALL.replace("digits", "{image_folder: {root: images, val_fraction: 0.5}}")
     plan = plan_sweep(write(text.replace("resnet14", "resnet18"), tmp_path))
     assert plan.workload["dataset"]["image_folder"]["root"] == str(tmp_path / "images")
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A file of weights of the dense network of SMALL."""
+    import safetensors.torch
+
+    from prunetune.registry import models
+
+    entry = models.get("resnet14")
+    model = entry.part.build(entry.params(), 10, (1, 8, 8))
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors"
+
+
+def loading(path: Path, more: str = "") -> str:
+    dense = f"dense: {{checkpoint: {{path: {path}{more}}}}}"
+    return SMALL.replace("dense: {train: {epochs: 4}}", dense)
+
+
+def test_loaded_weights_are_matched_and_known_by_their_hash(published: Path, tmp_path: Path):
+    plan = plan_sweep(write(loading(published, ", epochs: 9"), tmp_path))
+    assert (plan.dense.source, plan.dense.epochs, plan.dense_fresh) == ("checkpoint", 9, False)
+    published.write_bytes(published.read_bytes()[:-4] + b"\0\0\0\0")
+    assert plan_sweep(write(loading(published, ", epochs: 9"), tmp_path)).dense.sha256 != (
+        plan.dense.sha256
+    )
+
+
+def test_weights_without_epochs_allow_marginal_matching_alone(published: Path, tmp_path: Path):
+    with pytest.raises(SpecError, match=r"training\.match.*marginal"):
+        plan_sweep(write(loading(published), tmp_path))
+    text = loading(published).replace("match: [scratch_b, scratch_e]", "match: marginal")
+    assert plan_sweep(write(text, tmp_path)).dense.epochs is None
+
+
+def test_a_broken_or_foreign_file_of_weights_is_refused_by_name(published: Path, tmp_path: Path):
+    published.write_bytes(published.read_bytes()[:1000])
+    with pytest.raises(SpecError, match=r"workload\.dense\.checkpoint.*w\.safetensors"):
+        plan_sweep(write(loading(published, ", epochs: 9"), tmp_path))
