@@ -82,11 +82,6 @@ class Context:
     recalibrate: Callable[[nn.Module, int], None] | None = None
     """`recalibrate(model, n)`: batch norm statistics measured anew on n training images."""
 
-    @property
-    def example_input(self) -> torch.Tensor:
-        """One image of zeros, (1, channels, height, width), on the CPU."""
-        return torch.zeros(1, *self.architecture.input_shape)
-
 
 @dataclass
 class CompactModel:

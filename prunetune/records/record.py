@@ -11,8 +11,7 @@ from prunetune.records.architecture import Architecture
 
 Phase = Literal["dense", "search", "rescore", "confirm"]
 Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
-RESULTS: frozenset[Status] = frozenset({"completed", "stopped", "infeasible", "diverged"})
-"""Ends that are findings of the sweep; only `failed` is a fault."""
+"""How a trial ended. All but `failed`, which is a fault, are findings of the sweep."""
 
 
 class Frozen(BaseModel):
@@ -136,11 +135,6 @@ class Record(Frozen):
     started_at: str | None = None
     """ISO 8601 in UTC."""
     ended_at: str | None = None
-
-
-def winner(records: Iterable[Record]) -> Record | None:
-    """The winner among a study's search records; None when nothing completed."""
-    return next(iter(ranked(records)), None)
 
 
 def ranked(records: Iterable[Record]) -> list[Record]:

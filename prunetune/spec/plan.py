@@ -65,11 +65,6 @@ class Study(Params):
     """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
     reach: tuple[Reach, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """Same as `id`: the name of the study in MLflow, status and report."""
-        return self.id
-
 
 class Reach(Params):
     """Whether a budget can be met under one scope, known before any score is."""
