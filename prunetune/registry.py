@@ -1,4 +1,4 @@
-"""A registry of named parts: models, data sets, methods, criteria, optimizers, schedules.
+"""A registry of named parts: models, data sets, methods, criteria, regularizers, optimizers …
 
 A part is one object with one pydantic model of its parameters beside it. The product's own parts
 and a user's come in by the same door: a decorator in a module that is imported on first look-up.
@@ -103,10 +103,11 @@ models: Registry[Any] = Registry("models", "prunetune.models")
 datasets: Registry[Any] = Registry("datasets", "prunetune.data")
 methods: Registry[Any] = Registry("methods", "prunetune.compress")
 criteria: Registry[Any] = Registry("criteria", "prunetune.compress.criteria")
+regularizers: Registry[Any] = Registry("regularizers", "prunetune.compress.regularizers")
 optimizers: Registry[Any] = Registry("optimizers", "prunetune.train")
 schedules: Registry[Any] = Registry("schedules", "prunetune.train")
 
 KINDS: dict[str, Registry[Any]] = {
-    r.kind: r for r in (models, datasets, methods, criteria, optimizers, schedules)
+    r.kind: r for r in (models, datasets, methods, criteria, regularizers, optimizers, schedules)
 }
 """Every kind of part by name: what `Kind("criteria")` on a field is looked up in."""

@@ -114,7 +114,15 @@ class ChannelPruning:
         context: Context,
     ) -> tuple[list[Step], CostTable]:
         """The removable units, worst first, and what they cost."""
-        scores = self.criterion.score(Scene(model, groups, context.generator, context.batches))
+        scene = Scene(
+            model,
+            context.architecture.input_shape,
+            groups,
+            context.generator,
+            context.batches,
+            context.book,
+        )
+        scores = self.criterion.score(scene)
         for group, score in zip(groups, scores, strict=True):
             if not score.isfinite().all():
                 raise ValueError(

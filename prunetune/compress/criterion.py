@@ -10,14 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-from prunetune.compress.groups import Group
+from prunetune.compress.groups import Group, Shape
 
 Batches = Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]
+Needs = Literal["weights", "activations", "gradients", "curvature"]
+
+
+@dataclass(frozen=True)
+class About:
+    """Where a criterion comes from, for people who must choose one."""
+
+    paper: str
+    """Authors, venue and arXiv number."""
+    cost: str
+    """What scoring takes, in passes over images or in plain words."""
+    differs: str = ""
+    """What is done otherwise than in torch-pruning, and why."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +38,23 @@ class Scene:
     """What a criterion may look at."""
 
     model: nn.Module
+    input_shape: Shape
     groups: Sequence[Group]
     generator: torch.Generator
+    """For random choices that are the criterion's own, on the CPU."""
     batches: Batches | None = None
-    """`batches(n)`: n training images without augmentation, as (x, y)."""
+    """`batches(n)`: n training images without augmentation, as (x, y) in chunks of any size; the
+    same images in the same order at every call."""
+    book: Callable[[int], None] = lambda macs: None
+    """Told the MACs of every pass over images, before it is made."""
 
 
 class Criterion(Protocol):
     """One rule of scoring, made from its parameters."""
 
-    needs: ClassVar[Literal["weights", "activations", "gradients"]]
-    """What it looks at; anything but weights takes images and is booked as scoring."""
+    about: ClassVar[About]
+    needs: ClassVar[Needs]
+    """What it looks at; anything but weights takes images, whose passes are booked as scoring."""
 
     def __init__(self, params: Any) -> None:
         """`params` is the model that the criterion was registered with."""
@@ -45,3 +64,12 @@ class Criterion(Protocol):
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
         """Per group a float64 tensor (units,) on the CPU."""
+
+
+@runtime_checkable
+class Refitting(Protocol):
+    """A criterion that also mends the layers that read the removed channels, after the cut."""
+
+    def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
+        """Change the weights of `compact`, in place, so that its layers put out what the dense ones
+        of `scene.model` do; `kept` are the units of each group of the scene that stayed."""

@@ -77,6 +77,8 @@ class Context:
     """The architecture to train, for methods that take another arm's."""
     batches: Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]] | None = None
     """`batches(n)`: n training images without augmentation, in a seeded order, as (x, y)."""
+    book: Callable[[int], None] = lambda macs: None
+    """Told the MACs of every pass over images that scoring makes, before it is made."""
     train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
     """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
     recalibrate: Callable[[nn.Module, int], None] | None = None

@@ -119,6 +119,7 @@ class Trial:
                 dense=self.dense_weights() if method.inherits else None,
                 source=spec.source_architecture,
                 batches=self.trainer.calibration,
+                book=self.trainer.book_scoring,
                 train=self.trainer.train_stage,
                 recalibrate=self.trainer.recalibrate,
             )

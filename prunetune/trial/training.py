@@ -95,9 +95,13 @@ class Trainer:
     def recalibrate(self, model: nn.Module, images: int) -> None:
         """Measure batch norm statistics anew on training images, and book it as scoring."""
         macs = count_macs(model, self.workload.info.shape) * min(images, len(self.splits.train))
+        self.book_scoring(macs)
+        recalibrate(model.to(self.device), (x for x, _ in self.calibration(images)))
+
+    def book_scoring(self, macs: int) -> None:
+        """Book MACs of passes over images that no weight is trained by."""
         self.journal.spend(macs)
         self.journal.attribute("score", macs)
-        recalibrate(model.to(self.device), (x for x, _ in self.calibration(images)))
 
     def evaluate(
         self, model: nn.Module, macs: int, split: Any, *, outputs: bool = False

@@ -24,7 +24,7 @@ def score(
     entry = criteria.get(name)
     generator = torch.Generator().manual_seed(seed)
     scores: list[torch.Tensor] = entry.part(entry.params(**params)).score(
-        Scene(model, GROUPS, generator)
+        Scene(model, NETWORK.input_shape, GROUPS, generator)
     )
     return scores
 

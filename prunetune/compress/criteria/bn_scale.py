@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from prunetune.compress.criteria.weights import Normalize, batch_norms, normalized, per_unit
-from prunetune.compress.criterion import Scene
+from prunetune.compress.criterion import About, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.registry import criteria
 from prunetune.spec.parts import Params
@@ -24,7 +24,12 @@ class BnScaleParams(Params):
 class BnScale:
     """Absolute batch norm scale, mean over the batch norms of a group."""
 
-    needs: ClassVar[Literal["weights"]] = "weights"
+    about: ClassVar[About] = About(
+        paper="Liu et al., ICCV 2017, 1708.06519",
+        cost="weights alone",
+        differs="groups without batch norm are refused by name, not skipped",
+    )
+    needs: ClassVar[Needs] = "weights"
 
     def __init__(self, params: BnScaleParams) -> None:
         self.params = params

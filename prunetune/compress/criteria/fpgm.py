@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criteria.weights import WeightParams, filters, normalized, per_unit
-from prunetune.compress.criterion import Scene
+from prunetune.compress.criterion import About, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.registry import criteria
 
@@ -22,7 +22,12 @@ class FpgmParams(WeightParams):
 class Fpgm:
     """Sum of Euclidean distances to all other filters of the layer, over the layers that write."""
 
-    needs: ClassVar[Literal["weights"]] = "weights"
+    about: ClassVar[About] = About(
+        paper="He et al., CVPR 2019, 1811.00250",
+        cost="weights alone",
+        differs="distances of the raw weights; there |w|^p is taken first, so that signs are lost",
+    )
+    needs: ClassVar[Needs] = "weights"
 
     def __init__(self, params: FpgmParams) -> None:
         self.params = params

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.criteria.weights import Reduction, power_sums
-from prunetune.compress.criterion import Scene
+from prunetune.compress.criterion import About, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.registry import criteria
 from prunetune.spec.parts import Params
@@ -26,7 +26,11 @@ class LampParams(Params):
 class Lamp:
     """Magnitude over the sum of all magnitudes of the group that are not smaller."""
 
-    needs: ClassVar[Literal["weights"]] = "weights"
+    about: ClassVar[About] = About(
+        paper="Lee et al., ICLR 2021, 2010.07611",
+        cost="weights alone",
+    )
+    needs: ClassVar[Needs] = "weights"
 
     def __init__(self, params: LampParams) -> None:
         self.params = params

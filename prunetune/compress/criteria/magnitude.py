@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.criteria.weights import WeightParams, normalized, power_sums
-from prunetune.compress.criterion import Scene
+from prunetune.compress.criterion import About, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.registry import criteria
 
@@ -24,7 +24,12 @@ class MagnitudeParams(WeightParams):
 class Magnitude:
     """Sum of |w|^p over a channel's weights."""
 
-    needs: ClassVar[Literal["weights"]] = "weights"
+    about: ClassVar[About] = About(
+        paper="Li et al., ICLR 2017, 1608.08710",
+        cost="weights alone",
+        differs="p 2 is the squared norm, as there; `normalize: none` ranks raw sums across groups",
+    )
+    needs: ClassVar[Needs] = "weights"
 
     def __init__(self, params: MagnitudeParams) -> None:
         self.params = params

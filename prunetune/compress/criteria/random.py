@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import nn
 
-from prunetune.compress.criterion import Scene
+from prunetune.compress.criterion import About, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.registry import criteria
 from prunetune.spec.parts import Params
@@ -21,7 +21,12 @@ class RandomParams(Params):
 class Random:
     """Uniform numbers, drawn from the trial's own generator."""
 
-    needs: ClassVar[Literal["weights"]] = "weights"
+    about: ClassVar[About] = About(
+        paper="Mittal et al., WACV 2018, 1801.10447",
+        cost="none",
+        differs="drawn from the trial's own generator",
+    )
+    needs: ClassVar[Needs] = "weights"
 
     def __init__(self, params: RandomParams) -> None:
         self.params = params
