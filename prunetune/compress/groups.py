@@ -26,6 +26,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
+from prunetune.compress.gates import gated_layers
+
 IntArray = npt.NDArray[np.int64]
 Shape = tuple[int, int, int]
 Side = Literal["out", "in"]
@@ -51,6 +53,8 @@ class Group:
 
     members: tuple[Member, ...]
     """The layers that write come first, in the network's order."""
+    gates: tuple[Member, ...] = ()
+    """Those on whose output a factor scales the units as a whole: see `prunetune.compress.gates`."""
 
     @property
     def name(self) -> str:
@@ -183,7 +187,11 @@ def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
         side: Side = "out" if graph.is_out_channel_pruning_fn(item.dep.handler) else "in"
         members.append((Member(name, side, index), module))
     members.sort(key=lambda pair: (_rank(*pair), order[pair[0].layer]))
-    return _bundle(members, width)
+    written = [layer for member, layer in members if member.side == "out"]
+    links = [layer for layer in written if is_link(layer)]
+    sources = [layer for layer in written if layer not in links] or written[:1]
+    gated = [graph._module2name[layer] for layer in gated_layers(graph, sources, links)]
+    return _bundle(members, width, gated)
 
 
 def _rank(member: Member, module: nn.Module) -> int:
@@ -204,7 +212,9 @@ def _index(item: Any, width: int) -> IntArray | None:
     return pairs[:, 1].reshape(width, each)
 
 
-def _bundle(members: Sequence[tuple[Member, nn.Module]], width: int) -> Group | None:
+def _bundle(
+    members: Sequence[tuple[Member, nn.Module]], width: int, gated: Sequence[str]
+) -> Group | None:
     """Units of one channel of every convolution group where grouped convolutions take part."""
     grouped = [
         (member, conv)
@@ -216,9 +226,16 @@ def _bundle(members: Sequence[tuple[Member, nn.Module]], width: int) -> Group | 
     if grouped and (width % fold or any(not np.array_equal(m.index, plain) for m, _ in grouped)):
         return None
     units = np.arange(width).reshape(fold, -1).T  # (units, fold): alike positions of every group
-    return Group(
-        tuple(Member(m.layer, m.side, m.index[units].reshape(len(units), -1)) for m, _ in members)
+    folded = tuple(
+        Member(m.layer, m.side, m.index[units].reshape(len(units), -1)) for m, _ in members
     )
+    written = {member.layer: member for member in folded if member.side == "out"}
+    return Group(folded, tuple(written[name] for name in gated))
+
+
+def is_link(layer: nn.Module) -> bool:
+    """Whether it passes on channels one by one, and makes none from others."""
+    return isinstance(layer, _BatchNorm) or is_depthwise(layer)
 
 
 def is_depthwise(module: nn.Module) -> bool:
