@@ -179,6 +179,16 @@ def test_expected_ends_are_reports(store: Store, fields: dict, status: str, said
     assert said in record.error
 
 
+def test_the_control_trains_the_dense_network_on(store: Store):
+    control = {"method": "dense", "budget": None, "study": "control@dense", "config": SGD}
+    record = run(pruned("control", arm="control", **control), store)
+    dense = store.records()["dense0"]
+    assert (record.status, record.macs, record.params) == ("completed", dense.macs, dense.params)
+    assert record.architecture == dense.architecture
+    assert record.val_acc1_before_training == dense.val_acc1
+    assert record.curve[-1].train_loss < dense.curve[-1].train_loss
+
+
 def test_no_epochs_is_legal(store: Store):
     record = run(pruned("untrained", epochs=0), store)
     assert record.status == "completed"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from prunetune.bind.parts import Parts
-from prunetune.spec.budget import resolve_all
+from prunetune.compress.method import budget_kinds, finds_architecture
+from prunetune.spec.budget import FORMS, kind_of_budget, place_of, resolve_all
 from prunetune.spec.errors import Path
 from prunetune.spec.expand import expand
 from prunetune.spec.model import SweepSpec
@@ -40,19 +41,45 @@ class Spaces:
     def by_study(self) -> dict[Cell, tuple[int, Space, tuple[Config, ...]]]:
         """(arm, budget) -> target MACs, space, and the configurations to be tried first."""
         budgets = self.budgets()
-        for i, (budget, _) in enumerate(budgets):
-            if isinstance(budget, str):
-                message = "a sparsity budget needs an arm that masks single weights"
-                self.parts.problems.add(("budgets", i), message, value=budget)
         found: dict[Cell, tuple[int, Space, tuple[Config, ...]]] = {}
         for arm in self.spec.arms:
-            if self.parts.method(arm) is None:
+            method = self.parts.method(arm)
+            if method is None:
                 continue
             self._source(arm)
-            for budget, target in budgets:
+            for budget, target in self._met_by(method, budgets):
                 space = self._space(arm, budget)
                 found[arm, budget] = (target, space, self._first(arm, space))
+        readable = len(budgets) == len(self.spec.budgets)
+        if readable and all(self.parts.method(arm) for arm in self.spec.arms):
+            self._check_all_met(budgets, found)
         return found
+
+    def _met_by(
+        self, method: Any, budgets: Iterable[tuple[float | str, int]]
+    ) -> list[tuple[Budget, int]]:
+        """The budgets of the kinds that a method can meet; for one that meets none, no budget."""
+        kinds = budget_kinds(method)
+        if not kinds:
+            return [(None, self.dense_macs)]
+        return [(b, target) for b, target in budgets if kind_of_budget(b) in kinds]
+
+    def _check_all_met(
+        self, budgets: Iterable[tuple[float | str, int]], found: Mapping[Cell, Any]
+    ) -> None:
+        """Arms leave out budgets that are not for their method; no budget may be left out by all,
+        and no arm be left without a study."""
+        problems, written = self.parts.problems, self.spec.budgets
+        met = {budget for _, budget in found}
+        for budget in (b for b, _ in budgets if b not in met):
+            needs = "masks single weights" if isinstance(budget, str) else "meets a budget in MACs"
+            place = place_of(budget, written, self.dense_macs)
+            message = f"no arm can meet this budget: it needs one whose method {needs}"
+            problems.add(("budgets", place), message, value=written[place])
+        for arm, of in self.spec.arms.items():
+            if not any(arm == cell[0] for cell in found):
+                message = "can meet none of the budgets"
+                problems.add(("arms", arm, "method"), message, value=of.method.name, allowed=FORMS)
 
     def _space(self, arm: str, budget: Budget) -> Space:
         own = self.spec.arms[arm].method
@@ -105,7 +132,7 @@ class Spaces:
         finders = [
             name
             for name in self.spec.arms
-            if (other := self.parts.method(name)) and not other.takes_architecture
+            if (other := self.parts.method(name)) and finds_architecture(other)
         ]
         source = own.params.get("from")
         if source is not None and source not in finders:

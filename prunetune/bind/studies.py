@@ -12,6 +12,7 @@ from prunetune.bind.spaces import Cell
 from prunetune.compress.method import Target
 from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
+from prunetune.spec.budget import place_of
 from prunetune.spec.errors import Path
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
@@ -25,20 +26,24 @@ BINDING = ("method.scope", "method.floor", "method.criterion")
 
 
 def study_id(arm: str, budget: Budget, matching: str | None, replicate: int) -> str:
-    """`arm@budget[ matching][ r2]`; replicates are counted from 1 where people read them."""
-    name = f"{arm}@{budget}" + (f" {matching}" if matching else "")
+    """`arm@budget[ matching][ r2]`; replicates are counted from 1 where people read them.
+
+    An arm without budgets has one study, `arm@dense`.
+    """
+    at = "dense" if budget is None else budget
+    name = f"{arm}@{at}" + (f" {matching}" if matching else "")
     return f"{name} r{replicate + 1}" if replicate else name
 
 
 def family(studies: tuple[Study, ...]) -> Iterator[Comparison]:
     """All comparisons that the sweep will make: at each budget and matching, every pair of arms.
 
-    An arm that inherits weights has no matching and takes part in the verdict of each.
+    An arm that inherits weights has no matching and takes part in the verdict of each. One without
+    budgets is compared with none.
     """
-    matchings = tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,)
-    for budget in dict.fromkeys(s.budget for s in studies):
+    for budget in dict.fromkeys(s.budget for s in studies if s.budget is not None):
         here = [s for s in studies if s.budget == budget and s.replicate == 0]
-        for matching in matchings:
+        for matching in tuple(dict.fromkeys(s.matching for s in here if s.matching)) or (None,):
             arms = dict.fromkeys(s.arm for s in here if s.matching in (matching, None))
             for a, b in combinations(arms, 2):
                 yield Comparison(budget=budget, matching=matching, a=a, b=b)
@@ -105,7 +110,7 @@ class Studies:
                 "matching": matching,
                 "replicate": replicate,
                 "source": source,
-                "epochs": self._epochs(study.target_macs, matching),
+                "epochs": self._epochs(study, matching),
             }
         )
 
@@ -113,9 +118,11 @@ class Studies:
         method = self.parts.method(arm)
         return (None,) if method is None or method.inherits else self.spec.training.match
 
-    def _epochs(self, target: int, matching: Any) -> int:
+    def _epochs(self, study: Study, matching: Any) -> int:
         training = self.spec.training
-        ratio = mac_ratio(self.workload.macs, target)
+        if study.budget is None:
+            return training.finetune_epochs
+        ratio = mac_ratio(self.workload.macs, study.target_macs)
         finetune, sparsify = training.finetune_epochs, training.sparsify_epochs
         if matching is None:
             return pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=False)
@@ -123,11 +130,11 @@ class Studies:
         return scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
 
     def _unreachable(self, studies: Mapping[Cell, Study]) -> None:
-        for budget in dict.fromkeys(budget for _, budget in studies):
+        for budget in dict.fromkeys(budget for _, budget in studies if budget is not None):
             here = [s for s in studies.values() if s.budget == budget]
             if all(s.infeasible for s in here):
                 smallest = min(r.smallest_macs for s in here for r in s.reach)
-                place = [b for _, b in studies].index(budget) % len(self.spec.budgets)
+                place = place_of(budget, self.spec.budgets, self.workload.macs)
                 self.parts.problems.add(
                     ("budgets", place),
                     f"no arm can meet this budget; the smallest network has {smallest:,} MACs, "

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import nn
 
 from prunetune.records.architecture import Architecture
+
+BudgetKind = Literal["macs", "sparsity"]
 
 
 class Hook(Protocol):
@@ -107,9 +109,31 @@ class Method(Protocol):
     """Whether it starts from the dense network's weights."""
     takes_architecture: ClassVar[bool]
     """Whether it trains an architecture that another arm found (its parameter `from`)."""
+    budgets: ClassVar[frozenset[BudgetKind]] = frozenset({"macs"})
+    """The kinds of budget it can meet, MACs where it does not say; with none it has one study."""
+    masks: ClassVar[bool] = False
+    """Whether it zeroes single weights and leaves the dense architecture as it is; false where it
+    does not say. Its training is booked at the dense MACs."""
 
     def __init__(self, params: Any) -> None:
         """`params` is the model that the method was registered with."""
 
     def run(self, context: Context) -> CompactModel:
         """The compact network; Infeasible if the target cannot be met."""
+
+
+def budget_kinds(method: Any) -> frozenset[BudgetKind]:
+    """The kinds of budget that a method, an object or a class, can meet."""
+    kinds: frozenset[BudgetKind] = getattr(method, "budgets", Method.budgets)
+    return kinds
+
+
+def finds_architecture(method: Any) -> bool:
+    """Whether other arms can train what it finds: an architecture of its own, of fewer MACs."""
+    own = not method.takes_architecture and bool(budget_kinds(method))
+    return own and not masks(method)
+
+
+def masks(method: Any) -> bool:
+    """Whether it zeroes single weights and leaves the dense architecture as it is."""
+    return bool(getattr(method, "masks", Method.masks))

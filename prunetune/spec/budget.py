@@ -105,6 +105,17 @@ def resolve(written: Any, dense_macs: int) -> tuple[float | str, int]:
     return recorded, target
 
 
+def kind_of_budget(budget: float | str) -> Literal["macs", "sparsity"]:
+    """What a budget as in records bounds: shares, speed-ups and MACs all bound MACs."""
+    return "sparsity" if isinstance(budget, str) else "macs"
+
+
+def place_of(budget: float | str, budgets: Sequence[Any], dense_macs: int) -> int:
+    """Where among the budgets of a file, as written, the one recorded as `budget` stands."""
+    recorded = [read_budget(written).recorded(dense_macs) for written in budgets]
+    return recorded.index(budget)
+
+
 def resolve_all(
     budgets: Sequence[Any], dense_macs: int, problems: Problems, path: Path = ("budgets",)
 ) -> tuple[tuple[float | str, int], ...]:

@@ -129,6 +129,10 @@ class _Expansion:
         """The value that is meant at this budget."""
         if word_of(tree.value) != BY_BUDGET:
             return tree
+        if self.budget is None:
+            message = "differs from budget to budget, where there is none"
+            self.problems.add(tree.path, message, allowed="one value (in the arm's own recipe)")
+            return None
         before = len(self.problems.found)
         for written, located in read_by_budget(tree.value, tree.path, self.problems):
             if written.recorded(self.dense_macs) == self.budget:

@@ -16,12 +16,15 @@ from prunetune.spec.space import Dimension, Float, Space
 
 DENSE_MACS = 1000
 SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))
-METHODS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
+METHODS = {
+    "thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit", "control": "dense",
+    "copycat": "copycat",
+}  # fmt: skip
 
 
 def study(
     arm: str,
-    budget: float,
+    budget: float | None,
     *,
     matching: str | None = "scratch_b",
     replicate: int = 0,
@@ -29,19 +32,19 @@ def study(
     epochs: int = 6,
     **other: Any,
 ) -> Study:
-    inherits = arm == "pruned"
+    inherits = arm in ("pruned", "control")
     tail = f" {matching}" * (matching is not None and not inherits) + f" r{replicate + 1}" * bool(
         replicate
     )
     below = f" r{replicate + 1}" * bool(replicate)
     facts: dict[str, Any] = {
-        "id": f"{arm}@{budget}{tail}",
+        "id": f"{arm}@{budget or 'dense'}{tail}",
         "arm": arm,
         "method": METHODS[arm],
         "budget": budget,
         "matching": None if inherits else matching,
         "replicate": replicate,
-        "target_macs": round(DENSE_MACS * budget),
+        "target_macs": round(DENSE_MACS * (budget or 1)),
         "epochs": epochs,
         "trials": trials,
         "space": SPACE,
@@ -72,7 +75,10 @@ def plan(
             for budget in budgets
             for arm in arms
             for matching in (matchings[:1] if arm == "pruned" else matchings)
+            if arm != "control"
         )
+        if "control" in arms:
+            studies += tuple(study("control", None, replicate=r) for r in range(replicates))
     loaded = source != "train"
     facts: dict[str, Any] = {
         "sweep": "s",

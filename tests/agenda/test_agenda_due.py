@@ -21,6 +21,7 @@ SHAPES = {
     "loaded": {"source": "checkpoint", "replicates": 2, "budgets": (0.5,)},
     "thin alone": {"arms": ("thin",)},
     "pruned alone": {"arms": ("pruned",), "top": 2},
+    "controlled": {"arms": ("thin", "pruned", "control"), "replicates": 2, "budgets": (0.5,)},
     "one of each": {"trials": 1, "seeds": 1, "top": 3, "budgets": (0.5,)},
 }
 ENDS: tuple[Status, ...] = ("completed", "completed", "stopped", "failed", "diverged", "infeasible")
@@ -93,6 +94,15 @@ def test_thin_trials_run_beside_the_dense_network():
 def test_a_sweep_without_pruned_networks_has_one_dense_network_to_compare_with():
     sweep = Sweep(plan(arms=("thin",), replicates=2, budgets=(0.5,))).run()
     assert [s.seed for s in sweep.order if s.phase == "dense"] == [0]
+
+
+def test_a_control_without_budgets_is_searched_and_confirmed_like_any_study():
+    sweep = Sweep(plan(arms=("thin", "control"), seeds=3)).run()
+    assert len(sweep.keys("control@dense", "search")) == 4
+    confirms = [sweep.records[key] for key in sweep.keys("control@dense", "confirm")]
+    assert {record.budget for record in confirms} == {None}
+    starts = {record.seed: sweep.records[record.inputs["dense"]].seed for record in confirms}
+    assert starts == {1000: 1000, 1001: 1001, 1002: 1002}
 
 
 def test_networks_of_the_confirm_seeds_use_slots_that_would_wait_for_the_search():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from prunetune.analysis import Report, analyse, text_table, write_report
+from prunetune.analysis.figures.frontier import frontier_svg
 from prunetune.analysis.ledger import ledger
 from prunetune.records.record import Record, TrainMacs
 from prunetune.records.seeds import confirm_seed
@@ -193,3 +194,22 @@ def test_the_terminal_is_told_every_verdict_and_every_study(
     said = text_table(report)
     assert all(sentence in said for sentence in report.sentences)
     assert all(study.id in said for study in plan.studies)
+
+
+def test_an_arm_without_budgets_has_a_row_and_a_mark_but_no_verdict() -> None:
+    base = make_plan(THREE, (0.5,), seeds=3)
+    thin = base.study("thin@0.5 scratch_b")
+    update = {"id": "control@dense", "arm": "control", "method": "dense", "budget": None,
+              "matching": None, "inherits": True, "target_macs": base.dense.macs}  # fmt: skip
+    plan = base.model_copy(update={"studies": (*base.studies, thin.model_copy(update=update))})
+    found = analyse(plan, run(plan, noisy({**MEANS, "control": 0.94})))
+    assert [v.model_dump() for v in found.verdicts] == [
+        v.model_dump() for v in analyse(base, run(base, noisy(MEANS))).verdicts
+    ]
+    (row,) = (row for row in found.frontier if row.arm == "control")
+    assert (row.budget, row.state, row.n) == (None, "confirmed", 3)
+    assert row.macs == pytest.approx(base.dense.macs, rel=0.01)
+    drawn = frontier_svg(plan, found) or ""
+    assert drawn.count('class="mark study') == len(plan.studies)
+    assert "control@dense" in drawn
+    assert "control@dense" in text_table(found)

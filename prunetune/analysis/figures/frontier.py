@@ -17,6 +17,7 @@ from prunetune.analysis.figures.svg import (
     text_width,
     title,
 )
+from prunetune.analysis.frontier import Row
 from prunetune.analysis.report import Report
 from prunetune.analysis.words import count, percent, place
 from prunetune.spec.plan import Plan
@@ -40,7 +41,10 @@ class Spot:
 
 
 def spots(report: Report) -> list[Spot]:
-    """One spot an arm in a cell; an arm that is the same under several matchings once."""
+    """One spot an arm in a cell; an arm that is the same under several matchings once.
+
+    An arm without budgets has one a study, at the dense MACs.
+    """
     found: dict[tuple[object, ...], Spot] = {}
     matching_of = {(r.arm, r.budget): r.matching for r in report.frontier if r.matching is None}
     for verdict in report.verdicts:
@@ -54,7 +58,19 @@ def spots(report: Report) -> list[Spot]:
             )
             spot = Spot(name, matching, arm.macs, arm.mean, arm.low, arm.high, label)
             found.setdefault((name, verdict.budget, matching), spot)
-    return list(found.values())
+    controls = (row for row in report.frontier if row.budget is None)
+    return [*found.values(), *(spot for row in controls if (spot := _control(row)))]
+
+
+def _control(row: Row) -> Spot | None:
+    """The spot of an arm without budgets, which stands in no cell."""
+    if row.test_acc1 is None or row.macs is None:
+        return None
+    label = (
+        f"{row.study}: {percent(row.test_acc1)} [{percent(row.low)}, {percent(row.high)}], "
+        f"n = {row.n}, {count(row.macs)} MACs"
+    )
+    return Spot(row.arm, row.matching, row.macs, row.test_acc1, row.low, row.high, label)
 
 
 def frontier_svg(plan: Plan, report: Report) -> str | None:

@@ -1,0 +1,40 @@
+"""Dense: the control that trains on without compression (it rules out "just more training")."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import ClassVar
+
+from prunetune.compress.method import BudgetKind, CompactModel, Context, Target
+from prunetune.compress.reach import Reach
+from prunetune.records.architecture import Architecture
+from prunetune.registry import methods
+from prunetune.spec.parts import Params
+
+
+class DenseParams(Params):
+    """`dense` has no parameters."""
+
+
+@methods.register("dense", params=DenseParams)
+class Dense:
+    """The dense network as it is, given the epochs that fine-tuning has."""
+
+    inherits: ClassVar[bool] = True
+    takes_architecture: ClassVar[bool] = False
+    budgets: ClassVar[frozenset[BudgetKind]] = frozenset()
+
+    def __init__(self, params: DenseParams) -> None:
+        self.params = params
+
+    def run(self, context: Context) -> CompactModel:
+        """A copy of the dense network with its weights."""
+        assert context.dense is not None, "dense needs the dense network"
+        return CompactModel(
+            copy.deepcopy(context.dense), context.architecture, context.target.dense_macs
+        )
+
+    def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
+        """The dense MACs, and nothing else."""
+        return tuple(Reach(t.dense_macs, t.dense_macs, within=True) for t in targets)
