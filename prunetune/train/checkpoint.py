@@ -31,7 +31,7 @@ class Meta(BaseModel):
 
     schema_version: int = 1
     identity: dict[str, Any]
-    """What this training computes: epochs, recipe, seeds."""
+    """What this training computes: epochs (and which of a longer training), recipe, seeds."""
     curve: tuple[Epoch, ...]
     best_epoch: int
     crc32: int
@@ -47,7 +47,8 @@ class Checkpoint:
     best_epoch: int
     """The epoch best on validation, whose weights are the section `best`."""
     sections: dict[str, State]
-    """`model`, `optimizer`, `best` and, where it is on, `ema`."""
+    """`model`, `optimizer`, `best` and, where there are such, `ema` and `hooks` (the memory of each
+    as `index.name`)."""
 
 
 @dataclass(frozen=True)

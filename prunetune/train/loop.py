@@ -38,7 +38,10 @@ class Job:
 
     splits: Splits
     recipe: Recipe
-    epochs: int
+    first: int
+    """The number of the first epoch."""
+    total: int
+    """Epochs of the whole training, which the schedule spans."""
     seeds: Mapping[str, int]
     device: torch.device
     hooks: Sequence[Hook]
@@ -48,6 +51,11 @@ class Job:
     def steps_per_epoch(self) -> int:
         """Whole batches of the training split; one where it is smaller than a batch."""
         return max(1, len(self.splits.train) // self.recipe.batch_size)
+
+    @property
+    def first_step(self) -> int:
+        """The number of the first step, counted over the whole training."""
+        return (self.first - 1) * self.steps_per_epoch
 
 
 def train(
@@ -62,6 +70,8 @@ def train(
     checkpoint: CheckpointFile | None = None,
     before_epoch: Callable[[int], None] | None = None,
     deterministic: bool = False,
+    first: int = 1,
+    total: int | None = None,
 ) -> Iterator[Epoch]:
     """Train `model` in place, yielding every epoch once it is validated and checkpointed.
 
@@ -70,16 +80,23 @@ def train(
     only epochs still to be done are yielded (the others are in `checkpoint.curve()`). When all is
     yielded, `model` has the weights that decide: the last epoch's, averaged if the recipe says so.
 
+    The epochs may be part of a longer training of `total` epochs, as its numbers `first` and on:
+    the schedule goes on where the epochs before left it, and no randomness is drawn twice. The
+    optimizer and the average begin anew.
+
     Raises:
         Diverged: at the end of an epoch with a loss that is not finite.
         CheckpointError: the checkpoint is corrupt, or of another training.
     """
-    job = Job(splits, recipe, epochs, seeds, device, hooks, deterministic)
+    total = first - 1 + epochs if total is None else total
+    job = Job(splits, recipe, first, total, seeds, device, hooks, deterministic)
     identity = {"epochs": epochs, "recipe": recipe.model_dump(mode="json"), "seeds": dict(seeds)}
-    state = TrainingState.begin(prepare(model, device), recipe)
+    if (first, total) != (1, epochs):
+        identity |= {"first": first, "total": total}
+    state = TrainingState.begin(prepare(model, device), recipe, hooks)
     if checkpoint is not None:
         state.resume(checkpoint, identity)
-    for number in range(len(state.curve) + 1, epochs + 1):
+    for number in range(first + len(state.curve), first + epochs):
         if before_epoch is not None:
             before_epoch(number)
         state.finish(_run_epoch(job, state, number))
@@ -115,7 +132,7 @@ def _train_epoch(job: Job, state: TrainingState, number: int) -> float:
     """The epoch's steps; their mean loss. A GPU is waited for only at the end."""
     recipe, device = job.recipe, job.device
     schedule = build_schedule(recipe.schedule)
-    per_epoch, total_steps = job.steps_per_epoch, job.steps_per_epoch * job.epochs
+    per_epoch, total_steps = job.steps_per_epoch, job.steps_per_epoch * job.total
     steps = range((number - 1) * per_epoch, number * per_epoch)
     loss = torch.zeros((), device=device)
     state.model.train()
@@ -146,7 +163,7 @@ def _step(job: Job, state: TrainingState, batch: Batch, step: int) -> Tensor:
     for hook in job.hooks:
         hook.after_step(model, step)
     if state.ema is not None:
-        state.ema.update(model, step)
+        state.ema.update(model, step - job.first_step)
     return loss.detach()
 
 

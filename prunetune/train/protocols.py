@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class Splits(Protocol):
 class Hook(Protocol):
     """What may act inside training; steps count from 0 over all epochs, epochs from 1.
 
-    It is not checkpointed: what changes with time must follow from the step or the epoch alone.
+    What changes with time follows from the step or the epoch alone, unless the hook is `Stateful`.
     """
 
     def after_backward(self, model: nn.Module, step: int) -> None:
@@ -57,3 +57,22 @@ class Hook(Protocol):
 
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
         """An epoch is over, its validation not yet done."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A hook that acts once before the first step, and again wherever training goes on."""
+
+    def begin(self, model: nn.Module) -> None:
+        """The network that will be trained, on its device; a checkpoint is not yet read."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A hook with a memory: it is written with every checkpoint and comes back from it."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that it carries from one epoch to the next, as tensors by name."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict` gave, its tensors now on the CPU."""

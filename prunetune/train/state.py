@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import Checkpoint, CheckpointError, CheckpointFile, State
 from prunetune.train.ema import Ema
 from prunetune.train.optim import build_optimizer
+from prunetune.train.protocols import Begins, Hook, Stateful
 
 
 @dataclass
@@ -22,15 +24,19 @@ class TrainingState:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     ema: Ema | None
+    hooks: Sequence[Hook] = ()
     curve: list[Epoch] = field(default_factory=list)
     best: State = field(default_factory=dict)
     best_epoch: int = 0
 
     @classmethod
-    def begin(cls, model: nn.Module, recipe: Recipe) -> TrainingState:
-        """Before the first epoch."""
+    def begin(cls, model: nn.Module, recipe: Recipe, hooks: Sequence[Hook] = ()) -> TrainingState:
+        """Before the first epoch; what hooks do to the model here is in the average from then."""
+        for hook in hooks:
+            if isinstance(hook, Begins):
+                hook.begin(model)
         ema = Ema(model, recipe.ema) if recipe.ema else None
-        return cls(model, build_optimizer(recipe, model), ema)
+        return cls(model, build_optimizer(recipe, model), ema, hooks)
 
     @property
     def deciding(self) -> nn.Module:
@@ -54,6 +60,8 @@ class TrainingState:
         }
         if self.ema:
             sections["ema"] = self.ema.module.state_dict()
+        if memory := dict(_hook_tensors(self.hooks)):
+            sections["hooks"] = memory
         return Checkpoint(identity, tuple(self.curve), self.best_epoch, sections)
 
     def resume(self, file: CheckpointFile, identity: dict[str, Any]) -> None:
@@ -67,6 +75,7 @@ class TrainingState:
             if self.ema:
                 self.ema.module.load_state_dict(sections["ema"])
             _restore_optimizer(self.optimizer, sections.get("optimizer", {}))
+            _restore_hooks(self.hooks, sections.get("hooks", {}))
         except (KeyError, IndexError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{file.path}: written by another network: {error}") from error
         self.curve, self.best_epoch = list(checkpoint.curve), checkpoint.best_epoch
@@ -83,6 +92,26 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> State:
             elif value is not None:
                 raise TypeError(f"optimizer state {name!r} is no tensor, and is not checkpointed")
     return tensors
+
+
+def _hook_tensors(hooks: Sequence[Hook]) -> Iterator[tuple[str, Tensor]]:
+    """State per hook as `index.name`, hooks counted as they were given."""
+    for index, hook in enumerate(hooks):
+        if isinstance(hook, Stateful):
+            for name, value in hook.state_dict().items():
+                yield f"{index}.{name}", value
+
+
+def _restore_hooks(hooks: Sequence[Hook], tensors: State) -> None:
+    """Every hook with a memory is told, be it of nothing."""
+    states: dict[int, State] = {i: {} for i, h in enumerate(hooks) if isinstance(h, Stateful)}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        states[int(index)][name] = value
+    for number, state in states.items():
+        hook = hooks[number]
+        assert isinstance(hook, Stateful)
+        hook.load_state_dict(state)
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State) -> None:

@@ -12,7 +12,7 @@ from prunetune.records.record import Epoch
 from prunetune.registry import optimizers, schedules
 from prunetune.spec.parts import Named
 from prunetune.spec.recipe import Recipe
-from prunetune.train.checkpoint import CheckpointFile
+from prunetune.train.checkpoint import CheckpointError, CheckpointFile
 from prunetune.train.evaluate import evaluate
 from prunetune.train.loop import Diverged, train
 from tests.train.conftest import CPU, SEEDS, TinySplit, TinySplits, tiny_network
@@ -208,3 +208,69 @@ def test_the_learning_rate_of_an_epoch_is_that_of_its_last_step(splits: TinySpli
     )
     _, curve = run(splits, recipe, epochs=2)  # four steps: 0.2, 0.02, 0.002, 0.002
     assert [e.lr for e in curve] == pytest.approx([0.02, 0.002])
+
+
+class Averaging(NoOp):
+    """Moves the first weight towards the mean of what it was before every step so far."""
+
+    def __init__(self) -> None:
+        self.sum, self.count = torch.zeros(8, 3, 3, 3), torch.zeros((), dtype=torch.int64)
+        self.begun = 0
+
+    def begin(self, model: nn.Module) -> None:
+        self.begun += 1
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        weight = model.get_parameter("0.weight").detach()
+        self.sum = self.sum + weight
+        self.count = self.count + 1
+        weight.lerp_(self.sum / self.count, 0.5)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"sum": self.sum, "count.of.steps": self.count}
+
+    def load_state_dict(self, state: Any) -> None:
+        if state:
+            self.sum, self.count = state["sum"], state["count.of.steps"]
+
+
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_a_hooks_memory_comes_back_with_the_checkpoint(
+    splits: TinySplits, tmp_path: Path, stop_after: int
+) -> None:
+    file, whole = CheckpointFile(tmp_path / "checkpoint"), Averaging()
+    weights, _ = run(splits, EVERYTHING, hooks=[NoOp(), whole])
+    stopped = train(
+        tiny_network(), splits, EVERYTHING, 3, seeds=SEEDS, device=CPU, checkpoint=file,
+        hooks=[NoOp(), Averaging()],
+    )  # fmt: skip
+    for _ in range(stop_after):
+        next(stopped)
+    resumed = Averaging()
+    again, _ = run(splits, EVERYTHING, hooks=[NoOp(), resumed], checkpoint=file)
+    assert same(weights, again)
+    assert same(whole.state_dict(), resumed.state_dict())
+    assert whole.begun == resumed.begun == 1
+    assert not same(weights, run(splits, EVERYTHING)[0])
+    with pytest.raises(CheckpointError, match="another network"):
+        run(splits, EVERYTHING, hooks=[resumed, NoOp()], checkpoint=file)
+
+
+def test_the_second_part_of_a_training_goes_on_where_the_first_ended(splits: TinySplits) -> None:
+    plain = Recipe(batch_size=16, optimizer=Named(name="sgd", params={"momentum": 0.0}))
+    weights, curve = run(splits, plain, epochs=5)
+    model, parts = tiny_network(), []
+    for first, epochs in ((1, 2), (3, 3)):
+        parts += train(model, splits, plain, epochs, seeds=SEEDS, device=CPU, first=first, total=5)
+    assert without_time(parts) == without_time(curve)
+    assert same(weights, model.state_dict())
+
+
+def test_a_checkpoint_knows_which_part_of_a_training_it_is_of(
+    splits: TinySplits, tmp_path: Path
+) -> None:
+    file = CheckpointFile(tmp_path / "c")
+    run(splits, RECIPES["plain"], epochs=2, checkpoint=file, first=2, total=4)
+    assert [e.epoch for e in file.curve()] == [2, 3]
+    with pytest.raises(CheckpointError, match="its first is 2, here it is None"):
+        run(splits, RECIPES["plain"], epochs=2, checkpoint=file)
