@@ -1,0 +1,78 @@
+"""The contract of a regulariser: what is added to the gradient while a network is sparsified.
+
+    hook(groups, steps) -> what training calls between the backward pass and the optimizer's step
+
+A regulariser sees the coupled groups of the whole network, so that what stands or falls together is
+made small together. Its hook changes gradients, never weights, and with strength 0 it changes
+nothing: the training is then plain training, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Protocol
+
+from pydantic import Field
+from torch import nn
+
+from prunetune.compress.criterion import About
+from prunetune.compress.groups import Group, find_groups
+from prunetune.compress.method import Hook
+from prunetune.records.architecture import Architecture
+from prunetune.registry import models, regularizers
+from prunetune.spec.parts import Named, Params
+
+
+class Strength(Params):
+    """How strong a regulariser is, and when."""
+
+    strength: Annotated[float, Field(ge=0, description="factor of what is added to gradients")]
+    ramp: Annotated[
+        float,
+        Field(ge=0, le=1, description="share of the epochs over which strength rises from zero"),
+    ] = 0.0
+
+    def at(self, step: int, steps: int) -> float:
+        """The strength in step 0 <= step < steps: a linear rise, then constant."""
+        rise = self.ramp * steps
+        return self.strength * min(1.0, (step + 1) / rise) if rise else self.strength
+
+
+class Regularizer(Protocol):
+    """One way to make channels small, made from its parameters."""
+
+    about: ClassVar[About]
+
+    def __init__(self, params: Any) -> None:
+        """`params` is the model that the regulariser was registered with."""
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Whether there is anything in this group that it makes small."""
+
+    def hook(self, groups: Sequence[Group], steps: int) -> Hook:
+        """What acts on these groups in a training of `steps` steps.
+
+        It costs a few percent of a step at most, and waits for no device within an epoch. What
+        changes with time follows from the step alone, or is state that the checkpoint keeps.
+        """
+
+
+def regularizing(named: Named, model: nn.Module, architecture: Architecture, steps: int) -> Hook:
+    """The hook of a regulariser over all groups of a network that may lose channels.
+
+    Which criterion ranks them later does not matter, so that one network serves all criteria.
+
+    Raises:
+        ValueError: the regulariser is defined for none of the groups.
+    """
+    entry = regularizers.get(named.name)
+    regularizer: Regularizer = entry.part(entry.params.model_validate(named.params))
+    ignored = models.get(architecture.model).part.ignored_layers(model)
+    groups = find_groups(model, architecture.input_shape, ignored)
+    chosen = [group for group in groups if regularizer.applies(model, group)]
+    if not chosen:
+        raise ValueError(
+            f"regularizer {named.name!r} is defined for none of the {len(groups)} prunable groups "
+            f"of {architecture.model}; choose another regularizer"
+        )
+    return regularizer.hook(chosen, steps)

@@ -1,0 +1,82 @@
+"""BN scale: an L1 penalty on batch norm scales (network slimming)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from prunetune.compress.criteria.weights import batch_norms
+from prunetune.compress.criterion import About
+from prunetune.compress.groups import Group
+from prunetune.compress.method import Hook
+from prunetune.compress.regularizer import Strength
+from prunetune.registry import regularizers
+
+
+class BnScaleParams(Strength):
+    """Parameters of `bn_scale`."""
+
+    strength: Annotated[float, Field(ge=0)] = 1e-4
+
+
+@regularizers.register("bn_scale", params=BnScaleParams)
+class BnScale:
+    """Absolute batch norm scales: an L1 penalty on those of removable channels."""
+
+    about: ClassVar[About] = About(
+        paper="Liu et al., ICCV 2017, 1708.06519",
+        cost="nothing to speak of",
+        differs="of removable channels alone, not of every batch norm",
+    )
+
+    def __init__(self, params: BnScaleParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Where at least one batch norm has a scale."""
+        return bool(batch_norms(model, group))
+
+    def hook(self, groups: Sequence[Group], steps: int) -> Hook:
+        """See `Regularizer`."""
+        return ScalePenalty(groups, self.params, steps)
+
+
+class ScalePenalty:
+    """The hook that adds strength x the sign of each scale."""
+
+    def __init__(self, groups: Sequence[Group], params: Strength, steps: int) -> None:
+        self.groups, self.params, self.steps = groups, params, steps
+        self._masks: dict[nn.Parameter, Tensor] | None = None
+
+    @torch.no_grad()
+    def after_backward(self, model: nn.Module, step: int) -> None:
+        """Add to the gradients of scales."""
+        strength = self.params.at(step, self.steps)
+        if not strength:
+            return
+        if self._masks is None:
+            self._masks = _masks(model, self.groups)
+        scales = list(self._masks)
+        added = torch._foreach_mul(torch._foreach_sign(scales), list(self._masks.values()))
+        torch._foreach_add_([scale.grad for scale in scales], added, alpha=strength)
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """Nothing."""
+
+    def after_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Nothing."""
+
+
+def _masks(model: nn.Module, groups: Sequence[Group]) -> dict[nn.Parameter, Tensor]:
+    """Every scale of the groups' batch norms, with 1 where a group has the channel, else 0."""
+    masks: dict[nn.Parameter, Tensor] = {}
+    for group in groups:
+        for member, scale in batch_norms(model, group):
+            assert isinstance(scale, nn.Parameter)
+            mask = masks.setdefault(scale, torch.zeros_like(scale, requires_grad=False))
+            mask[torch.from_numpy(member.index.ravel()).to(scale.device)] = 1
+    return masks

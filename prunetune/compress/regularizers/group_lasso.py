@@ -1,0 +1,55 @@
+"""Group LASSO: every unit loses the same length in every step, until it is zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from prunetune.compress.criterion import About
+from prunetune.compress.groups import Group
+from prunetune.compress.method import Hook
+from prunetune.compress.regularizer import Strength
+from prunetune.compress.regularizers.shrinking import Shrinking
+from prunetune.compress.units import Units
+from prunetune.registry import regularizers
+
+
+class GroupLassoParams(Strength):
+    """Parameters of `group_lasso`."""
+
+    strength: Annotated[float, Field(ge=0)] = 1e-3
+    size: Annotated[
+        bool, Field(description="multiply a unit's norm by the root of its number of parameters")
+    ] = False
+
+
+@regularizers.register("group_lasso", params=GroupLassoParams)
+class GroupLasso:
+    """Sum of the norms of all units: λ Σ ‖θ‖, over every tensor that a unit is part of."""
+
+    about: ClassVar[About] = About(
+        paper="Friedman et al., 2010, 1001.0736",
+        cost="one pass over the weights per step",
+        differs="over convolutions too; torch-pruning has it for batch norm scales alone",
+    )
+
+    def __init__(self, params: GroupLassoParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Everywhere."""
+        return True
+
+    def hook(self, groups: Sequence[Group], steps: int) -> Hook:
+        """See `Regularizer`."""
+        return Shrinking(groups, self.params, steps, self._factors)
+
+    def _factors(self, units: Units) -> Tensor:
+        """The gradient of a norm is θ / ‖θ‖; at zero, where it has none, nothing is added."""
+        energies = units.energies()
+        factors = torch.where(energies > 0, energies.rsqrt(), 0.0)
+        return factors * units.sizes.sqrt() if self.params.size else factors

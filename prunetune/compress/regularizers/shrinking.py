@@ -1,0 +1,47 @@
+"""What most regularisers do: pull every unit towards zero, each by a factor of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from prunetune.compress.groups import Group
+from prunetune.compress.regularizer import Strength
+from prunetune.compress.units import Units
+
+
+class Shrinking:
+    """A hook that adds strength x factor x parameters to the gradient of every unit.
+
+    `factors` gives the factor of each unit, anew in every step.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        params: Strength,
+        steps: int,
+        factors: Callable[[Units], Tensor],
+    ) -> None:
+        self.groups, self.params, self.steps, self.factors = groups, params, steps, factors
+        self._units: Units | None = None
+
+    def units(self, model: nn.Module) -> Units:
+        """The groups' units in the network that is trained, found once it is on its device."""
+        if self._units is None:
+            self._units = Units(model, self.groups)
+        return self._units
+
+    def after_backward(self, model: nn.Module, step: int) -> None:
+        """Add to the gradients."""
+        strength = self.params.at(step, self.steps)
+        if strength:
+            units = self.units(model)
+            units.shrink(strength * self.factors(units))
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """Nothing."""
+
+    def after_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Nothing."""
