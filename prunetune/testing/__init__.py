@@ -1,0 +1,21 @@
+"""The conformance suites: the laws of every kind of part, for an author's own tests.
+
+    from prunetune.testing import check_criterion
+
+    def test_my_criterion_keeps_its_contract() -> None:
+        check_criterion("my_criterion", {"p": 2})
+
+A suite raises AssertionError, which says what was found and what to do about it.
+"""
+
+from prunetune.testing.criterion import check_criterion, check_criterion_on
+from prunetune.testing.dataset import check_dataset
+from prunetune.testing.method import check_method
+from prunetune.testing.model import check_model
+from prunetune.testing.networks import NETWORKS, Network
+from prunetune.testing.schedule import check_schedule
+
+__all__ = [
+    "NETWORKS", "Network", "check_criterion", "check_criterion_on", "check_dataset", "check_method",
+    "check_model", "check_schedule",
+]  # fmt: skip

@@ -1,0 +1,42 @@
+"""What every learning rate schedule must hold."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from prunetune.registry import schedules
+
+LENGTHS = ((1, 1), (2, 1), (7, 7), (12, 4), (200, 10))
+"""(steps in all, steps per epoch), from a training of one step on."""
+
+
+def check_schedule(name: str, params: Mapping[str, Any] | None = None) -> None:
+    """Assert the laws of the registered schedule `name` with these parameters.
+
+    For every step of a training of any length it gives a finite factor of at least 0, at least one
+    of them above 0, and it is pure: the same step has the same factor whatever was asked before, so
+    that a resumed training goes on where it stood.
+    """
+    entry = schedules.get(name)
+    chosen = entry.params.model_validate(dict(params or {}))
+
+    def factor(step: int, total: int, per_epoch: int) -> float:
+        return float(entry.part(chosen, step, total, per_epoch))
+
+    for total, per_epoch in LENGTHS:
+        where = f"schedule {name!r} over {total} steps, {per_epoch} an epoch"
+        factors = [factor(step, total, per_epoch) for step in range(total)]
+        for step, value in enumerate(factors):
+            assert math.isfinite(value) and value >= 0, (
+                f"{where}: the factor of step {step} is {value}; it must be finite and at least 0"
+            )
+        assert max(factors) > 0, f"{where}: every factor is 0, so nothing would be learned"
+        shuffled = random.Random(0).sample(range(total), total)
+        again = {step: factor(step, total, per_epoch) for step in shuffled}
+        assert [again[step] for step in range(total)] == factors, (
+            f"{where}: a step's factor depends on what was asked before; a schedule is a pure "
+            "function of (params, step, total_steps, steps_per_epoch)"
+        )
