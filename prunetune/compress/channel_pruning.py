@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar
+import copy
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import nn
 
-from prunetune.compress.criterion import Criterion, Scene
-from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.macs import CostTable
-from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.branches import narrow
+from prunetune.compress.criterion import Refitting
+from prunetune.compress.gradual import GradualHook, timetable
+from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
+from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.reach import Reach
-from prunetune.compress.rebuild import layer_widths, skeleton
-from prunetune.compress.select import Scope, Selection, Step, floors_of, ranking, select
-from prunetune.compress.surgery import cut, kept_channels
+from prunetune.compress.rebuild import skeleton
+from prunetune.compress.rounds import Survivors, down_to, goals
+from prunetune.compress.select import select
+from prunetune.compress.surgery import kept_units
 from prunetune.records.architecture import Architecture
-from prunetune.registry import criteria, methods, models
-from prunetune.spec.parts import Kind, Named, Params
+from prunetune.registry import methods
 
 TRIES = 3
 """Draws of random scores before `reach` calls a budget out of reach."""
-
-
-class ChannelPruningParams(Params):
-    """Parameters of `channel_pruning`."""
-
-    criterion: Annotated[Named, Kind("criteria")] = Named(name="magnitude")
-    scope: Annotated[
-        Scope,
-        Field(
-            description="local: the same share of every group; global: one ranking over all groups;"
-            " protected_global: so, but a group keeps at least the share `floor`"
-        ),
-    ] = "protected_global"
-    floor: Annotated[float, Field(gt=0, lt=1, description="for protected_global")] = 0.1
-    steps: Annotated[int, Field(ge=1, description="rounds, scored anew after each")] = 1
-    recalibrate: Annotated[
-        int, Field(ge=0, description="images for measuring batch norm statistics anew; 0: none")
-    ] = 1024
 
 
 @methods.register("channel_pruning", params=ChannelPruningParams)
@@ -53,106 +36,85 @@ class ChannelPruning:
 
     def __init__(self, params: ChannelPruningParams) -> None:
         self.params = params
-        entry = criteria.get(params.criterion.name)
-        self.criterion: Criterion = entry.part(entry.params.model_validate(params.criterion.params))
 
-    def run(self, context: Context) -> CompactModel:
+    def run(self, context: Context) -> CompactModel | Shrinking:
         """The dense network without the channels that go; Infeasible if the target is missed."""
         assert context.dense is not None, "channel_pruning needs the dense network"
-        architecture, model = context.architecture, context.dense
-        groups = self._groups(model, architecture)
-        dense_widths = {group.name: group.width for group in groups}
-        kept = kept_channels(groups, [()] * len(groups))
-        for goal in self._goals(context.target):
-            if model is not context.dense:
-                groups = [g for g in self._groups(model, architecture) if g.name in dense_widths]
-            steps, costs = self._ranking(model, groups, dense_widths, context)
-            selection = select(steps, costs, goal, context.target.lowest)
-            model = cut(model, architecture.input_shape, groups, selection.removed)
-            for name, channels in kept_channels(groups, selection.removed).items():
-                kept[name] = [kept[name][i] for i in channels]
-        if context.recalibrate is not None and self.params.recalibrate:
-            context.recalibrate(model, self.params.recalibrate)
-        found = architecture.model_copy(update={"layers": layer_widths(model)})
-        return CompactModel(model, found, selection.macs, kept, departures=_departures(selection))
+        dense = context.dense
+        survivors = Survivors(self.params, dense, context.architecture)
+        survivors.check(context.target)
+        if self.params.gradual and context.epochs:
+            return self._in_training(dense, survivors, context)
+        return self._at_once(dense, survivors, context)
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """What can be met; see `prunetune.compress.reach.reach`."""
         with torch.device("meta"):
             model = skeleton(architecture)
-        groups = self._groups(model, architecture)
-        costs = CostTable.measure(model, architecture.input_shape, groups)
-        floors = floors_of(self.params.scope, costs.widths, self.params.floor)
-        smallest = costs.macs(floors)
-        return tuple(self._try(costs, floors, target, smallest) for target in targets)
+        survivors = Survivors(self.params, model, architecture)
+        return tuple(self._try(survivors, target) for target in targets)
 
-    def _groups(self, model: nn.Module, architecture: Architecture) -> list[Group]:
-        """The groups that may lose channels and that the criterion can score."""
-        ignored = models.get(architecture.model).part.ignored_layers(model)
-        groups = find_groups(model, architecture.input_shape, ignored)
-        scored = [group for group in groups if self.criterion.applies(model, group)]
-        if not scored:
-            name = self.params.criterion.name
-            raise ValueError(
-                f"criterion {name!r} is defined for none of the {len(groups)} prunable groups of "
-                f"{architecture.model}; choose another criterion"
-            )
-        return scored
+    def _at_once(
+        self, dense: nn.Module, survivors: Survivors, context: Context
+    ) -> CompactModel:
+        """Round after round, each on the network that the last one left."""
+        model, architecture = dense, context.architecture
+        for goal in goals(self.params, context.target):
+            scene, removed = survivors.shrink(model, architecture, down_to(goal), context)
+            model, architecture = narrow(model, architecture, scene.groups, removed)
+            if isinstance(survivors.criterion, Refitting):
+                survivors.criterion.refit(scene, model, kept_units(scene.groups, removed))
+        return self._compact(model, architecture, survivors, context)
 
-    def _goals(self, target: Target) -> Iterator[int]:
-        """MACs to reach in each round; every round takes the same share of what is left."""
-        for done in range(1, self.params.steps):
-            share = (target.macs / target.dense_macs) ** (done / self.params.steps)
-            yield max(target.macs, int(target.dense_macs * share))
-        yield target.macs
+    def _in_training(
+        self, dense: nn.Module, survivors: Survivors, context: Context
+    ) -> Shrinking:
+        """A copy of the dense network whose units go while it trains, and the cut after it.
 
-    def _ranking(
+        Nothing is refitted: the training mends.
+        """
+        assert self.params.gradual is not None
+        epochs = min(self.params.gradual.epochs, context.epochs)
+        table = timetable(self.params, context, epochs * context.steps_per_epoch)
+        hook = GradualHook(survivors, context.architecture, context, table)
+
+        def finish(model: nn.Module) -> CompactModel:
+            hook.shrink(model, down_to(context.target.macs))
+            compact, architecture = hook.cut(model)
+            found = self._compact(compact, architecture, survivors, context)
+            found.epochs_used = epochs
+            return found
+
+        return Shrinking(copy.deepcopy(dense), epochs, [hook], finish)
+
+    def _compact(
         self,
         model: nn.Module,
-        groups: Sequence[Group],
-        dense_widths: Mapping[str, int],
+        architecture: Architecture,
+        survivors: Survivors,
         context: Context,
-    ) -> tuple[list[Step], CostTable]:
-        """The removable units, worst first, and what they cost."""
-        scene = Scene(
-            model,
-            context.architecture.input_shape,
-            groups,
-            context.generator,
-            context.batches,
-            context.book,
-        )
-        scores = self.criterion.score(scene)
-        for group, score in zip(groups, scores, strict=True):
-            if not score.isfinite().all():
-                raise ValueError(
-                    f"criterion {self.params.criterion.name!r}: the scores of group "
-                    f"{group.name} are not finite; are the dense weights?"
-                )
-        dense = [dense_widths[group.name] for group in groups]
-        floors = floors_of(self.params.scope, dense, self.params.floor)
-        steps = ranking([score.numpy() for score in scores], self.params.scope, floors, dense)
-        return steps, CostTable.measure(model, context.architecture.input_shape, groups)
+    ) -> CompactModel:
+        """What is handed over, its batch norm statistics measured anew."""
+        if context.recalibrate is not None and self.params.recalibrate:
+            context.recalibrate(model, self.params.recalibrate)
+        departures: dict[str, int | str] = {}
+        if survivors.repair != "none":
+            departures = {"repair": survivors.repair, "channels": survivors.departures}
+        kept = survivors.channels()
+        return CompactModel(model, architecture, survivors.macs, kept, departures=departures)
 
-    def _try(self, costs: CostTable, floors: Sequence[int], target: Target, smallest: int) -> Reach:
-        """Whether random scores meet the target; for `local` any scores give the same widths."""
+    def _try(self, survivors: Survivors, target: Target) -> Reach:
+        """Whether random scores meet the target; where all pools are groups any give the same."""
+        smallest = survivors.smallest_macs
         missed: list[Infeasible] = []
-        for seed in range(1 if self.params.scope == "local" else TRIES):
+        for seed in range(1 if self.params.scope in ("local", "per_group") else TRIES):
             generator = np.random.default_rng(seed)
-            scores = [generator.random(width) for width in costs.widths]
-            steps = ranking(scores, self.params.scope, floors, costs.widths)
+            scores = [generator.random(width) for width in survivors.widths]
             try:
-                found = select(steps, costs, target.macs, target.lowest)
+                found = select(*survivors.steps(scores), target.macs, target.lowest)
             except Infeasible as miss:
                 missed.append(miss)
             else:
                 return Reach(smallest, found.macs, within=True)
         nearest = min(missed, key=lambda miss: abs(miss.nearest_macs - target.macs))
         return Reach(smallest, nearest.nearest_macs, within=False, reason=str(nearest))
-
-
-def _departures(selection: Selection) -> dict[str, int | str]:
-    """How the last round departs from the ranking, as the record has it."""
-    if selection.repair == "none":
-        return {}
-    return {"repair": selection.repair, "channels": selection.departures}

@@ -45,11 +45,17 @@ def _fill(twin: nn.Module, model: nn.Module) -> None:
                 layer._buffers[name] = buffer.clone()
 
 
+def kept_units(groups: Sequence[Group], removed: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The units of each group that stay."""
+    return [
+        sorted(set(range(group.width)) - set(units))
+        for group, units in zip(groups, removed, strict=True)
+    ]
+
+
 def kept_channels(
     groups: Sequence[Group], removed: Sequence[Sequence[int]]
 ) -> dict[str, list[int]]:
     """The output channels of each group's first layer that stay."""
-    return {
-        group.name: group.channels(sorted(set(range(group.width)) - set(units)))
-        for group, units in zip(groups, removed, strict=True)
-    }
+    kept = kept_units(groups, removed)
+    return {group.name: group.channels(units) for group, units in zip(groups, kept, strict=True)}
