@@ -1,0 +1,87 @@
+"""CP: channels that a LASSO regression of their readers' outputs drops (He et al., 1707.06168)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from prunetune.compress.criteria.lasso import entries
+from prunetune.compress.criteria.readers import grams, is_read
+from prunetune.compress.criteria.refit import RefitParams, damped, refit
+from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+
+
+class CpParams(RefitParams):
+    """Parameters of `cp`."""
+
+
+@criteria.register("cp", params=CpParams)
+class Cp:
+    """The LASSO penalty up to which a channel is needed to rebuild its readers' outputs.
+
+    Of min over β of ½ Σ_p ‖y_p - Σ_i β_i x_pi‖² + λ ‖β‖₁, where y_p is the sum of the group's
+    contributions x_pi and the rows of several readers are stacked, each reader's divided by the
+    norm of its output: the λ at which β_i leaves zero. What some λ keeps is what scores above it.
+    """
+
+    about: ClassVar[About] = About(
+        paper="He et al., ICCV 2017, 1707.06168",
+        cost="one forward pass; refit two more, and least squares per reader",
+        differs="missing there; elsewhere often |β| at no penalty, without refit",
+    )
+    needs: ClassVar[Needs] = "activations"
+
+    def __init__(self, params: CpParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Where convolutions or linear layers read the group."""
+        return is_read(model, group)
+
+    def score(self, scene: Scene) -> list[Tensor]:
+        """See `Criterion`."""
+        return [lasso_scores(gram) for gram in grams(scene, "cp", self.params)]
+
+    def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
+        """Least squares for all weights of the readers; see `Refitting`.
+
+        A reader with fewer sampled rows than weights per output keeps its weights.
+        """
+        if self.params.refit:
+            refit(scene, compact, kept, "cp", self.params, WeightFit)
+
+
+def lasso_scores(gram: Tensor) -> Tensor:
+    """The penalty at which each unit enters the regression of the sum of all contributions."""
+    found = gram.numpy()
+    return torch.from_numpy(entries(found, found.sum(1)))
+
+
+class WeightFit:
+    """min over ΔW of Σ ‖missing - ΔW x‖², from the second moments of x."""
+
+    def __init__(self, weight: Tensor, rows: int) -> None:
+        self._shape = weight.shape
+        groups, outputs, channels, taps = weight.shape
+        self._determined = rows >= channels * taps
+        size = channels * taps if self._determined else 0
+        self._gram = weight.new_zeros(groups, size, size)
+        self._cross = weight.new_zeros(groups, size, outputs)
+
+    def add(self, inputs: Tensor, missing: Tensor) -> None:
+        """See `Fit`."""
+        if self._determined:
+            x = inputs.flatten(2)
+            self._gram += x.mT @ x
+            self._cross += x.mT @ missing
+
+    def change(self) -> Tensor:
+        """See `Fit`."""
+        if not self._determined:
+            return self._cross.new_zeros(self._shape)
+        return damped(self._gram, self._cross).mT.reshape(self._shape)
