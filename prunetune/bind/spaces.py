@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from prunetune.bind.parts import Parts
 from prunetune.compress.method import budget_kinds, finds_architecture
-from prunetune.spec.budget import FORMS, kind_of_budget, place_of, resolve_all
+from prunetune.spec.budget import FORMS, kind_of_budget, place_of, read_budget, resolve_all
 from prunetune.spec.errors import Path
 from prunetune.spec.expand import expand
 from prunetune.spec.model import SweepSpec
@@ -124,11 +124,12 @@ class Spaces:
         return tuple(found)
 
     def _source(self, arm: str) -> None:
-        """An arm that trains another's architecture must name one that finds its own."""
+        """An arm that trains another's architecture must name one that finds its own, and where."""
         method = self.parts.method(arm)
         if method is None or not method.takes_architecture:
             return
         own = self.spec.arms[arm].method
+        path: Path = ("arms", arm, "method", own.name)
         finders = [
             name
             for name in self.spec.arms
@@ -136,6 +137,20 @@ class Spaces:
         ]
         source = own.params.get("from")
         if source is not None and source not in finders:
-            path: Path = ("arms", arm, "method", own.name, "from")
             message = "names no arm that finds an architecture of its own"
-            self.parts.problems.add(path, message, value=source, allowed=", ".join(finders))
+            allowed = ", ".join(finders)
+            self.parts.problems.add((*path, "from"), message, value=source, allowed=allowed)
+        known = [budget for budget, _ in self.budgets() if kind_of_budget(budget) == "macs"]
+        at = own.params.get("at")
+        if at is not None and not _is_among(at, known, self.dense_macs):
+            allowed = ", ".join(map(str, known))
+            message = "is not one budget of this sweep"
+            self.parts.problems.add((*path, "at"), message, value=at, allowed=allowed)
+
+
+def _is_among(written: Any, budgets: Iterable[Budget], dense_macs: int) -> bool:
+    """Whether what was written is one of these budgets."""
+    try:
+        return read_budget(written).recorded(dense_macs) in budgets
+    except ValueError:
+        return False

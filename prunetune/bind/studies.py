@@ -12,7 +12,7 @@ from prunetune.bind.spaces import Cell
 from prunetune.compress.method import Target
 from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
-from prunetune.spec.budget import place_of
+from prunetune.spec.budget import place_of, read_budget
 from prunetune.spec.errors import Path
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
@@ -79,7 +79,8 @@ class Studies:
         method = self.parts.method(arm)
         assert method is not None
         source = self.spec.arms[arm].method.params["from"] if method.takes_architecture else None
-        reached = self._reach(source or arm, budget)
+        lent = source is not None and not hasattr(method, "reach")
+        reached = self._reach(source if lent else arm, budget)
         within = any(r.within for r in reached)
         return Study(
             id=study_id(arm, budget, None, 0),
@@ -103,7 +104,7 @@ class Studies:
         source = study.source
         if source is not None:
             own = matching if matching in self._matchings(source) else None
-            source = study_id(source, study.budget, own, replicate)
+            source = study_id(source, self._source_budget(study), own, replicate)
         return study.model_copy(
             update={
                 "id": study_id(study.arm, study.budget, matching, replicate),
@@ -113,6 +114,11 @@ class Studies:
                 "epochs": self._epochs(study, matching),
             }
         )
+
+    def _source_budget(self, study: Study) -> Budget:
+        """The budget at which the architecture is found that a study trains."""
+        at = self.spec.arms[study.arm].method.params.get("at")
+        return study.budget if at is None else read_budget(at).recorded(self.workload.macs)
 
     def _matchings(self, arm: str) -> tuple[Any, ...]:
         method = self.parts.method(arm)

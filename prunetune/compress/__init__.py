@@ -1,5 +1,5 @@
 """From a dense network and a MAC budget to a compact network."""
 
-from prunetune.compress import channel_pruning, dense, reinit, width_scaling
+from prunetune.compress import channel_pruning, copycat, dense, reinit, width_scaling
 
-__all__ = ["channel_pruning", "dense", "reinit", "width_scaling"]
+__all__ = ["channel_pruning", "copycat", "dense", "reinit", "width_scaling"]

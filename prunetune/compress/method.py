@@ -108,7 +108,8 @@ class Method(Protocol):
     inherits: ClassVar[bool]
     """Whether it starts from the dense network's weights."""
     takes_architecture: ClassVar[bool]
-    """Whether it trains an architecture that another arm found (its parameter `from`)."""
+    """Whether it trains what another arm found: its parameter `from`, and `at` where it has one, is
+    that arm and the budget (else the same). Without a `reach` of its own it has that arm's."""
     budgets: ClassVar[frozenset[BudgetKind]] = frozenset({"macs"})
     """The kinds of budget it can meet, MACs where it does not say; with none it has one study."""
     masks: ClassVar[bool] = False

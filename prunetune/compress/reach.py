@@ -1,7 +1,7 @@
 """What a method can do about a budget, without weights and without scores: the plan's question.
 
 Every method answers it for itself, `Method(params).reach(architecture, targets)`, unless it takes
-another arm's architecture.
+another arm's architecture as it is.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ def reach(
     Parameters that are ranges in a sweep must be chosen: ask once per value (of scope, floor,
     criterion). None where the method takes another arm's architecture, whose reach it has. Exact
     for width scaling and local pruning; for the other scopes, whose widths depend on the scores,
-    `smallest_macs` is exact and the rest is tried with random scores.
+    and for copycats of profiles to come `smallest_macs` is exact and the rest is tried with random
+    ones.
 
     Raises:
         ValueError: the method does not apply to this network at all, whatever the target.
     """
     part = methods.get(method).part
-    if part.takes_architecture:
+    if not hasattr(part, "reach"):
         return None
     found: tuple[Reach, ...] = part(params).reach(architecture, targets)
     return found

@@ -20,6 +20,8 @@ METHODS = {
     "thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit", "control": "dense",
     "copycat": "copycat",
 }  # fmt: skip
+SOURCES = {"reinit": None, "copycat": 0.5}
+"""The arms that train what `pruned` found, at the same budget or at one."""
 
 
 def study(
@@ -49,7 +51,7 @@ def study(
         "trials": trials,
         "space": SPACE,
         "inherits": inherits,
-        "source": f"pruned@{budget}{below}" if arm == "reinit" else None,
+        "source": f"pruned@{SOURCES[arm] or budget}{below}" if arm in SOURCES else None,
     }
     return Study(**{**facts, **other})
 

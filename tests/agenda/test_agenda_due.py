@@ -22,6 +22,7 @@ SHAPES = {
     "thin alone": {"arms": ("thin",)},
     "pruned alone": {"arms": ("pruned",), "top": 2},
     "controlled": {"arms": ("thin", "pruned", "control"), "replicates": 2, "budgets": (0.5,)},
+    "copied": {"arms": ("pruned", "reinit", "copycat"), "replicates": 2},
     "one of each": {"trials": 1, "seeds": 1, "top": 3, "budgets": (0.5,)},
 }
 ENDS: tuple[Status, ...] = ("completed", "completed", "stopped", "failed", "diverged", "infeasible")
@@ -94,6 +95,19 @@ def test_thin_trials_run_beside_the_dense_network():
 def test_a_sweep_without_pruned_networks_has_one_dense_network_to_compare_with():
     sweep = Sweep(plan(arms=("thin",), replicates=2, budgets=(0.5,))).run()
     assert [s.seed for s in sweep.order if s.phase == "dense"] == [0]
+
+
+def test_a_copycat_confirms_what_its_source_confirmed_at_the_other_budget():
+    sweep = Sweep(plan(arms=("pruned", "copycat"), seeds=2)).run()
+    for phase, name in (
+        ("search", "copycat@0.25 scratch_b"),
+        ("confirm", "copycat@0.25 scratch_b"),
+    ):
+        for key in sweep.keys(name, phase):
+            record = sweep.records[key]
+            source = sweep.records[record.inputs["architecture"]]
+            assert source.study == "pruned@0.5"
+            assert phase == "search" or source.seed == record.seed
 
 
 def test_a_control_without_budgets_is_searched_and_confirmed_like_any_study():

@@ -75,3 +75,30 @@ def test_a_sparsity_budget_that_no_arm_can_meet_is_refused(tmp_path: Path):
     (told,) = refused(tmp_path, THIN, budgets="[0.5, {sparsity: 0.9}]")
     assert "budgets[1]" in told
     assert "masks single weights" in told
+
+
+COPYCAT = "copycat: {method: {copycat: {from: pruned, at: 2x}}}"
+
+
+def test_a_copycat_stands_on_its_source_at_one_budget(tmp_path: Path):
+    plan = bound(tmp_path, THIN, PRUNED, COPYCAT)
+    found = [study for study in plan.studies if study.arm == "copycat"]
+    assert len(found) == 2 * 2 * 2
+    for study in found:
+        source = plan.study(study.source or "")
+        assert (source.arm, source.budget) == ("pruned", 0.5)
+        assert source.replicate == study.replicate
+        assert [reach.within for reach in study.reach] == [True]
+        assert study.epochs == plan.study(study.id.replace("copycat", "thin")).epochs
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [("{from: pruned, at: 0.3}", "copycat.at"), ("{from: pruned}", "copycat.at"),
+     ("{from: pruned, at: {choice: [0.5, 0.25]}}", "copycat.at"),
+     ("{from: none, at: 0.5}", "copycat.from"),
+     ("{from: pruned, at: {sparsity: 0.5}}", "copycat.at")],
+)  # fmt: skip
+def test_a_copycats_source_must_be_there(tmp_path: Path, wrong: str, place: str):
+    told = refused(tmp_path, PRUNED, f"copycat: {{method: {{copycat: {wrong}}}}}")
+    assert any(place in line for line in told)
