@@ -4,15 +4,15 @@
 
 A method never loads data, never opens a checkpoint and never trains by itself: the context, made by
 trial.py, brings the dense network, calibration batches, generators and `train`. A method that
-sparsifies calls `context.train` on a copy before it scores; one that prunes while training calls it
-between its cuts; one that masks weights returns hooks that the training after it will call. Every
-call of `train` is resumable: after a crash `run` is simply run again, and calls that had finished
-return at once what they returned before.
+sparsifies asks `context.sparsify` for the network before it scores; one that prunes while training
+hands over what is to be trained first, a `Shrinking`; one that masks weights returns hooks that the
+training after it will call. All of it is resumable: after a crash `run` is simply run again, and
+calls that had finished return at once what they returned before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from prunetune.records.architecture import Architecture
+from prunetune.spec.parts import Named
 
 BudgetKind = Literal["macs", "sparsity"]
 
@@ -83,6 +84,12 @@ class Context:
     """Told the MACs of every pass over images that scoring makes, before it is made."""
     train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
     """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
+    steps_per_epoch: int = 1
+    """Optimizer steps in each epoch."""
+    sparsify: Callable[[Named, Mapping[str, Any]], nn.Module] | None = None
+    """`sparsify(regularizer, recipe)`: the dense network, trained on by the sweep's sparsify epochs
+    with this regulariser, under the trial's recipe with these fields in place of its own. It is
+    made once and shared by all trials that ask for the same; not to be changed, as `dense`."""
     recalibrate: Callable[[nn.Module, int], None] | None = None
     """`recalibrate(model, n)`: batch norm statistics measured anew on n training images."""
 
@@ -98,8 +105,24 @@ class CompactModel:
     """Output channels of the dense layers that were kept, per pruned group's first layer."""
     hooks: Sequence[Hook] = ()
     epochs_used: int = 0
+    """Of the trial's epochs, those that made it: it is trained by the others."""
     departures: dict[str, Any] = field(default_factory=dict)
     """How far the network departs from the method's own rule, as JSON."""
+
+
+@dataclass
+class Shrinking:
+    """What a method hands over if its network becomes compact in training, by hooks that mask it.
+
+    The trial trains `model` by its first epochs, as it trains everything, under the schedule of all
+    its epochs; `finish` then gives the compact network for the others. Training is resumable:
+    after a crash `run` is run again, and hooks get their memory back.
+    """
+
+    model: nn.Module
+    epochs: int
+    hooks: Sequence[Hook]
+    finish: Callable[[nn.Module], CompactModel]
 
 
 class Method(Protocol):
@@ -119,8 +142,8 @@ class Method(Protocol):
     def __init__(self, params: Any) -> None:
         """`params` is the model that the method was registered with."""
 
-    def run(self, context: Context) -> CompactModel:
-        """The compact network; Infeasible if the target cannot be met."""
+    def run(self, context: Context) -> CompactModel | Shrinking:
+        """The compact network, or how to get it; Infeasible if the target cannot be met."""
 
 
 def budget_kinds(method: Any) -> frozenset[BudgetKind]:

@@ -17,10 +17,22 @@ from torch import nn
 
 from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.method import Hook
+from prunetune.compress.method import Context, Hook
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models, regularizers
-from prunetune.spec.parts import Named, Params
+from prunetune.spec.fields import RecipeTree
+from prunetune.spec.parts import Kind, Named, Params
+
+
+class Sparsify(Params):
+    """How the dense network is trained on before it is pruned."""
+
+    regularizer: Annotated[
+        Named | None, Kind("regularizers"), Field(description="null, in a choice: not at all")
+    ]
+    recipe: RecipeTree = Field(
+        default_factory=dict, description="fields that replace the trial's own whole"
+    )
 
 
 class Strength(Params):
@@ -55,6 +67,15 @@ class Regularizer(Protocol):
         It costs a few percent of a step at most, and waits for no device within an epoch. What
         changes with time follows from the step alone, or is state that the checkpoint keeps.
         """
+
+
+def sparsified(context: Context, sparsify: Sparsify | None) -> nn.Module:
+    """The network to prune: the dense one, or what sparsifying makes of it."""
+    if sparsify is None or sparsify.regularizer is None:
+        assert context.dense is not None
+        return context.dense
+    assert context.sparsify is not None, "the sweep has no sparsify epochs"
+    return context.sparsify(sparsify.regularizer, sparsify.recipe)
 
 
 def regularizing(named: Named, model: nn.Module, architecture: Architecture, steps: int) -> Hook:

@@ -65,7 +65,7 @@ class Units:
         """Add `factors` (units,) times its parameters to the gradient of every unit."""
         by_slot = torch.cat([factors, factors.new_zeros(1)])[self._owner]
         sizes = [stack.count for stack in self._stacks]
-        for stack, own in zip(self._stacks, by_slot.split(sizes), strict=True):
+        for stack, own in zip(self._stacks, torch.split(by_slot, sizes), strict=True):
             stack.shrink(own)
 
 
@@ -73,7 +73,7 @@ class Units:
 class _Stack:
     """Parameters of one shape. Slots: the outputs of each, then the inputs of each."""
 
-    parameters: list[nn.Parameter]
+    parameters: list[Tensor]
     groups: int
     """Of a grouped convolution, which reads shape[1] channels in each; else 1."""
 
@@ -95,7 +95,7 @@ class _Stack:
 
     def energies(self) -> Tensor:
         """(slots,) sums of squares."""
-        squares = torch.stack(list(self.parameters)).square()
+        squares = torch.stack(self.parameters).square()
         if squares.ndim == 2:
             return squares.flatten()
         squares = squares.flatten(3).sum(3) if squares.ndim > 3 else squares
@@ -106,14 +106,20 @@ class _Stack:
     def shrink(self, factors: Tensor) -> None:
         """Add to every gradient its parameter times the factors of its slots."""
         n, shape = len(self.parameters), self.parameters[0].shape
-        out, read = factors.split([n * self.outputs, n * self.inputs])
+        out, read = torch.split(factors, [n * self.outputs, n * self.inputs])
         if len(shape) > 1:
             pairs = out.view(n, self.groups, -1, 1) + read.view(n, self.groups, 1, -1)
             out = pairs.view(n, *shape[:2], *(1 for _ in shape[2:]))
         else:
             out = out.view(n, *shape)
-        gradients = [parameter.grad for parameter in self.parameters]
-        torch._foreach_addcmul_(gradients, self.parameters, list(out.unbind()))
+        torch._foreach_addcmul_(gradients(self.parameters), self.parameters, list(out.unbind()))
+
+
+def gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """What a backward pass has left in each."""
+    found = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    assert len(found) == len(parameters), "a parameter of a group that may shrink has no gradient"
+    return found
 
 
 class _Layout:

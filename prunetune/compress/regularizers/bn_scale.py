@@ -14,6 +14,7 @@ from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
 from prunetune.compress.regularizer import Strength
+from prunetune.compress.units import gradients
 from prunetune.registry import regularizers
 
 
@@ -50,7 +51,7 @@ class ScalePenalty:
 
     def __init__(self, groups: Sequence[Group], params: Strength, steps: int) -> None:
         self.groups, self.params, self.steps = groups, params, steps
-        self._masks: dict[nn.Parameter, Tensor] | None = None
+        self._masks: tuple[list[Tensor], list[Tensor]] | None = None
 
     @torch.no_grad()
     def after_backward(self, model: nn.Module, step: int) -> None:
@@ -60,9 +61,9 @@ class ScalePenalty:
             return
         if self._masks is None:
             self._masks = _masks(model, self.groups)
-        scales = list(self._masks)
-        added = torch._foreach_mul(torch._foreach_sign(scales), list(self._masks.values()))
-        torch._foreach_add_([scale.grad for scale in scales], added, alpha=strength)
+        scales, masks = self._masks
+        added = torch._foreach_mul(torch._foreach_sign(scales), masks)
+        torch._foreach_add_(gradients(scales), added, alpha=strength)
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Nothing."""
@@ -71,12 +72,11 @@ class ScalePenalty:
         """Nothing."""
 
 
-def _masks(model: nn.Module, groups: Sequence[Group]) -> dict[nn.Parameter, Tensor]:
-    """Every scale of the groups' batch norms, with 1 where a group has the channel, else 0."""
-    masks: dict[nn.Parameter, Tensor] = {}
+def _masks(model: nn.Module, groups: Sequence[Group]) -> tuple[list[Tensor], list[Tensor]]:
+    """Every scale of the groups' batch norms, and 1 where a group has the channel, else 0."""
+    masks: dict[Tensor, Tensor] = {}
     for group in groups:
         for member, scale in batch_norms(model, group):
-            assert isinstance(scale, nn.Parameter)
             mask = masks.setdefault(scale, torch.zeros_like(scale, requires_grad=False))
             mask[torch.from_numpy(member.index.ravel()).to(scale.device)] = 1
-    return masks
+    return list(masks), list(masks.values())

@@ -11,7 +11,7 @@ from prunetune.compress.regularizer import Strength
 from prunetune.compress.units import Units
 
 
-class Shrinking:
+class Decay:
     """A hook that adds strength x factor x parameters to the gradient of every unit.
 
     `factors` gives the factor of each unit, anew in every step.

@@ -13,7 +13,7 @@ from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
 from prunetune.compress.regularizer import Strength
-from prunetune.compress.regularizers.shrinking import Shrinking
+from prunetune.compress.regularizers.decay import Decay
 from prunetune.compress.units import Units
 from prunetune.registry import regularizers
 
@@ -46,7 +46,7 @@ class GroupLasso:
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
         """See `Regularizer`."""
-        return Shrinking(groups, self.params, steps, self._factors)
+        return Decay(groups, self.params, steps, self._factors)
 
     def _factors(self, units: Units) -> Tensor:
         """The gradient of a norm is θ / ‖θ‖; at zero, where it has none, nothing is added."""

@@ -13,7 +13,7 @@ from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
 from prunetune.compress.regularizer import Strength
-from prunetune.compress.regularizers.shrinking import Shrinking
+from prunetune.compress.regularizers.decay import Decay
 from prunetune.compress.units import Units
 from prunetune.registry import regularizers
 
@@ -50,7 +50,7 @@ class GrowingReg:
         return Growing(groups, self.params, steps)
 
 
-class Growing(Shrinking):
+class Growing(Decay):
     """The hook, whose state is by how much every unit's decay has grown."""
 
     def __init__(self, groups: Sequence[Group], params: GrowingRegParams, steps: int) -> None:
