@@ -18,12 +18,21 @@ class Amount:
 
     trials: Mapping[Phase, int] = field(default_factory=dict)
     epochs: int = 0
+    """Those of sparsifying left out."""
     train_macs: int = 0
+    sparsify_epochs: int = 0
+    """At dense MACs. At most: trials that share a sparsified network train it once, and one whose
+    configuration does not sparsify trains about as many MACs longer instead."""
 
     def __add__(self, other: Amount) -> Amount:
         phases = dict.fromkeys((*self.trials, *other.trials), 0)
         trials = {p: self.trials.get(p, 0) + other.trials.get(p, 0) for p in phases}
-        return Amount(trials, self.epochs + other.epochs, self.train_macs + other.train_macs)
+        return Amount(
+            trials,
+            self.epochs + other.epochs,
+            self.train_macs + other.train_macs,
+            self.sparsify_epochs + other.sparsify_epochs,
+        )
 
     @property
     def total(self) -> int:
@@ -62,8 +71,12 @@ def _study_amount(plan: Plan, study: Study) -> Amount:
     finalists = min(plan.confirm.top, study.trials)
     if finalists > 1:
         trials["rescore"] = RESCORES * finalists
-    epochs = study.epochs * sum(trials.values())
-    return Amount(trials, epochs, training_macs(study.target_macs, plan.train_size, epochs))
+    own = study.sparsifying  # where it may, every trial is taken to sparsify
+    epochs = (own.then if own else study.epochs) * sum(trials.values())
+    sparsify_epochs = own.epochs * sum(trials.values()) if own else 0
+    macs = training_macs(study.target_macs, plan.train_size, epochs)
+    macs += training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
+    return Amount(trials, epochs, macs, sparsify_epochs)
 
 
 def _can_run(plan: Plan, study: Study) -> bool:

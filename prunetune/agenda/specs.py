@@ -83,6 +83,8 @@ def study_spec(
 ) -> TrialSpec:
     """A trial of a study. In rescore and confirm, `number` and `config` are the winner's."""
     dense, source = inputs.get("dense"), inputs.get("architecture")
+    epochs, sparsify_epochs = study.epochs_of(config), study.sparsify_epochs_of(config)
+    sparsifying = training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
     key = trial_key(
         data=plan.data_key,
         model=plan.dense.architecture,
@@ -93,7 +95,8 @@ def study_spec(
         budget=study.budget if isinstance(study.budget, str) else None,
         target_macs=study.target_macs,
         tolerance=plan.tolerance,
-        epochs=study.epochs,
+        epochs=epochs,
+        sparsify_epochs=sparsify_epochs or None,
         source_architecture=source,
         phase=phase,
         arm=study.arm,
@@ -118,9 +121,10 @@ def study_spec(
         inputs=dict(inputs),
         source_architecture=records[source].architecture if source else None,
         target_macs=study.target_macs,
-        epochs=study.epochs,
+        epochs=epochs,
+        sparsify_epochs=sparsify_epochs,
         run_on=run_on,
-        inherited_macs=records[dense].train_macs.total if dense else 0,
+        inherited_macs=sparsifying + (records[dense].train_macs.total if dense else 0),
     )
 
 

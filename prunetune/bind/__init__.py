@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from prunetune.bind.parts import Parts
 from prunetune.bind.spaces import Spaces
+from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.studies import Studies, family
 from prunetune.registry import load_plugins
 from prunetune.spec.errors import Problems
@@ -34,6 +35,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     by_study = spaces.by_study()
     fresh = parts.dense_fresh()
     parts.check_matching()
+    check_sparsifying(spec, problems, by_study, workload)
     problems.check(source)
     assert workload is not None
     studies = Studies(spec, parts, workload, by_study).bound()

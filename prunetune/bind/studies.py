@@ -9,6 +9,7 @@ from typing import Any
 
 from prunetune.bind.parts import Parts
 from prunetune.bind.spaces import Cell
+from prunetune.bind.sparsify import regularizers_of, sparsifying
 from prunetune.compress.method import Target
 from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
@@ -101,6 +102,7 @@ class Studies:
 
     def _numbered(self, study: Study, matching: Any, replicate: int) -> Study:
         """The study under a matching, in a replicate."""
+        training = self.spec.training
         source = study.source
         if source is not None:
             own = matching if matching in self._matchings(source) else None
@@ -112,6 +114,9 @@ class Studies:
                 "replicate": replicate,
                 "source": source,
                 "epochs": self._epochs(study, matching),
+                "sparsifying": sparsifying(
+                    study.space, training.sparsify_epochs, training.finetune_epochs
+                ),
             }
         )
 
@@ -131,7 +136,8 @@ class Studies:
         ratio = mac_ratio(self.workload.macs, study.target_macs)
         finetune, sparsify = training.finetune_epochs, training.sparsify_epochs
         if matching is None:
-            return pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=False)
+            always = all(regularizers_of(study.space))
+            return pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=always)
         dense = self.spec.workload.dense.epochs
         return scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
 

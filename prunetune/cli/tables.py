@@ -48,6 +48,13 @@ def print_forecast(found: Forecast) -> None:
         markup=False,
     )
     for row in found.rows:
+        if row.sparsify_epochs:
+            console.print(
+                f"{row.study}: and up to {row.sparsify_epochs:,} epochs of sparsifying at dense "
+                "MACs, counted in training MACs; trials that share a sparsified network train it "
+                "once",
+                markup=False,
+            )
         _print_reach(console, row)
 
 

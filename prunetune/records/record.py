@@ -36,10 +36,12 @@ class TrainMacs(Frozen):
     """Multiply-accumulates spent on training; a backward pass counts as two forward passes."""
 
     sparsify: int = 0
+    """Training inside the method, on the way to the budget."""
     score: int = 0
     train: int = 0
     inherited: int = 0
-    """Training of the networks whose weights this trial starts from."""
+    """Training of the networks whose weights this trial starts from: the dense one, and what
+    sparsifying made of it, each in full however many trials share it."""
     total: int = 0
     """sparsify + score + train + inherited: what this point costs alone."""
     spent: int = 0
@@ -74,12 +76,14 @@ class TrialSpec(Frozen):
     target_macs: int
     tolerance: float
     epochs: int
+    sparsify_epochs: int = 0
+    """Epochs at dense MACs by which the dense network is sparsified first."""
     run_on: bool = False
     """Whether early stopping only notes where it would have stopped this trial."""
     sweep_seed: int = 0
     deterministic: bool = False
     inherited_macs: int = 0
-    """Training MACs of the dense network, where its weights are inherited."""
+    """Training MACs of the dense network whose weights are inherited, and of sparsifying it."""
 
 
 class Record(Frozen):
@@ -107,6 +111,8 @@ class Record(Frozen):
     dense_params: int
     params: int | None = None
     architecture: Architecture | None = None
+    sparsified: str | None = None
+    """Key under STORAGE/sparse of what sparsifying made of the dense network."""
     departures: dict[str, Any] = Field(default_factory=dict)
     """How the network departs from its method's rule: repairs of a ranking, extra channels."""
     epochs: int = 0

@@ -1,7 +1,7 @@
 """Where records live: whole files in a folder, one per trial, and a lock while a sweep runs.
 
 STORAGE/<sweep>/sweep.yaml, plan.json, records/, trials/, report/
-STORAGE/dense/<key>/
+STORAGE/dense/<key>/, STORAGE/sparse/<key>/
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class Store:
     def dense_dir(self, key: str) -> Path:
         """The folder of a dense network, shared between the sweeps of one storage."""
         return self.storage / "dense" / key
+
+    def sparse_dir(self, key: str) -> Path:
+        """The folder of a sparsified network, shared between the sweeps of one storage."""
+        return self.storage / "sparse" / key
 
     def report_dir(self) -> Path:
         """The folder of the report."""

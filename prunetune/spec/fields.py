@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from prunetune.spec.budget import FORMS, read_budget
 from prunetune.spec.matching import Matching
@@ -21,6 +22,11 @@ class TreeOf:
     model: type[BaseModel]
 
 
+def tree_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model that a field's raw tree makes one of, where it holds such a tree."""
+    return next((mark.model for mark in field.metadata if isinstance(mark, TreeOf)), None)
+
+
 def _plain_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text) or text.endswith("."):
         raise ValueError("must be up to 100 letters, digits and . _ + -, a letter or digit first")
@@ -28,8 +34,8 @@ def _plain_name(text: str) -> str:
 
 
 def _sweep_name(text: str) -> str:
-    if text == "dense":  # the folder of dense networks beside the sweeps
-        raise ValueError("is taken by the dense networks that sweeps share")
+    if text in ("dense", "sparse"):  # folders beside the sweeps
+        raise ValueError(f"is taken by the {text} networks that sweeps share")
     return _plain_name(text)
 
 

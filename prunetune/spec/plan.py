@@ -42,6 +42,19 @@ class DensePlan(Params):
     params: int
 
 
+class Sparsifying(Params):
+    """How long a trial trains that sparsifies the dense network before it prunes it."""
+
+    epochs: int
+    """At dense MACs, before pruning."""
+    then: int
+    """After it."""
+
+
+SPARSIFIER = "method.sparsify.regularizer"
+"""Where a configuration names what it sparsifies with; null, or absent, where it does not."""
+
+
 class Study(Params):
     """An arm at a budget under a matching (and replicate): one Optuna study, one frontier point."""
 
@@ -54,6 +67,9 @@ class Study(Params):
     replicate: int = 0
     target_macs: int
     epochs: int
+    """Of a trial that does not sparsify (of any, where all do: those after it)."""
+    sparsifying: Sparsifying | None = None
+    """Of one that does; None where no configuration of the study can."""
     trials: int
     space: Space
     first: tuple[Config, ...] = ()
@@ -64,6 +80,20 @@ class Study(Params):
     infeasible: str | None = None
     """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
     reach: tuple[Reach, ...] = ()
+
+    def sparsifies(self, config: Config) -> bool:
+        """Whether a trial of this configuration sparsifies the dense network first."""
+        return self.sparsifying is not None and config.get(SPARSIFIER) is not None
+
+    def epochs_of(self, config: Config) -> int:
+        """Epochs of a trial of this configuration, those of sparsifying left out."""
+        if self.sparsifying is not None and self.sparsifies(config):
+            return self.sparsifying.then
+        return self.epochs
+
+    def sparsify_epochs_of(self, config: Config) -> int:
+        """Epochs at dense MACs that a trial of this configuration sparsifies for."""
+        return self.sparsifying.epochs if self.sparsifying and self.sparsifies(config) else 0
 
 
 class Reach(Params):

@@ -25,6 +25,8 @@ class StudyForecast(Params):
     """By phase."""
     epochs_each: int
     epochs: int
+    sparsify_epochs: int = 0
+    """Of all trials, at dense MACs, when no two share a sparsified network."""
     train_macs: int
     seconds: float | None
     """Of one slot; None where nothing was measured."""
@@ -97,13 +99,20 @@ def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> Study
         budget=study.budget,
         target_macs=study.target_macs,
         trials=dict(amount.trials),
-        epochs_each=study.epochs,
+        epochs_each=study.sparsifying.then if study.sparsifying else study.epochs,
         epochs=amount.epochs,
+        sparsify_epochs=amount.sparsify_epochs,
         train_macs=amount.train_macs,
-        seconds=clock.epoch(study.target_macs) * amount.epochs if clock else None,
+        seconds=_seconds(plan, study, amount, clock) if clock else None,
         infeasible=plan.infeasible(study.id),
         reach=study.reach,
     )
+
+
+def _seconds(plan: Plan, study: Study, amount: Amount, clock: Clock) -> float:
+    """Of all trials of a study, sparsifying included."""
+    sparsify = clock.epoch(plan.dense.macs) * amount.sparsify_epochs
+    return sparsify + clock.epoch(study.target_macs) * amount.epochs
 
 
 def _records(storage: str | Path) -> Iterable[Record]:

@@ -29,6 +29,7 @@ from prunetune.train.device import pick_device, precision_name, prepare
 from prunetune.train.loop import Diverged
 from prunetune.train.memory import PeakMemory
 from prunetune.trial import outputs
+from prunetune.trial.sparse import Sparsifier
 from prunetune.trial.training import Trainer
 
 Report = dict[str, Any]
@@ -72,6 +73,7 @@ class Trial:
         self.workload, self.journal = self.trainer.workload, self.trainer.journal
         self.memory = PeakMemory(self.device)
         self.assembly = Assembly(spec)
+        self.sparsifier: Sparsifier | None = None
 
     def reports(self) -> Iterator[Report]:
         """Make the network, train it, judge it."""
@@ -109,6 +111,9 @@ class Trial:
         entry = methods.get(spec.method or "")
         method = entry.part(entry.params.model_validate(subtree(spec.config, "method")))
         generator = torch.Generator().manual_seed(self.trainer.seeds["ties"])
+        dense = self.dense_weights() if method.inherits else None
+        if dense is not None and spec.sparsify_epochs:
+            self.sparsifier = Sparsifier(self.trainer, self.store, dense)
         compact: CompactModel = method.run(
             Context(
                 architecture=self.workload.architecture,
@@ -116,11 +121,12 @@ class Trial:
                 generator=generator,
                 build=lambda architecture: fresh(architecture, self.trainer.seeds["init"]),
                 epochs=spec.epochs,
-                dense=self.dense_weights() if method.inherits else None,
+                dense=dense,
                 source=spec.source_architecture,
                 batches=self.trainer.calibration,
                 book=self.trainer.book_scoring,
                 train=self.trainer.train_stage,
+                sparsify=self.sparsifier.network if self.sparsifier else None,
                 recalibrate=self.trainer.recalibrate,
             )
         )
@@ -150,6 +156,7 @@ class Trial:
             "macs": network.macs,
             "params": sum(p.numel() for p in network.model.parameters()),
             "architecture": network.architecture,
+            "sparsified": self.sparsifier.key if self.sparsifier else None,
             "departures": network.departures,
             "val_acc1_before_training": before,
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",

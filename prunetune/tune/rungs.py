@@ -64,7 +64,7 @@ def rivals(
     records: Mapping[str, Record],
     running: Mapping[str, Curve],
 ) -> Iterator[Curve]:
-    """The curves of the other search trials of its study, on the same architecture.
+    """The curves of its study's other search trials of as many epochs, on the same architecture.
 
     `running` has the curves so far of live trials, by key.
     """
@@ -76,5 +76,6 @@ def rivals(
             yield curve
 
 
-def _field(trial: TrialSpec | Record) -> tuple[str | None, str, str | None]:
-    return trial.study, trial.phase, trial.inputs.get("architecture")
+def _field(trial: TrialSpec | Record) -> tuple[str | None, str, str | None, int]:
+    epochs = trial.epochs if isinstance(trial, TrialSpec) else trial.epochs_planned
+    return trial.study, trial.phase, trial.inputs.get("architecture"), epochs

@@ -1,0 +1,74 @@
+"""Arms that sparsify the dense network before they prune it: for how long, and whether they can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from prunetune.bind.spaces import Cell
+from prunetune.compress.rebuild import skeleton
+from prunetune.compress.regularizer import regularizing
+from prunetune.spec.errors import Path, Problems
+from prunetune.spec.model import SweepSpec
+from prunetune.spec.parts import Named
+from prunetune.spec.plan import SPARSIFIER, Sparsifying
+from prunetune.spec.space import Choice, Config, Constant, Space, any_value, subtree
+from prunetune.workload import Workload
+
+
+def regularizers_of(space: Space) -> tuple[str | None, ...]:
+    """What a study may sparsify with; None among them where it may leave it."""
+    for dimension in space.dimensions:
+        if dimension.path == SPARSIFIER:
+            match dimension.domain:
+                case Constant(value=value):
+                    return (value,)
+                case Choice(options=options):
+                    return options
+    return (None,)
+
+
+def sparsifying(space: Space, sparsify_epochs: int, finetune_epochs: int) -> Sparsifying | None:
+    """The epochs of the trials that sparsify, of a study that has this space."""
+    if not any(regularizers_of(space)):
+        return None
+    return Sparsifying(epochs=sparsify_epochs, then=finetune_epochs)
+
+
+def check_sparsifying(
+    spec: SweepSpec,
+    problems: Problems,
+    cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
+    workload: Workload | None,
+) -> None:
+    """Tell arms that sparsify for no epochs, and regularisers that this network has nothing for."""
+    seen: set[tuple[str, str]] = set()
+    for (arm, _), (_, space, _) in cells.items():
+        for name in filter(None, regularizers_of(space)):
+            if (arm, name) in seen:
+                continue
+            seen.add((arm, name))
+            path: Path = ("arms", arm, "method", spec.arms[arm].method.name, "sparsify")
+            if not spec.training.sparsify_epochs:
+                message = "sparsifies for no epochs"
+                problems.add(path, message, allowed="training.sparsify_epochs of at least 1")
+            elif workload is not None:
+                _applies(_named(space, name), workload, problems, path)
+
+
+def _named(space: Space, name: str) -> Named:
+    """The regulariser with some parameters of the space."""
+    config = space.draw(lambda d: name if d.path == SPARSIFIER else any_value(d.domain))
+    tree: Any = subtree(config, SPARSIFIER.rpartition(".")[0])
+    return Named.model_validate(tree["regularizer"])
+
+
+def _applies(named: Named, workload: Workload, problems: Problems, path: Path) -> None:
+    with torch.device("meta"):
+        model = skeleton(workload.architecture)
+    try:
+        regularizing(named, model, workload.architecture, steps=1)
+    except ValueError as error:
+        problems.add((*path, "regularizer"), str(error), value=named.name)
