@@ -17,6 +17,7 @@ from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinki
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.reach import Reach
 from prunetune.compress.rebuild import skeleton
+from prunetune.compress.regularizer import sparsified
 from prunetune.compress.rounds import Survivors, down_to, goals
 from prunetune.compress.select import select
 from prunetune.compress.surgery import kept_units
@@ -39,8 +40,7 @@ class ChannelPruning:
 
     def run(self, context: Context) -> CompactModel | Shrinking:
         """The dense network without the channels that go; Infeasible if the target is missed."""
-        assert context.dense is not None, "channel_pruning needs the dense network"
-        dense = context.dense
+        dense = sparsified(context, self.params.sparsify)
         survivors = Survivors(self.params, dense, context.architecture)
         survivors.check(context.target)
         if self.params.gradual and context.epochs:
@@ -54,9 +54,7 @@ class ChannelPruning:
         survivors = Survivors(self.params, model, architecture)
         return tuple(self._try(survivors, target) for target in targets)
 
-    def _at_once(
-        self, dense: nn.Module, survivors: Survivors, context: Context
-    ) -> CompactModel:
+    def _at_once(self, dense: nn.Module, survivors: Survivors, context: Context) -> CompactModel:
         """Round after round, each on the network that the last one left."""
         model, architecture = dense, context.architecture
         for goal in goals(self.params, context.target):
@@ -66,9 +64,7 @@ class ChannelPruning:
                 survivors.criterion.refit(scene, model, kept_units(scene.groups, removed))
         return self._compact(model, architecture, survivors, context)
 
-    def _in_training(
-        self, dense: nn.Module, survivors: Survivors, context: Context
-    ) -> Shrinking:
+    def _in_training(self, dense: nn.Module, survivors: Survivors, context: Context) -> Shrinking:
         """A copy of the dense network whose units go while it trains, and the cut after it.
 
         Nothing is refitted: the training mends.

@@ -1,36 +1,25 @@
 """Which units to remove, so that the budget is met to the tolerance.
 
-One ranking over all groups; units are removed down the ranking until the MACs fit. A prefix of the
-ranking may overshoot, by up to one unit of a residual stream; then the smaller of two repairs
-follows, or, where both fail, an earlier unit is skipped. In every group the units kept are its
-best, and never fewer than its floor.
+Units are removed down one ranking of them all until the MACs fit. A prefix of the ranking may
+overshoot, by up to one unit of a residual stream; then the smaller of two repairs follows, or,
+where both fail, an earlier unit is skipped. In every group the units kept are its best, and never
+fewer than its floor.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import Literal, get_args
 
 from prunetune.compress.macs import CostTable, Point
 from prunetune.compress.method import Infeasible
+from prunetune.compress.ranking import Step
 
-Scope = Literal["local", "global", "protected_global"]
-Scores = npt.NDArray[np.float64]
+Repair = Literal["none", "give back", "skip"]
+REPAIRS: tuple[Repair, ...] = get_args(Repair)
 SKIPS = 40
 """How many units before the overshooting one are tried as the one to leave out."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One unit of one group, at its place in the ranking."""
-
-    group: int
-    unit: int
 
 
 @dataclass(frozen=True)
@@ -40,34 +29,9 @@ class Selection:
     removed: tuple[tuple[int, ...], ...]
     """Units of each group, ascending."""
     macs: int
-    repair: Literal["none", "give back", "skip"] = "none"
+    repair: Repair = "none"
     departures: int = 0
     """Units given back, or groups whose next unit was skipped."""
-
-
-def floors_of(scope: Scope, widths: Sequence[int], share: float) -> list[int]:
-    """Units that each group keeps at least: ⌈share · width⌉ if protected, else one."""
-    if scope != "protected_global":
-        return [1] * len(widths)
-    return [max(1, math.ceil(round(share * width, 9))) for width in widths]
-
-
-def ranking(
-    scores: Sequence[Scores], scope: Scope, floors: Sequence[int], dense_widths: Sequence[int]
-) -> list[Step]:
-    """All removable units, the first to go first; ties go by group, then by place in the group.
-
-    `local` ranks by the share of its group that is gone with the unit, so that all groups lose the
-    same share, whatever is removed; the other scopes compare scores across groups.
-    """
-    keyed = []
-    for group, (score, floor, dense) in enumerate(zip(scores, floors, dense_widths, strict=True)):
-        gone = dense - len(score)
-        for rank, unit in enumerate(np.argsort(score, kind="stable")[: max(0, len(score) - floor)]):
-            key = (gone + rank + 1) / dense if scope == "local" else float(score[unit])
-            keyed.append((key, group, rank, int(unit)))
-    keyed.sort()
-    return [Step(group, unit) for _, group, _, unit in keyed]
 
 
 def select(
@@ -162,7 +126,7 @@ def _selection(
     steps: Sequence[Step],
     taken: set[int],
     costs: CostTable,
-    repair: Literal["none", "give back", "skip"],
+    repair: Repair,
     departures: int,
 ) -> Selection:
     removed: list[list[int]] = [[] for _ in costs.widths]

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.channel_pruning import ChannelPruning, ChannelPruningParams
+from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.groups import find_groups
 from prunetune.compress.macs import CostTable, count_macs
-from prunetune.compress.method import CompactModel, Context, Infeasible
+from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.pruning_params import ChannelPruningParams
+from prunetune.compress.ranking import Scope, floors_of
 from prunetune.compress.rebuild import rebuild
-from prunetune.compress.select import floors_of
+from prunetune.compress.rounds import goals
 from prunetune.registry import criteria, models
 from tests.compress.nets import BUDGETS, architecture, context, groups_of, image, trained
 
-SCOPES = ("local", "global", "protected_global")
+SCOPES = get_args(Scope)
 R20, R56, R56A = (
     architecture("resnet20"),
     architecture("resnet56"),
@@ -25,12 +27,17 @@ MODELS = {id(n): trained(n) for n in (R20, R56, R56A)}
 
 
 def prune(given: Context, **params: Any) -> CompactModel:
-    return ChannelPruning(ChannelPruningParams(**params)).run(given)
+    found = ChannelPruning(ChannelPruningParams(**params)).run(given)
+    assert isinstance(found, CompactModel)
+    return found
 
 
-@pytest.mark.parametrize("criterion", criteria.names())
+WEIGHTS = [name for name in criteria.names() if criteria.get(name).part.needs == "weights"]
+
+
+@pytest.mark.parametrize("criterion", WEIGHTS)
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize(("network", "budgets"), [(R56, (0.5, 0.05)), (R20, BUDGETS[::2])])
+@pytest.mark.parametrize(("network", "budgets"), [(R56, (0.5, 0.05)), (R20, BUDGETS[1::3])])
 def test_the_budget_is_met(criterion: str, scope: str, network: Any, budgets: Any) -> None:
     for share in budgets:
         given = context(network, share, MODELS[id(network)])
@@ -114,3 +121,76 @@ def test_scores_that_are_not_finite_are_refused() -> None:
         model.get_submodule("layer1.0.conv1").weight[0] = torch.nan
     with pytest.raises(ValueError, match="scores of group conv1 are not finite"):
         prune(context(R20, 0.5, model))
+
+
+@pytest.mark.parametrize("how", ["divide", "subtract"])
+@pytest.mark.parametrize("scope", ["isomorphic", "protected_global"])
+def test_the_budget_is_met_with_costs_in_mind(scope: str, how: str) -> None:
+    for share in BUDGETS[::3]:
+        given = context(R20, share, MODELS[id(R20)])
+        found = prune(given, scope=scope, cost_aware=how, steps=2)
+        assert given.target.lowest <= found.macs <= given.target.macs
+
+
+def test_a_weight_of_nothing_is_as_no_costs() -> None:
+    plain, weightless = (
+        prune(context(R20, 0.4, MODELS[id(R20)]), **params)
+        for params in ({}, {"cost_aware": "subtract", "cost_weight": 0.0})
+    )
+    assert plain.kept == weightless.kept
+
+
+def test_dear_channels_go_where_costs_count() -> None:
+    kept = {
+        how: prune(context(R20, 0.5, MODELS[id(R20)]), criterion="random", cost_aware=how).kept
+        for how in ("none", "divide")
+    }
+    stem = "conv1"  # the widest images, and read by all of the first stage
+    assert len(kept["divide"][stem]) < len(kept["none"][stem])
+
+
+def test_ratios_decide_where_channels_go_and_the_budget_how_many() -> None:
+    ratios = {"conv1": 0, "layer1": 0.3, "layer3/1/conv1": 0}
+    for share in (0.7, 0.4):
+        given = context(R20, share, MODELS[id(R20)])
+        found = prune(given, scope="per_group", ratios=ratios)
+        assert given.target.lowest <= found.macs <= given.target.macs
+        lost = {name: 1 - len(c) / R20.channels()[name] for name, c in found.kept.items()}
+        assert lost["conv1"] == lost["layer3.1.conv1"] == 0
+        for name, share_lost in lost.items():
+            if name.startswith("layer1"):
+                assert share_lost == pytest.approx(0.3 * lost["layer3.2.conv1"], abs=1 / 16)
+            elif lost[name]:
+                assert share_lost == pytest.approx(lost["layer3.2.conv1"], abs=1 / 16)
+
+
+def test_all_rates_zero_is_infeasible_and_a_foreign_pattern_an_error() -> None:
+    given = context(R20, 0.5, MODELS[id(R20)])
+    with pytest.raises(Infeasible) as miss:
+        prune(given, scope="per_group", ratios={"conv1": 0, "layer1": 0, "layer2": 0, "layer3": 0})
+    assert miss.value.nearest_macs == given.target.dense_macs
+    with pytest.raises(ValueError, match="'layer4'"):
+        prune(given, scope="per_group", ratios={"layer4": 1})
+
+
+def test_a_smaller_budget_keeps_no_more_of_any_group() -> None:
+    for scope in SCOPES:
+        before = {name: width + 1 for name, width in R20.channels().items()}
+        for share in BUDGETS:
+            given = context(R20, share, MODELS[id(R20)])
+            found = prune(given, scope=scope)
+            assert sum(map(len, found.kept.values())) < sum(before[name] for name in found.kept)
+            before = {name: len(channels) for name, channels in found.kept.items()}
+
+
+@pytest.mark.parametrize("schedule", ["geometric", "linear", "cubic"])
+def test_macs_fall_round_by_round_and_end_at_the_target(schedule: Any) -> None:
+    target = Target(100, 900, 0.005)
+    for steps in (1, 2, 7):
+        found = goals(ChannelPruningParams(steps=steps, schedule=schedule), target)
+        assert len(found) == steps
+        assert found[-1] == 100
+        assert found == sorted(found, reverse=True)
+        assert max(found) < 900
+    middle = goals(ChannelPruningParams(steps=2, schedule=schedule), target)[0]
+    assert middle == {"geometric": 300, "linear": 500, "cubic": 200}[schedule]

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from prunetune.compress.macs import CostTable, LayerCost
 from prunetune.compress.method import Infeasible
-from prunetune.compress.select import Scope, Selection, floors_of, ranking, select
+from prunetune.compress.ranking import Rule, Scope, Scores, Step, floors_of, ranking
+from prunetune.compress.select import Selection, select
+
+
+def ranked(
+    scores: list[Scores], scope: Scope, floors: list[int], dense: list[int] | tuple[int, ...]
+) -> list[Step]:
+    """The ranking where all groups are of one class and go at one rate."""
+    pools = [g if scope in ("local", "per_group") else 0 for g in range(len(scores))]
+    return ranking(scores, Rule(dense, floors, pools, [1.0] * len(scores)))
 
 
 def chain(widths: list[int], positions: list[int]) -> CostTable:
@@ -82,7 +91,7 @@ def test_selection_against_all_networks_there_are(
             *(range(f, w + 1) for f, w in zip(floors, costs.widths, strict=True))
         )
     ]
-    steps = ranking(scores, scope, floors, costs.widths)
+    steps = ranked(scores, scope, floors, costs.widths)
     try:
         found = select(steps, costs, at_most, at_least)
     except Infeasible as error:
@@ -114,7 +123,7 @@ def test_a_smaller_budget_never_keeps_more(
 ) -> None:
     costs, scores, scope, share = problem
     floors = [1] * len(scores)
-    steps = ranking(scores, scope, floors, costs.widths)
+    steps = ranked(scores, scope, floors, costs.widths)
     floor_macs, dense = costs.macs(floors), costs.macs(costs.widths)
     low, high = (
         kept_widths(costs, select(steps, costs, max(floor_macs, int(dense * s))))
@@ -130,7 +139,7 @@ def test_the_cheaper_repair_is_taken() -> None:
         (4, 40),
     )
     scores = [np.array([0.0, 7, 8, 9]), np.arange(1.0, 41)]
-    steps = ranking(scores, "global", [1, 1], costs.widths)
+    steps = ranked(scores, "global", [1, 1], costs.widths)
     skipped = select(steps, costs, 790, 785)
     assert (skipped.repair, skipped.departures, skipped.removed) == ("skip", 1, ((), (0,)))
     given_back = select(steps, costs, 690, 685)  # 0, then group 1's first
@@ -144,19 +153,19 @@ def test_of_two_repairs_the_one_with_fewer_departures_is_taken() -> None:
         (4, 40),
     )
     scores = [np.array([20.5, 97, 98, 99]), np.arange(1.0, 41)]
-    found = select(ranking(scores, "global", [1, 1], costs.widths), costs, 595, 585)
+    found = select(ranked(scores, "global", [1, 1], costs.widths), costs, 595, 585)
     assert (found.macs, found.repair, found.departures) == (590, "skip", 1)
 
 
 def test_ties_go_by_group_and_then_by_channel() -> None:
-    steps = ranking([np.tile([1.0, 0.0], 99), np.zeros(2)], "global", [99, 1], [198, 2])
+    steps = ranked([np.tile([1.0, 0.0], 99), np.zeros(2)], "global", [99, 1], [198, 2])
     odd = [(0, unit) for unit in range(1, 198, 2)]
     assert [(step.group, step.unit) for step in steps] == [*odd, (1, 0)]
 
 
 def test_local_takes_the_same_share_of_every_group() -> None:
     scores = [np.arange(8.0), np.arange(100.0, 104.0)]
-    steps = ranking(scores, "local", [1, 1], [8, 4])
+    steps = ranked(scores, "local", [1, 1], [8, 4])
     for count in range(len(steps)):
         gone = [sum(step.group == g for step in steps[:count]) for g in (0, 1)]
         assert abs(gone[0] / 8 - gone[1] / 4) <= 1 / 4
