@@ -12,8 +12,9 @@ from torch import Tensor
 from prunetune.compress.criterion import About, Criterion, Needs, Scene
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Infeasible, Target
+from prunetune.compress.ranking import Scope, ranking, rule_of
 from prunetune.compress.reach import reach
-from prunetune.compress.select import Scope, floors_of, ranking, select
+from prunetune.compress.select import select
 from prunetune.registry import criteria, methods
 from prunetune.testing.networks import NETWORKS, Network, seeded
 from prunetune.testing.watch import untouched
@@ -177,8 +178,8 @@ class _Trial:
         """Ranked under `scope`, the scores meet budgets or say why not."""
         costs = self.network.costs(groups)
         dense = costs.macs(costs.widths)
-        floors = floors_of(scope, costs.widths, 0.1)
-        steps = ranking([s.numpy() for s in scores], scope, floors, costs.widths)
+        rule = rule_of(scope, self.network.model, groups, floor=0.1)
+        steps = ranking([s.numpy() for s in scores], rule)
         for share in SHARES:
             target = int(dense * share)
             where = f"{self.who}, {scope}, {share:.0%} of the MACs"
@@ -190,7 +191,9 @@ class _Trial:
             widths = [w - len(r) for w, r in zip(costs.widths, found.removed, strict=True)]
             assert costs.macs(widths) == found.macs, f"{where}: MACs are not those of its widths"
             assert target * (1 - TOLERANCE) <= found.macs <= target, f"{where}: {found.macs} MACs"
-            assert all(w >= f for w, f in zip(widths, floors, strict=True)), f"{where}: {widths}"
+            assert all(w >= f for w, f in zip(widths, rule.floors, strict=True)), (
+                f"{where}: widths {widths} are below the floors {rule.floors}"
+            )
 
     def check_refused(self) -> None:
         """The plan refuses it, by name, before anything is trained."""
