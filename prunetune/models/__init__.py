@@ -1,5 +1,25 @@
-"""Networks by name: CIFAR and ImageNet ResNets by explicit widths, others from torchvision."""
+"""Networks by name: of explicit widths where they can be scaled, and torchvision's others."""
 
-from prunetune.models import cifar_resnet, imagenet_resnet, torchvision
+from prunetune.models import (
+    cifar_resnet,
+    densenet,
+    imagenet_resnet,
+    mobilenet_v1,
+    mobilenet_v2,
+    torchvision,
+    vgg,
+    vit,
+    wide_resnet,
+)
 
-__all__ = ["cifar_resnet", "imagenet_resnet", "torchvision"]
+__all__ = [
+    "cifar_resnet",
+    "densenet",
+    "imagenet_resnet",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "torchvision",
+    "vgg",
+    "vit",
+    "wide_resnet",
+]

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from prunetune.models.checkpoint import CheckpointError
+
 Shape = tuple[int, int, int]
 """(channels, height, width)"""
 
@@ -37,9 +39,6 @@ class Family(Protocol):
     ) -> Any:
         """`params` with other stage widths; `inner` None derives the blocks' from them."""
 
-    def prunable_residual(self, params: Any) -> bool:
-        """Whether the residual stream may lose channels, or only what is inside the blocks."""
-
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
         """Layers whose output channels must stay: the classifier, and a fixed residual stream."""
 
@@ -47,14 +46,70 @@ class Family(Protocol):
         """Published weights by name; CheckpointError where there are none of that name."""
 
 
+class Plain:
+    """What most families share: only the classifier stays whole, and no weights go by a name."""
+
+    name: str
+
+    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
+        """The classifier."""
+        return [classifier(model)]
+
+    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
+        """None by name: a file of weights is loaded by its path."""
+        raise CheckpointError(
+            f"{weights}: no weights of {self.name} go by a name; "
+            "give a file: {checkpoint: {path: …}}"
+        )
+
+
+class OfWidths(Plain):
+    """A family whose `params` have `widths` and `inner`."""
+
+    def with_widths(
+        self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
+    ) -> Any:
+        """The same network at other widths."""
+        return params.model_copy(update={"widths": widths, "inner": inner})
+
+
+class OneWidth(Plain):
+    """A family whose networks cannot be scaled by width."""
+
+    def stage_widths(self, params: Any) -> None:
+        """None: there is no choice."""
+
+    def inner_widths(self, params: Any) -> tuple[int, ...]:
+        """None to choose."""
+        return ()
+
+    def with_widths(
+        self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
+    ) -> Any:
+        """ValueError: there are no stage widths to set."""
+        raise ValueError(f"{self.name} cannot be scaled by width")
+
+
 def classifier(model: nn.Module) -> nn.Linear:
     """The layer that gives the logits: the last linear one."""
     return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
 
 
-def check_widths(widths: Sequence[int], stages: int, inner: Sequence[int] | None, n: int) -> None:
-    """ValueError unless there are `stages` widths and, if any, `n` inner widths, none below 1."""
+def per_block(widths: Sequence[int], blocks: Sequence[int]) -> tuple[int, ...]:
+    """The width of its stage for each block, in order."""
+    return tuple(w for w, n in zip(widths, blocks, strict=True) for _ in range(n))
+
+
+def check_widths(
+    widths: Sequence[int], stages: int, inner: Sequence[int] | None, n: int, fewest: int = 1
+) -> None:
+    """ValueError unless there are `stages` widths from 1 up and, if any, `n` inner ones in range.
+
+    `fewest` is 0 where a block without inner channels is only its shortcut.
+    """
     if len(widths) != stages or min(widths) < 1:
         raise ValueError(f"widths: got {tuple(widths)}; allowed: {stages} integers from 1 up")
-    if inner is not None and (len(inner) != n or min(inner) < 1):
-        raise ValueError(f"inner: got {tuple(inner)}; allowed: {n} integers from 1 up, or null")
+    if inner is not None and (len(inner) != n or min(inner, default=1) < fewest):
+        raise ValueError(
+            f"inner: got {tuple(inner)}; allowed: {n} integers from {fewest} up, or null"
+        )

@@ -101,7 +101,6 @@ def test_only_inner_channels_may_go_with_shortcut_a():
         layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
         prunable = [m for m in layers if not any(m is layer for layer in ignored)]
         assert len(prunable) == free
-        assert family.prunable_residual(ResNetParams(shortcut=shortcut)) == (shortcut == "B")
     inner = [block.conv1 for block in model.modules() if hasattr(block, "shortcut")]
     assert len(inner) == 9
 

@@ -20,6 +20,7 @@ RANDOM = 1000
         "resnet50",
         "resnext50_32x4d",
         "mobilenet_v2",
+        "vgg11_bn",
         "mobilenet_v3_small",
         "densenet121",
         "efficientnet_b0",
@@ -57,12 +58,12 @@ def test_every_rule_has_its_networks_and_none_has_two():
 
 
 def test_scaling_by_width_is_refused():
-    family = models.get("mobilenet_v2").part
+    family = models.get("vgg19_bn").part
     assert family.stage_widths(TorchvisionParams()) is None
-    with pytest.raises(ValueError, match="mobilenet_v2 cannot be scaled by width"):
+    with pytest.raises(ValueError, match="vgg19_bn cannot be scaled by width"):
         family.with_widths(TorchvisionParams(), (8, 16))
 
 
 def test_grey_images_are_refused():
     with pytest.raises(ValueError, match="3 channels, not 1"):
-        models.get("mobilenet_v2").part.build(TorchvisionParams(), 10, (1, 28, 28))
+        models.get("vgg19_bn").part.build(TorchvisionParams(), 10, (1, 28, 28))

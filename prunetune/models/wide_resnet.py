@@ -1,0 +1,151 @@
+"""Wide ResNets for small images, of depth 6n + 4 (Zagoruyko & Komodakis 2016, 1605.07146).
+
+Blocks are pre-activated: batch norm and ReLU stand before each convolution, and nothing acts on the
+residual sum. Modules bear the names of the best known implementation (xternalz/WideResNet-pytorch).
+The stem has 16 channels at any widths, as published; in wrn_*_1 it is the first stage's stream.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from prunetune.models.family import OfWidths, Shape, check_widths, per_block
+from prunetune.models.init import kaiming_zero_bias, redraw
+from prunetune.registry import models
+from prunetune.spec.parts import Params
+
+DEPTHS = range(10, 41, 6)
+FACTORS = (1, 2, 4, 8, 10)
+STEM = 16
+STAGES = 3
+
+
+class WideResNetParams(Params):
+    """Widths of a wide ResNet."""
+
+    widths: Annotated[
+        tuple[int, ...] | None, Field(description="channels per stage; null: k times 16, 32, 64")
+    ] = None
+    inner: Annotated[
+        tuple[int, ...] | None,
+        Field(
+            description="channels inside each block, 0: the block is only its shortcut; "
+            "null: the stage's"
+        ),
+    ] = None
+
+
+class PreActBlock(nn.Module):
+    """Two 3x3 convolutions, each behind batch norm and ReLU, beside a shortcut.
+
+    A shortcut that projects reads what the first batch norm and ReLU give; one that does not is the
+    block's own input. Without inner channels the shortcut, and what it reads, is all there is.
+    """
+
+    def __init__(
+        self, channels_in: int, inner: int, channels_out: int, stride: int, project: bool
+    ) -> None:
+        super().__init__()
+        self.inner, self.project = inner, project
+        if inner or project:
+            self.bn1 = nn.BatchNorm2d(channels_in)
+        if inner:
+            self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(inner)
+            self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
+        if project:
+            self.convShortcut = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, channels_out, H / stride, W / stride)."""
+        if not self.inner and not self.project:
+            return x
+        active = F.relu(self.bn1(x))
+        shortcut: Tensor = self.convShortcut(active) if self.project else x
+        if not self.inner:
+            return shortcut
+        out: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return out + shortcut
+
+
+class Stage(nn.Module):
+    """One block per inner width; the first one strides."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        inner: tuple[int, ...],
+        channels_out: int,
+        stride: int,
+        project: bool,
+    ) -> None:
+        super().__init__()
+        first = PreActBlock(channels_in, inner[0], channels_out, stride, project)
+        rest = (PreActBlock(channels_out, n, channels_out, 1, project=False) for n in inner[1:])
+        self.layer = nn.Sequential(first, *rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, channels_out, H / stride, W / stride)."""
+        out: Tensor = self.layer(x)
+        return out
+
+
+class WideResNet(nn.Module):
+    """A 3x3 stem, three stages, batch norm and ReLU, mean over pixels, a linear classifier."""
+
+    def __init__(
+        self, widths: tuple[int, ...], inner: tuple[int, ...], wide: bool, classes: int, c: int
+    ) -> None:
+        super().__init__()
+        n = len(inner) // STAGES
+        # whether the first stage projects is the name's choice, not the widths': one tree at any
+        stem = STEM if wide else widths[0]
+        self.conv1 = nn.Conv2d(c, stem, 3, 1, 1, bias=False)
+        self.block1 = Stage(stem, inner[:n], widths[0], 1, wide)
+        self.block2 = Stage(widths[0], inner[n : 2 * n], widths[1], 2, project=True)
+        self.block3 = Stage(widths[1], inner[2 * n :], widths[2], 2, project=True)
+        self.bn1 = nn.BatchNorm2d(widths[2])
+        self.fc = nn.Linear(widths[2], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> logits (N, classes)."""
+        x = self.block3(self.block2(self.block1(self.conv1(x))))
+        logits: Tensor = self.fc(F.relu(self.bn1(x)).mean((2, 3)))
+        return logits
+
+
+class WideResNetFamily(OfWidths):
+    """Pre-activation ResNet of depth 6n + 4, k times as wide, at any widths."""
+
+    def __init__(self, name: str, depth: int, factor: int) -> None:
+        self.name, self.factor = name, factor
+        self.blocks = (depth - 4) // 6
+        """Per stage."""
+
+    def build(self, params: WideResNetParams, classes: int, input_shape: Shape) -> nn.Module:
+        """A fresh network; see `Family`."""
+        widths, inner = self.stage_widths(params), self.inner_widths(params)
+        check_widths(widths, STAGES, inner, STAGES * self.blocks, fewest=0)
+        return WideResNet(widths, inner, self.factor > 1, classes, input_shape[0])
+
+    def initialise(self, model: nn.Module) -> None:
+        """Kaiming normal over the fan-out; the classifier as torch does, without bias."""
+        redraw(model, kaiming_zero_bias)
+
+    def stage_widths(self, params: WideResNetParams) -> tuple[int, ...]:
+        """Channels of the residual stream per stage."""
+        return params.widths or tuple(STEM * self.factor * 2**i for i in range(STAGES))
+
+    def inner_widths(self, params: WideResNetParams) -> tuple[int, ...]:
+        """Channels between a block's two convolutions."""
+        return params.inner or per_block(self.stage_widths(params), (self.blocks,) * STAGES)
+
+
+for _depth in DEPTHS:
+    for _factor in FACTORS:
+        _name = f"wrn_{_depth}_{_factor}"
+        models.register(_name, params=WideResNetParams)(WideResNetFamily(_name, _depth, _factor))
