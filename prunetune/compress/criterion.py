@@ -8,7 +8,7 @@ never changes the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -73,3 +73,36 @@ class Refitting(Protocol):
     def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
         """Change the weights of `compact`, in place, so that its layers put out what the dense ones
         of `scene.model` do; `kept` are the units of each group of the scene that stayed."""
+
+
+class Accumulator(Protocol):
+    """What a criterion gathers from the steps of a training, while it is attached to the network.
+
+    It leaves the training as it is, to the bit: forward passes, gradients and random numbers.
+    """
+
+    def attach(self) -> None:
+        """Begin to watch."""
+
+    def detach(self) -> None:
+        """Leave nothing on the network; what was gathered stays."""
+
+    def scores(self) -> list[torch.Tensor]:
+        """Per group a float64 tensor (units,) on the CPU; ValueError if nothing was gathered."""
+
+    def reset(self) -> None:
+        """Forget what was gathered."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """What was gathered, for a checkpoint of the training."""
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from what `state_dict` gave, its tensors now on the CPU."""
+
+
+@runtime_checkable
+class Accumulating(Protocol):
+    """A criterion whose scores are a by-product of training, where there is training."""
+
+    def accumulator(self, model: nn.Module, groups: Sequence[Group]) -> Accumulator:
+        """For the steps that `model` is about to be trained for."""

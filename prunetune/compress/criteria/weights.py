@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -35,8 +36,22 @@ def power_sums(model: nn.Module, group: Group, p: int, reduction: str) -> Tensor
 
     Weights are filters, readers' slices of them, and batch norm scales (not shifts).
     """
-    members = group.members[:1] if reduction == "first" else group.members
-    sums = [_member_sums(model, member, p) for member in members]
+    return unit_means(model, group.members, lambda _, w: w.abs().pow(p), reduction)
+
+
+def unit_means(
+    model: nn.Module,
+    members: Sequence[Member],
+    values: Callable[[str, Tensor], Tensor],
+    reduction: str,
+) -> Tensor:
+    """The sum over a unit's weights in a layer of what `values` makes of them, mean over layers.
+
+    `values(layer, weight)` is called with the layer's name and its weight, float64 on the CPU.
+    """
+    sums = [
+        _unit_sums(model, m, values) for m in (members[:1] if reduction == "first" else members)
+    ]
     return torch.stack([s for s in sums if s is not None]).mean(0)
 
 
@@ -63,18 +78,18 @@ def per_unit(values: Tensor, member: Member) -> Tensor:
     return values[torch.from_numpy(member.index)].sum(1)
 
 
-def _member_sums(model: nn.Module, member: Member, p: int) -> Tensor | None:
-    """(units,) sums of |w|^p, or None for a batch norm without scale."""
+def _unit_sums(
+    model: nn.Module, member: Member, values: Callable[[str, Tensor], Tensor]
+) -> Tensor | None:
+    """(units,) sums of the values of a layer's weights, or None for a norm without scale."""
     layer = model.get_submodule(member.layer)
-    if isinstance(layer, _BatchNorm):
-        if not layer.affine:
-            return None
-        return per_unit(layer.weight.detach().cpu().double().abs().pow(p), member)
-    assert isinstance(layer, _ConvNd | nn.Linear)
-    powers = filters(layer).abs().pow(p)
+    if layer.weight is None:
+        return None
+    assert isinstance(layer.weight, Tensor)
+    found = values(member.layer, layer.weight.detach().cpu().double())
     if member.side == "out":
-        return per_unit(powers.sum(1), member)
+        return per_unit(found.flatten(1).sum(1) if found.dim() > 1 else found, member)
     groups = layer.groups if isinstance(layer, _ConvNd) else 1
-    slices = layer.weight.shape[1]  # input channels that each filter reads
-    by_input = powers.view(groups, len(powers) // groups, slices, -1).sum((1, 3))
+    slices = found.shape[1]  # input channels that each filter reads
+    by_input = found.reshape(groups, len(found) // groups, slices, -1).sum((1, 3))
     return per_unit(by_input.flatten(), member)

@@ -1,0 +1,48 @@
+"""Fisher: what the loss changes by, to second order, without a channel (Theis et al. 2018)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from prunetune.compress.criteria.gate_gradients import GateParams, gate_gradients
+from prunetune.compress.criteria.weights import normalized
+from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+
+
+class FisherParams(GateParams):
+    """Parameters of `fisher`."""
+
+
+@criteria.register("fisher", params=FisherParams)
+class Fisher:
+    """Half the mean over images of the squared gradient with respect to a channel's gate."""
+
+    about: ClassVar[About] = About(
+        paper="Theis et al., 1801.05787; Crowley et al., 1810.04622",
+        cost="one forward and backward pass",
+        differs="not there; in eval mode, so that an image's gradient is its own, and one gate for "
+        "all layers of a group",
+    )
+    needs: ClassVar[Needs] = "gradients"
+
+    def __init__(self, params: FisherParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        found = gate_gradients(scene, "fisher", self.params)
+        return [normalized(half_squares(q), self.params.normalize) for q in found]
+
+
+def half_squares(q: torch.Tensor) -> torch.Tensor:
+    """(gates, images, units) -> (units,): half the mean square over images, mean over gates."""
+    return q.square().mean((0, 1)) / 2

@@ -1,0 +1,67 @@
+"""OBD-Hessian: optimal brain damage with the empirical Fisher as curvature."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from prunetune.compress.criteria.passes import ImageParams
+from prunetune.compress.criteria.squared_gradients import squared_gradients
+from prunetune.compress.criteria.weights import Normalize, Reduction, normalized, unit_means
+from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+
+
+class ObdHessianParams(ImageParams):
+    """Parameters of `obd_hessian`."""
+
+    reduction: Reduction = "mean"
+    normalize: Normalize = "none"
+
+
+@criteria.register("obd_hessian", params=ObdHessianParams)
+class ObdHessian:
+    """½ Σ w² E[(∂L/∂w)²] over a channel's weights, each image's gradient squared by itself.
+
+    Counted are the weights that `magnitude` counts: filters, readers' slices of them, and norms'
+    scales, biases and shifts left out. Each of these layers alone can silence a channel, so their
+    sums are averaged, not added.
+    """
+
+    about: ClassVar[About] = About(
+        paper="LeCun et al., NIPS 1989; Fang et al., CVPR 2023, 2301.12900",
+        cost="one forward and backward pass, and each image's own gradients of all weights",
+        differs="all images count; there each one overwrites the one before, so only the last does",
+    )
+    needs: ClassVar[Needs] = "curvature"
+
+    def __init__(self, params: ObdHessianParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        how = self.params
+        names = {member.layer for group in scene.groups for member in group.members}
+        layers = [n for n in names if scene.model.get_submodule(n).weight is not None]
+        curvature = squared_gradients(scene, "obd_hessian", how.images, layers)
+        return [
+            normalized(damage(scene.model, group, curvature, how.reduction), how.normalize)
+            for group in scene.groups
+        ]
+
+
+def damage(
+    model: nn.Module, group: Group, curvature: dict[str, torch.Tensor], reduction: str
+) -> torch.Tensor:
+    """½ Σ w² h over a unit's weights in a layer, mean over those layers that `curvature` has."""
+    members = [member for member in group.members if member.layer in curvature]
+    return unit_means(
+        model, members, lambda name, weight: weight.square() * curvature[name] / 2, reduction
+    )

@@ -1,0 +1,63 @@
+"""Taylor: what the loss changes by, to first order, without a channel (Molchanov et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from prunetune.compress.criteria.gate_gradients import GateParams, gate_gradients
+from prunetune.compress.criteria.weights import normalized
+from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.groups import Group
+from prunetune.registry import criteria
+
+
+class TaylorParams(GateParams):
+    """Parameters of `taylor`."""
+
+    form: Annotated[
+        Literal["gates", "weights"],
+        Field(description="(∂L/∂z)² of gates behind the batch norm, or (Σ w·∂L/∂w)² of filters"),
+    ] = "gates"
+    batch: Annotated[
+        int,
+        Field(ge=1, description="images per mean gradient that is squared; the ranking depends on"),
+    ] = 128
+
+
+@criteria.register("taylor", params=TaylorParams)
+class Taylor:
+    """Square of the loss's mean gradient with respect to a channel's gate, mean over batches."""
+
+    about: ClassVar[About] = About(
+        paper="Molchanov et al., CVPR 2019, 1906.10771",
+        cost="one forward and backward pass",
+        differs="the papers' gate behind batch norm, one for all layers of a group, squared per "
+        "batch; there Σ|w·g| of weights, in which batch norm is never counted",
+    )
+    needs: ClassVar[Needs] = "gradients"
+
+    def __init__(self, params: TaylorParams) -> None:
+        self.params = params
+
+    def applies(self, model: nn.Module, group: Group) -> bool:
+        """Always."""
+        return True
+
+    def score(self, scene: Scene) -> list[torch.Tensor]:
+        """See `Criterion`."""
+        how = self.params
+        found = gate_gradients(scene, "taylor", how, filters=how.form == "weights")
+        return [normalized(squared_means(q, how.batch).mean(0), how.normalize) for q in found]
+
+
+def squared_means(q: torch.Tensor, batch: int) -> torch.Tensor:
+    """(gates, images, units) -> (gates, units): squared means of batches, their mean.
+
+    A last batch that is smaller counts by its images.
+    """
+    squares = [len(part[0]) * part.mean(1).square() for part in q.split(batch, 1)]
+    return torch.stack(squares).sum(0) / q.shape[1]
