@@ -10,7 +10,7 @@ import difflib
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -28,6 +28,12 @@ class UnknownNameError(LookupError):
         self.near = near_match(name, allowed)
         hint = f"; did you mean {self.near!r}?" if self.near else ""
         super().__init__(f"unknown {kind} {name!r}, known are: {', '.join(allowed)}{hint}")
+
+
+class PluginError(ImportError):
+    """An installed package's entry point that cannot be loaded; says which, and why."""
+
+    exit_code = 2
 
 
 def near_match(name: str, allowed: Iterable[str]) -> str | None:
@@ -90,7 +96,16 @@ class Registry(Generic[T]):
             self._loaded = True  # first, since the package's own modules look names up
             importlib.import_module(self._package)
             for point in entry_points(group=f"prunetune.{self.kind}"):
-                point.load()
+                _load(point)
+
+
+def _load(point: EntryPoint) -> None:
+    """Import what an entry point names; whatever goes wrong in it is its package's to mend."""
+    try:
+        point.load()
+    except Exception as error:
+        whose = point.dist.name if point.dist else point.value
+        raise PluginError(f"plug-in {whose}: {point.value} cannot be loaded: {error}") from error
 
 
 def load_plugins(modules: Iterable[str]) -> None:

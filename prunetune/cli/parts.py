@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from prunetune.cli.exits import Exit
 from prunetune.cli.options import AsJson, Storage
 
 
@@ -16,28 +17,41 @@ def list_(
         str,
         typer.Argument(
             metavar="KIND",
-            help="criteria, methods, models, datasets, optimizers, schedules or sweeps.",
+            help="criteria, regularizers, methods, models, datasets, optimizers, schedules or "
+            "sweeps.",
         ),
     ],
     storage: Storage = "runs",
     as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a Markdown table, for a README.")
+    ] = False,
 ) -> None:
-    """List the parts of a kind, or the sweeps under the storage."""
+    """List the parts of a kind, plug-ins' too, or the sweeps under the storage.
+
+    Criteria and regularizers say where they come from, what they look at and cost, and what is done
+    otherwise than in torch-pruning.
+    """
+    from prunetune.cli.about import markdown, rows
     from prunetune.registry import KINDS, UnknownNameError
 
+    if as_json and as_markdown:
+        raise Exit(2, "choose one of --json and --markdown")
     if kind == "sweeps":
         names = sorted(p.parent.name for p in Path(storage).glob("*/plan.json"))
-        rows = [{"name": name, "summary": ""} for name in names]
+        found = [{"name": name, "summary": ""} for name in names]
     elif kind in KINDS:
-        entries = [KINDS[kind].get(name) for name in KINDS[kind].names()]
-        rows = [{"name": e.name, "summary": e.summary} for e in entries]
+        found = rows(KINDS[kind])
     else:
         raise UnknownNameError("kind", kind, (*KINDS, "sweeps"))
     if as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['name']:<24} {row['summary']}".rstrip())
+        print(json.dumps(found, indent=1))
+    elif as_markdown:
+        print(markdown(found))
+    else:
+        from prunetune.cli.tables import print_parts
+
+        print_parts(found)
 
 
 def schema(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from prunetune.cli.about import HEADINGS, columns
 from prunetune.sweep.forecast import Forecast, StudyForecast
 from prunetune.sweep.status import Status, StudyStatus
 
@@ -110,6 +113,21 @@ def _status_cells(study: StudyStatus) -> tuple[str, ...]:
     )
     best = f"{100 * study.val_acc1:.2f} %" if study.val_acc1 is not None else ""
     return (study.study, *done, best, confirmed, other)
+
+
+def print_parts(found: Sequence[dict[str, str]]) -> None:
+    """What `prunetune list` says."""
+    facts = columns(found)
+    if set(facts) <= {"name", "summary"}:
+        for row in found:
+            print(f"{row['name']:<24} {row['summary']}".rstrip())
+        return
+    table = Table(show_lines=True)
+    for fact in facts:
+        table.add_column(HEADINGS[fact], no_wrap=fact == "name")
+    for row in found:
+        table.add_row(*(Text(row.get(fact, "")) for fact in facts))
+    _console().print(table)
 
 
 def parts_text() -> str:

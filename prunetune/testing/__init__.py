@@ -13,9 +13,10 @@ from prunetune.testing.dataset import check_dataset
 from prunetune.testing.method import check_method
 from prunetune.testing.model import check_model
 from prunetune.testing.networks import NETWORKS, Network
+from prunetune.testing.regularizer import check_regularizer
 from prunetune.testing.schedule import check_schedule
 
 __all__ = [
     "NETWORKS", "Network", "check_criterion", "check_criterion_on", "check_dataset", "check_method",
-    "check_model", "check_schedule",
+    "check_model", "check_regularizer", "check_schedule",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 from prunetune.testing.model import check_rebuild
 from prunetune.testing.networks import RESIDUAL, Network
-from prunetune.testing.training import EPOCHS, context
+from prunetune.testing.training import EPOCHS, compact, context
 from prunetune.testing.watch import untouched
 
 SHARES = (0.5, 0.3)
@@ -71,7 +71,7 @@ def _check_share(
     assert told is None or len(told) == 1, f"{who}: reach gives one answer per target"
     try:
         with untouched(network.model, who):
-            found: CompactModel = entry.part(chosen).run(first)
+            found = compact(network, entry.part(chosen).run(first))
     except Infeasible as miss:
         assert str(miss) and not target.lowest <= miss.nearest_macs <= target.macs, (
             f"{who}: infeasible, but without a reason, or its nearest MACs meet the budget"
@@ -83,7 +83,7 @@ def _check_share(
             f"{who}: reach says that {told[0].smallest_macs} MACs are the fewest, run has "
             f"{found.macs}"
         )
-    again: CompactModel = entry.part(chosen).run(second)
+    again = compact(network, entry.part(chosen).run(second))
     _check_same(who, found.model, again.model)
 
 

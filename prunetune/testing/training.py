@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from prunetune.compress.method import Context, Hook, Target
+from prunetune.compress.method import CompactModel, Context, Hook, Shrinking, Target
 from prunetune.compress.rebuild import fresh
+from prunetune.compress.regularizer import regularizing
 from prunetune.data.dataset import DatasetInfo, Splits
 from prunetune.data.resident import Images, ResidentSplit
 from prunetune.records.architecture import Architecture
@@ -27,7 +29,8 @@ RECIPE = Recipe(
     weight_decay=0.0,
     augment=Augment(crop=0, flip=False),
 )
-"""Two steps an epoch."""
+STEPS_PER_EPOCH = TRAIN // RECIPE.batch_size
+SEEDS = {"order": 0, "augmentation": 0}
 TOLERANCE = 0.005
 EPOCHS = 2
 """That a method under test may use."""
@@ -51,11 +54,16 @@ def made_up(network: Network) -> Splits:
 
 
 def trained(
-    model: nn.Module, network: Network, epochs: int, hooks: Sequence[Hook] = ()
+    model: nn.Module,
+    network: Network,
+    epochs: int,
+    hooks: Sequence[Hook] = (),
+    total: int | None = None,
 ) -> nn.Module:
-    """The same model after so many epochs of the engine."""
-    seeds = {"order": 0, "augmentation": 0}
-    for _ in train(model, made_up(network), RECIPE, epochs, seeds=seeds, device=CPU, hooks=hooks):
+    """The same model after so many epochs of the engine, the first of `total`."""
+    for _ in train(
+        model, made_up(network), RECIPE, epochs, seeds=SEEDS, device=CPU, hooks=hooks, total=total
+    ):
         pass
     return model
 
@@ -66,7 +74,6 @@ def context(
     *,
     inherits: bool,
     source: Architecture | None = None,
-    book: list[int] | None = None,
 ) -> Context:
     """What trial.py gives a method, to bring `network` to a share of its MACs."""
     dense_macs = network.costs(()).macs(())
@@ -84,7 +91,22 @@ def context(
         dense=network.model if inherits else None,
         source=source,
         batches=lambda images: splits.train.sample(images, seeded(4)),
-        book=(book if book is not None else []).append,
         train=lambda model, epochs, hooks: trained(model, network, epochs, hooks),
+        steps_per_epoch=STEPS_PER_EPOCH,
+        sparsify=lambda regularizer, _: sparsified(network, regularizer),
         recalibrate=refresh,
     )
+
+
+def sparsified(network: Network, regularizer: Named) -> nn.Module:
+    """The network after an epoch with a regulariser."""
+    hook = regularizing(regularizer, network.model, network.architecture, STEPS_PER_EPOCH)
+    return trained(copy.deepcopy(network.model), network, 1, [hook])
+
+
+def compact(network: Network, found: CompactModel | Shrinking) -> CompactModel:
+    """What a method handed over, once the training is done that makes it compact."""
+    if isinstance(found, CompactModel):
+        return found
+    model = trained(found.model, network, found.epochs, found.hooks, total=EPOCHS)
+    return found.finish(model)

@@ -13,17 +13,18 @@ from torch import nn
 
 
 @contextmanager
-def untouched(model: nn.Module, who: str) -> Iterator[None]:
+def untouched(model: nn.Module, who: str, *, but: str = "nothing") -> Iterator[None]:
     """AssertionError if what runs inside changes `model` or moves a global random generator.
 
-    Seen are weights, buffers, gradients, requires_grad, modes, hooks on modules and on tensors,
-    attributes of modules (a replaced `forward`, say) and the modules themselves.
+    `but` is what may change, as the error would call it ("gradient"). Seen are weights, buffers,
+    gradients, requires_grad, modes, hooks on modules and on tensors, attributes of modules (a
+    replaced `forward`, say) and the modules themselves.
     """
     before, drawn = _facts(model), _generators()
     yield
     after = _facts(model)
     for place in [*before, *(place for place in after if place not in before)]:
-        assert _same(before.get(place), after.get(place)), (
+        assert place.startswith(but) or _same(before.get(place), after.get(place)), (
             f"{who} changed the {place} of the model it was given; work on a copy "
             "(copy.deepcopy), and remove every hook, gradient and mode you set"
         )
