@@ -3,33 +3,30 @@
 A removable *unit* is what is cut at once: one channel of the layer that writes it, with everything
 that is joined to it: batch norm entries, input channels of every reader, channels of other writers
 that a residual sum adds to it, and in grouped convolutions one channel of every convolution group
-(they must stay equally wide). torch-pruning's dependency graph finds the coupling; from there on it
-is our own data, so that scores, costs and the cut agree on what a unit is.
+(they must stay equally wide). torch-pruning's dependency graph finds the coupling, and modules
+whose channels it cannot follow declare theirs (attention heads); from there on it is our own data,
+so that scores, costs and the cut agree on what a unit is.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-import torch_pruning as tp
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
-from torch.overrides import TorchFunctionMode
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from prunetune.compress.gates import gated_layers
+from prunetune.compress.tracing import Shape as Shape
+from prunetune.compress.tracing import trace, without_data
 
 IntArray = npt.NDArray[np.int64]
-Shape = tuple[int, int, int]
 Side = Literal["out", "in"]
 
 
@@ -54,7 +51,7 @@ class Group:
     members: tuple[Member, ...]
     """The layers that write come first, in the network's order."""
     gates: tuple[Member, ...] = ()
-    """Those on whose output a factor scales the units as a whole: see `prunetune.compress.gates`."""
+    """Where a factor on the output scales the units as a whole: see `prunetune.compress.gates`."""
 
     @property
     def name(self) -> str:
@@ -76,6 +73,17 @@ class Group:
         return sorted(int(i) for i in self.members[0].index[list(units)].ravel())
 
 
+@runtime_checkable
+class DeclaresUnits(Protocol):
+    """A module that says itself which units may be cut below it, since tracing cannot tell."""
+
+    def prunable_units(self) -> Mapping[tuple[str, Side], Sequence[Sequence[int]]]:
+        """Per layer below and side the channels that go with each unit; what writes comes first."""
+
+    def unit_gates(self) -> Mapping[str, Sequence[Sequence[int]]]:
+        """Per layer below the output channels on which one factor scales each unit as a whole."""
+
+
 def find_groups(
     model: nn.Module, input_shape: Shape, ignored: Sequence[nn.Module] = ()
 ) -> tuple[Group, ...]:
@@ -93,79 +101,31 @@ def find_groups(
     graph = trace(twin, input_shape)
     keep_out = [twin.get_submodule(names[id(layer)]) for layer in ignored]
     order = {name: i for i, (name, _) in enumerate(twin.named_modules())}
-    found = [_group(graph, raw, order) for raw in graph.get_all_groups(keep_out)]
-    return tuple(sorted((g for g in found if g), key=lambda group: order[group.name]))
+    declared = _declared(model)
+    theirs = {(member.layer, member.side) for group in declared for member in group.members}
+    traced = (_group(graph, raw, order) for raw in graph.get_all_groups(keep_out))
+    found = [g for g in traced if g and theirs.isdisjoint((m.layer, m.side) for m in g.members)]
+    fixed = {names[id(layer)] for layer in ignored}
+    found += [g for g in declared if fixed.isdisjoint(member.layer for member in g.writers)]
+    return tuple(sorted(found, key=lambda group: order[group.name]))
 
 
-def without_data(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in eval mode whose memory nobody has written: it knows shapes alone."""
-    memo: dict[int, Any] = {id(p): nn.Parameter(_empty(p)) for p in model.parameters()}
-    memo |= {id(b): _empty(b) for b in model.buffers()}
-    return copy.deepcopy(model, memo).eval()
-
-
-def _empty(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-
-
-def trace(twin: nn.Module, input_shape: Shape) -> Any:
-    """torch-pruning's dependency graph of a copy without data."""
-    with torch.enable_grad():
-        example = (example_input(twin, input_shape),)  # a bare tensor is unpacked into images
-        with ShapesOnly():
-            try:
-                return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
-            except (ArithmeticError, LookupError) as error:  # shuffled or interleaved channels
-                raise ValueError(
-                    f"the channels of {type(twin).__name__} cannot be traced ({error}): it cannot "
-                    "be pruned by channels"
-                ) from error
-
-
-def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:
-    """One image without data."""
-    return torch.empty(1, *input_shape, dtype=next(twin.parameters()).dtype, device="cpu")
-
-
-class ShapesOnly(TorchFunctionMode):
-    """Layers hand on a tensor of the right shape and compute nothing.
-
-    PyTorch's own device for that, meta, takes seconds to import. Each layer stays one operation, by
-    which autograd's graph still knows it.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """See `TorchFunctionMode`."""
-        if func in POINTWISE:
-            return args[0].clone()
-        if func is F.linear:
-            return _Blank.apply(*args[:2], (*args[0].shape[:-1], len(args[1])))
-        if func in CONVOLUTIONS and not isinstance(args[4], str):
-            return _Blank.apply(*args[:2], _convolved(*args[:2], *args[3:6]))
-        return func(*args, **(kwargs or {}))
-
-
-POINTWISE = {F.batch_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
-CONVOLUTIONS = {F.conv1d, F.conv2d, F.conv3d}
-
-
-class _Blank(torch.autograd.Function):
-    """An operation of two tensors whose result has a shape and nothing else."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, shape: Any) -> torch.Tensor:
-        return x.new_empty(shape)
-
-
-def _convolved(
-    x: torch.Tensor, weight: torch.Tensor, strides: Any, paddings: Any, dilations: Any
-) -> tuple[int, ...]:
-    """The shape of a convolution's output."""
-    sizes = zip(x.shape[2:], weight.shape[2:], strides, paddings, dilations, strict=True)
-    spatial = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
-    return (len(x), len(weight), *spatial)
+def _declared(model: nn.Module) -> list[Group]:
+    """The groups that modules of the network declare."""
+    found = []
+    for name, module in model.named_modules():
+        if isinstance(module, DeclaresUnits):
+            below = f"{name}." if name else ""
+            members = (
+                Member(below + layer, side, np.array(channels, dtype=np.int64))
+                for (layer, side), channels in module.prunable_units().items()
+            )
+            gates = (
+                Member(below + layer, "out", np.array(channels, dtype=np.int64))
+                for layer, channels in module.unit_gates().items()
+            )
+            found.append(Group(tuple(members), tuple(gates)))
+    return found
 
 
 def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
@@ -181,6 +141,8 @@ def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
             continue  # torch-pruning's own nodes for sums, concatenations and reshapes
         if not isinstance(module, _ConvNd | nn.Linear | _BatchNorm):
             return None
+        if isinstance(module, _ConvTransposeNd):
+            return None  # its weight has the sides the other way round
         index = _index(item, width)
         if index is None:
             return None

@@ -16,14 +16,8 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.groups import (
-    Group,
-    Shape,
-    ShapesOnly,
-    example_input,
-    is_depthwise,
-    without_data,
-)
+from prunetune.compress.groups import Group, is_depthwise
+from prunetune.compress.tracing import Shape, ShapesOnly, example_input, without_data
 
 
 def count_macs(model: nn.Module, input_shape: Shape) -> int:

@@ -14,7 +14,11 @@ Shape = tuple[int, int, int]
 
 
 class Family(Protocol):
-    """One named network at any widths. `params` is the model that it was registered with."""
+    """One named network at any widths. `params` is the model that it was registered with.
+
+    What may be cut is traced through the network; a module whose channels cannot be traced declares
+    its units by the methods of `prunetune.compress.groups.DeclaresUnits`.
+    """
 
     def build(self, params: Any, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network with torch's own init; works under `torch.device("meta")` too.

@@ -18,6 +18,16 @@ from prunetune.registry import models
 
 torch.set_num_threads(1)
 
+SMALL: list[tuple[str, dict[str, object]]] = [
+    ("wrn_10_2", {"widths": (16, 32, 64)}),
+    ("cifar_vgg11_bn", {"widths": (8, 16, 16, 32, 32)}),
+    ("densenet_bc_40", {"growth": 4}),
+    ("mobilenet_v1", {"stem": "cifar", "widths": (8, 8, 16, 16, 32, 32)}),
+    ("mobilenet_v2", {"stem": "cifar", "widths": (8, 8, 8, 12, 12, 16, 16, 32, 64)}),
+    ("vit_tiny", {"patch": 16}),
+]
+"""One network of every family beyond ResNet, as small as it comes, for images of 32 x 32."""
+
 BUDGETS = (0.7, 0.5, 0.39, 0.25, 0.125, 0.06, 0.05)
 TOLERANCE = 0.005
 

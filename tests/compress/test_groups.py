@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -62,6 +63,30 @@ def test_a_group_with_a_layer_that_cannot_be_cut_is_left_alone() -> None:
         nn.Conv2d(3, 8, 1), nn.GroupNorm(2, 8), nn.Conv2d(8, 6, 1), nn.Conv2d(6, 2, 1)
     )
     assert [g.name for g in find_groups(model, (3, 4, 4), [model[3]])] == ["2"]
+
+
+def test_heads_are_cut_whole_and_the_embedding_is_left_alone() -> None:
+    network = architecture("vit_tiny", patch=16)
+    groups = groups_of(trained(network), network)
+    heads, hidden = groups[::2], groups[1::2]
+    assert [g.name for g in heads] == [f"blocks.{i}.attn.qkv" for i in range(12)]
+    assert [g.name for g in hidden] == [f"blocks.{i}.mlp.fc1" for i in range(12)]
+    queries_keys_values, read = heads[0].members
+    assert (read.layer, read.side) == ("blocks.0.attn.proj", "in")
+    of_head_1 = np.arange(64, 128)
+    assert read.index[1].tolist() == of_head_1.tolist()
+    assert queries_keys_values.index[1].tolist() == [*of_head_1, *of_head_1 + 192, *of_head_1 + 384]
+    (gate,) = heads[0].gates
+    assert gate.index[1].tolist() == (of_head_1 + 384).tolist()
+
+
+def test_a_declared_group_is_left_alone_with_its_layer() -> None:
+    network = architecture("vit_tiny", patch=16)
+    model = trained(network)
+    ignored = [model.get_submodule("head"), model.get_submodule("blocks.3.attn.qkv")]
+    names = {group.name for group in find_groups(model, network.input_shape, ignored)}
+    assert "blocks.3.attn.qkv" not in names
+    assert len(names) == 23
 
 
 def test_networks_whose_channels_are_shuffled_are_refused() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch_pruning as tp
 from torch import nn
 from torchvision.models.vgg import make_layers
 
@@ -10,7 +11,7 @@ from prunetune.compress.groups import find_groups
 from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.rebuild import layer_widths, rebuild
 from prunetune.compress.surgery import cut, kept_channels
-from tests.compress.nets import architecture, groups_of, image, silenced, trained
+from tests.compress.nets import SMALL, architecture, groups_of, image, silenced, trained
 
 NETWORKS = [
     ("resnet20", {"shortcut": "A"}),
@@ -19,7 +20,8 @@ NETWORKS = [
     ("resnet18", {"stem": "cifar", "widths": (16, 32, 64, 128)}),
     ("resnet50", {"widths": (16, 32, 64, 128)}),
     ("wide_resnet50_2", {"widths": (8, 16, 32, 64)}),
-    *[(name, {}) for name in ("resnext50_32x4d", "mobilenet_v2", "densenet121")],
+    *[(name, {}) for name in ("resnext50_32x4d", "densenet121")],
+    *SMALL,
 ]
 
 
@@ -63,6 +65,22 @@ def test_a_flattening_network_is_cut_at_every_position() -> None:
         torch.testing.assert_close(narrow(x), silenced(model, groups, removed)(x))
 
 
+@pytest.mark.parametrize("name", ["resnet14", "resnext50_32x4d", "mobilenet_v2", "densenet_bc_40"])
+def test_a_cut_is_what_torch_pruning_does(name: str) -> None:
+    network = architecture(name)
+    model = trained(network).eval()
+    groups = groups_of(model, network)
+    removed = [list(range(0, g.width, 3)) for g in groups]
+    narrow = cut(model, network.input_shape, groups, removed)
+    graph = tp.DependencyGraph().build_dependency(model, (image(network, torch.float32),))
+    for group, units in zip(groups, removed, strict=True):
+        layer = model.get_submodule(group.name)
+        prune = graph.get_pruner_of_module(layer).prune_out_channels
+        graph.get_pruning_group(layer, prune, group.channels(units)).prune()
+    for ours, theirs in zip(narrow.state_dict().values(), model.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_kept_channels_are_those_whose_weights_stay() -> None:
     network = architecture("resnet14")
     model = trained(network)
@@ -74,12 +92,13 @@ def test_kept_channels_are_those_whose_weights_stay() -> None:
         assert torch.equal(model.state_dict()[bias][channels], narrow.state_dict()[bias])
 
 
-def test_cutting_in_two_rounds_is_cutting_at_once() -> None:
-    network = architecture("resnet14")
+@pytest.mark.parametrize(("name", "params"), [("resnet14", {}), ("vit_tiny", {"patch": 16})])
+def test_cutting_in_two_rounds_is_cutting_at_once(name: str, params: dict[str, object]) -> None:
+    network = architecture(name, **params)
     model = trained(network)
     groups = groups_of(model, network)
-    at_once = cut(model, network.input_shape, groups, [(0, 2, 5)] * len(groups))
+    at_once = cut(model, network.input_shape, groups, [(0, 2)] * len(groups))
     half = cut(model, network.input_shape, groups, [(2,)] * len(groups))
-    twice = cut(half, network.input_shape, groups_of(half, network), [(0, 4)] * len(groups))
+    twice = cut(half, network.input_shape, groups_of(half, network), [(0,)] * len(groups))
     for a, b in zip(at_once.state_dict().values(), twice.state_dict().values(), strict=True):
         assert torch.equal(a, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -185,3 +186,40 @@ def test_heads_and_hidden_units_may_have_any_number():
     assert [len(channels) for channels in units.values()] == [2, 2]
     assert sorted(itertools.chain(*units["qkv", "out"])) == list(range(3 * 128))
     assert units["proj", "in"][1] == list(range(64, 128))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "deviation"),
+    [
+        ("wrn_10_2", "block2.layer.0.conv1", math.sqrt(2 / (9 * 64))),
+        ("cifar_vgg11_bn", "feature.4", math.sqrt(2 / (9 * 128))),
+        ("cifar_vgg11_bn", "classifier", 0.01),
+        ("densenet_bc_40", "dense1.0.conv1", math.sqrt(2 / 48)),
+        ("mobilenet_v1", "blocks.2.0.conv_pw", math.sqrt(2 / 256)),
+        ("mobilenet_v2", "features.7.conv.2", math.sqrt(2 / 64)),
+        ("vit_tiny", "blocks.0.attn.qkv", 0.02),
+        ("vit_tiny", "blocks.11.mlp.fc2", 0.02),
+    ],
+)
+def test_init_is_the_published_one_whatever_was_there(name, layer, deviation):
+    family, params = models.get(name).part, models.get(name).params()
+    model = family.build(params, 10, CIFAR)
+    for tensor in model.state_dict().values():
+        tensor.fill_(7)
+    family.initialise(model)
+    weight = model.get_submodule(layer).weight.detach()
+    assert weight.std() == pytest.approx(deviation, rel=6 / math.sqrt(weight.numel()))
+    assert abs(weight.mean()) < 6 * deviation / math.sqrt(weight.numel())
+    for key, tensor in model.state_dict().items():
+        assert not (tensor == 7).any(), key
+        if key.endswith("bias") and "patch_embed" not in key:  # as torch draws it
+            assert (tensor == 0).all(), key
+
+
+def test_tokens_and_positions_have_their_own_init():
+    family, params = models.get("vit_tiny").part, models.get("vit_tiny").params(patch=4)
+    model = family.build(params, 10, CIFAR)
+    family.initialise(model)
+    assert model.pos_embed.shape == (1, 65, 192)
+    assert model.pos_embed.std() == pytest.approx(0.02, rel=0.1)
+    assert 0 < model.cls_token.abs().max() < 1e-5
