@@ -32,7 +32,11 @@ class ResNetParams(Params):
     ] = "B"
     widths: Annotated[tuple[int, ...], Field(description="channels per stage")] = (16, 32, 64)
     inner: Annotated[
-        tuple[int, ...] | None, Field(description="channels inside each block; null: the stage's")
+        tuple[int, ...] | None,
+        Field(
+            description="channels inside each block, 0: the block is only its shortcut; "
+            "null: the stage's"
+        ),
     ] = None
 
 
@@ -66,16 +70,18 @@ class PaddedShortcut(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions beside a shortcut; only the shortcut, without inner channels."""
 
     def __init__(
         self, channels_in: int, inner: int, channels_out: int, stride: int, shortcut: str
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.inner = inner
+        if inner:
+            self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(inner)
+            self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(channels_out)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 and shortcut == "A":
             self.shortcut = PaddedShortcut(channels_in, channels_out)
@@ -85,6 +91,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        if not self.inner:
+            return F.relu(self.shortcut(x))
         out = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(out)) + self.shortcut(x), inplace=True)
 
@@ -129,7 +137,7 @@ class CifarResNetFamily:
 
     def build(self, params: ResNetParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
-        check_widths(params.widths, STAGES, params.inner, STAGES * self.blocks)
+        check_widths(params.widths, STAGES, params.inner, STAGES * self.blocks, fewest=0)
         return CifarResNet(params, self.inner_widths(params), classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
@@ -156,16 +164,16 @@ class CifarResNetFamily:
         """The same network at other widths."""
         return params.model_copy(update={"widths": widths, "inner": inner})
 
-    def prunable_residual(self, params: ResNetParams) -> bool:
-        """Not where zeros are padded: which channels they meet is fixed at construction."""
-        return params.shortcut == "B"
-
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """The classifier; with shortcut A also the stem and what each block adds to the stream."""
+        """The classifier; with shortcut A also the stem and what each block adds to the stream.
+
+        Which channels meet padded zeros is fixed at construction.
+        """
         fixed: list[nn.Module] = [classifier(model)]
         if any(isinstance(module, PaddedShortcut) for module in model.modules()):
             fixed.append(model.get_submodule("conv1"))
-            fixed += [block.conv2 for block in model.modules() if isinstance(block, BasicBlock)]
+            blocks = [block for block in model.modules() if isinstance(block, BasicBlock)]
+            fixed += [block.conv2 for block in blocks if block.inner]
         return fixed
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Any]:

@@ -31,7 +31,10 @@ class ImageNetResNetParams(Params):
     ] = (64, 128, 256, 512)
     inner: Annotated[
         tuple[int, ...] | None,
-        Field(description="channels inside each block (of a bottleneck's both inner convolutions)"),
+        Field(
+            description="channels inside each block (of a bottleneck's both inner convolutions), "
+            "0: the block is only its shortcut; null: the stage's"
+        ),
     ] = None
 
 
@@ -42,45 +45,53 @@ def projection(channels_in: int, channels_out: int, stride: int) -> nn.Sequentia
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions beside a shortcut; only the shortcut, without inner channels."""
 
     expansion = 1
 
     def __init__(self, channels_in: int, inner: int, channels_out: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.inner = inner
+        if inner:
+            self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(inner)
+            self.conv2 = nn.Conv2d(inner, channels_out, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(channels_out)
         self.downsample: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
-        out = F.relu(self.bn1(self.conv1(x)))
         shortcut = x if self.downsample is None else self.downsample(x)
+        if not self.inner:
+            return F.relu(shortcut)
+        out = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(out)) + shortcut, inplace=True)
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between two of 1x1, beside a shortcut."""
+    """A 3x3 convolution between two of 1x1, beside a shortcut; or the shortcut alone."""
 
     expansion = 4
 
     def __init__(self, channels_in: int, inner: int, channels_out: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, inner, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, channels_out, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(channels_out)
+        self.inner = inner
+        if inner:
+            self.conv1 = nn.Conv2d(channels_in, inner, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(inner)
+            self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(inner)
+            self.conv3 = nn.Conv2d(inner, channels_out, 1, bias=False)
+            self.bn3 = nn.BatchNorm2d(channels_out)
         self.downsample: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        if not self.inner:
+            return F.relu(shortcut)
         out = F.relu(self.bn1(self.conv1(x)))
         out = F.relu(self.bn2(self.conv2(out)))
-        shortcut = x if self.downsample is None else self.downsample(x)
         return F.relu(self.bn3(self.conv3(out)) + shortcut, inplace=True)
 
 
@@ -150,7 +161,7 @@ class ImageNetResNetFamily:
         self, params: ImageNetResNetParams, classes: int, input_shape: Shape
     ) -> ImageNetResNet:
         """A fresh network; see `Family`."""
-        check_widths(params.widths, len(self.blocks), params.inner, sum(self.blocks))
+        check_widths(params.widths, len(self.blocks), params.inner, sum(self.blocks), fewest=0)
         inner = self.inner_widths(params)
         return ImageNetResNet(self.block, self.blocks, params, inner, classes, input_shape[0])
 
@@ -179,10 +190,6 @@ class ImageNetResNetFamily:
     ) -> ImageNetResNetParams:
         """The same network at other widths."""
         return params.model_copy(update={"widths": widths, "inner": inner})
-
-    def prunable_residual(self, params: ImageNetResNetParams) -> bool:
-        """Always: where the stream changes its shape, a convolution projects it."""
-        return True
 
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
         """The classifier."""
