@@ -12,7 +12,9 @@ from prunetune.compress.criteria.lasso import Array, Path, entries
 def problem(seed: int, rows: int, columns: int, rank: int | None = None) -> tuple[Array, Array]:
     """Columns that are correlated, and what they are to explain."""
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((rows, rank or columns)) @ rng.standard_normal((rank or columns, columns))
+    x = rng.standard_normal((rows, rank or columns)) @ rng.standard_normal(
+        (rank or columns, columns)
+    )
     return x, x.sum(1) + 0.3 * rng.standard_normal(rows)
 
 
