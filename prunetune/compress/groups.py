@@ -98,14 +98,15 @@ def find_groups(
     """
     twin = without_data(model)
     names = {id(a): name for (name, a) in model.named_modules()}
-    graph = trace(twin, input_shape)
-    keep_out = [twin.get_submodule(names[id(layer)]) for layer in ignored]
-    order = {name: i for i, (name, _) in enumerate(twin.named_modules())}
+    order = {name: i for i, name in enumerate(names.values())}
+    fixed = {names[id(layer)] for layer in ignored}
     declared = _declared(model)
     theirs = {(member.layer, member.side) for group in declared for member in group.members}
-    traced = (_group(graph, raw, order) for raw in graph.get_all_groups(keep_out))
-    found = [g for g in traced if g and theirs.isdisjoint((m.layer, m.side) for m in g.members)]
-    fixed = {names[id(layer)] for layer in ignored}
+    keep_out = fixed | {layer for layer, side in theirs if side == "out"}
+    traced = trace(twin, input_shape)
+    raw = traced.get_all_groups([twin.get_submodule(name) for name in keep_out])
+    found = [group for group in (_group(traced, one, order) for one in raw) if group]
+    found = [g for g in found if theirs.isdisjoint((m.layer, m.side) for m in g.members)]
     found += [g for g in declared if fixed.isdisjoint(member.layer for member in g.writers)]
     return tuple(sorted(found, key=lambda group: order[group.name]))
 
