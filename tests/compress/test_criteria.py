@@ -16,6 +16,8 @@ from tests.compress.nets import architecture, groups_of, trained
 NETWORK = architecture("resnet14")
 MODEL = trained(NETWORK)
 GROUPS = groups_of(MODEL, NETWORK)
+IMAGES = torch.randn(6, *NETWORK.input_shape, generator=torch.Generator().manual_seed(1))
+LABELS = torch.arange(6)
 
 
 def score(
@@ -24,7 +26,7 @@ def score(
     entry = criteria.get(name)
     generator = torch.Generator().manual_seed(seed)
     scores: list[torch.Tensor] = entry.part(entry.params(**params)).score(
-        Scene(model, NETWORK.input_shape, GROUPS, generator)
+        Scene(model, NETWORK.input_shape, GROUPS, generator, lambda n: iter([(IMAGES, LABELS)]))
     )
     return scores
 
