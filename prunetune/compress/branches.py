@@ -48,7 +48,7 @@ def narrow(
         group for group, units in zip(groups, removed, strict=True) if len(units) == group.width
     ]
     left = [() if g in gone else units for g, units in zip(groups, removed, strict=True)]
-    found = cut(model, architecture.input_shape, groups, left)
+    found = cut(model, groups, left)
     if gone:
         found, architecture = _without(found, architecture, {group.name for group in gone})
     return found, architecture.model_copy(update={"layers": layer_widths(found)})

@@ -10,15 +10,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.groups import Group, Side, is_depthwise
-from prunetune.compress.tracing import Shape, without_data
+from prunetune.compress.tracing import without_data
 
 
-def cut(
-    model: nn.Module,
-    input_shape: Shape,
-    groups: Sequence[Group],
-    removed: Sequence[Sequence[int]],
-) -> nn.Module:
+def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[int]]) -> nn.Module:
     """A copy of `model` without the units `removed` of each group; `model` is not touched.
 
     The copy shares no memory and carries no gradients; modes and requires_grad are as before.

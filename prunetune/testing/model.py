@@ -115,7 +115,7 @@ def _check_ignored(network: Network) -> None:
 def _check_cut(network: Network, removed: Sequence[Sequence[int]]) -> None:
     shape, groups = network.input_shape, network.groups
     dense = copy.deepcopy(network.model).double().eval()
-    narrow = cut(dense, shape, groups, removed).eval()
+    narrow = cut(dense, groups, removed).eval()
     image = torch.randn(2, *shape, generator=seeded(9), dtype=torch.float64)
     with torch.no_grad():
         expected, found = silenced(dense, groups, removed)(image), narrow(image)

@@ -108,7 +108,7 @@ def test_the_dense_network_is_not_touched() -> None:
     modes = [layer.training for layer in model.modules()]
 
     groups = groups_of(model, network)
-    narrow = cut(model, network.input_shape, groups, [(0,)] * len(groups))
+    narrow = cut(model, groups, [(0,)] * len(groups))
 
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
     for parameter, grad in zip(model.parameters(), grads, strict=True):

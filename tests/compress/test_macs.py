@@ -41,7 +41,7 @@ def test_the_closed_form_is_what_the_counter_counts_before_and_after_a_cut(
     assert costs.macs(costs.widths) == counted(model, network.input_shape)
     generator = np.random.default_rng(0)
     gone = [generator.permutation(g.width)[: generator.integers(g.width)] for g in groups]
-    narrow = cut(model, network.input_shape, groups, [g.tolist() for g in gone])
+    narrow = cut(model, groups, [g.tolist() for g in gone])
     widths = [g.width - len(units) for g, units in zip(groups, gone, strict=True)]
     assert costs.macs(widths) == counted(narrow, network.input_shape)
 

@@ -28,7 +28,7 @@ def test_a_masked_network_computes_what_the_cut_one_does(name: str, params: Any)
     groups = groups_of(model, network)
     generator = np.random.default_rng(2)
     removed = [sorted(generator.permutation(g.width)[: g.width // 2].tolist()) for g in groups]
-    narrow = cut(model, network.input_shape, groups, removed)
+    narrow = cut(model, groups, removed)
     MaskHook(unit_masks(model, groups, removed)).apply(model)
     x = image(network)
     with torch.no_grad():

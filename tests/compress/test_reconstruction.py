@@ -198,7 +198,7 @@ def test_of_two_proportional_channels_either_alone_loses_nothing() -> None:
 def test_the_refit_puts_a_twin_in_its_place(criterion: Any, made_with: Any, gone: int) -> None:
     model = with_twins()
     removed = [[gone], [], []]
-    small = cut(model, SHAPE, GROUPS, removed)
+    small = cut(model, GROUPS, removed)
     before = (small(IMAGES) - model(IMAGES)).square().sum()
     criterion(made_with(**params())).refit(scene(model), small, kept_units(GROUPS, removed))
     after = (small(IMAGES) - model(IMAGES)).square().sum()
@@ -213,7 +213,7 @@ def test_where_nothing_is_missed_the_refit_reproduces_the_output(
     with torch.no_grad():
         model.stem.bias[:2], model.stem.weight[:2] = -1, 0
     removed = [[0], [], []]  # one of two dead channels: least squares alone would be singular
-    small = cut(model, SHAPE, GROUPS, removed)
+    small = cut(model, GROUPS, removed)
     criterion(made_with(**params())).refit(scene(model), small, kept_units(GROUPS, removed))
     torch.testing.assert_close(small(IMAGES), model(IMAGES), rtol=0, atol=1e-9)
 
@@ -236,7 +236,7 @@ REMOVED = [[1, 4], [0], [1]]
 def test_the_first_readers_error_never_grows(criterion: Any, made_with: Any) -> None:
     for number in range(3):
         removed = [units if n == number else [] for n, units in enumerate(REMOVED)]
-        small = cut(MODEL, SHAPE, GROUPS, removed)
+        small = cut(MODEL, GROUPS, removed)
         mended = copy.deepcopy(small)
         criterion(made_with(**params())).refit(scene(), mended, kept_units(GROUPS, removed))
         for member in (m for m in GROUPS[number].members if m.side == "in"):
@@ -281,7 +281,7 @@ def test_chunks_matter_neither_to_scores_nor_to_the_refit(
     mended, passes = [], []
     for at_once in (2**27, 6 * 648, 2 * 648):  # chunks of 20, 6, and 2 images
         monkeypatch.setattr(refitting, "AT_ONCE", at_once)
-        small, booked = cut(MODEL, SHAPE, GROUPS, REMOVED), list[int]()
+        small, booked = cut(MODEL, GROUPS, REMOVED), list[int]()
         part.refit(scene(booked=booked), small, kept_units(GROUPS, REMOVED))
         mended.append(small(IMAGES))
         passes.append(sum(booked))
@@ -296,7 +296,7 @@ def test_passes_are_booked_and_the_scene_is_left_as_it_was(criterion: Any, made_
     before = {key: value.clone() for key, value in model.state_dict().items()}
     booked: list[int] = []
     seen = scene(model, booked=booked)
-    part, small = criterion(made_with(**params())), cut(model, SHAPE, GROUPS, REMOVED)
+    part, small = criterion(made_with(**params())), cut(model, GROUPS, REMOVED)
     part.score(seen)
     once = sum(booked)
     part.refit(seen, small, kept_units(GROUPS, REMOVED))
@@ -306,11 +306,11 @@ def test_passes_are_booked_and_the_scene_is_left_as_it_was(criterion: Any, made_
         assert network.training
         assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
         assert all(p.requires_grad and p.grad is None for p in network.parameters())
-    unmended = cut(model, SHAPE, GROUPS, REMOVED)
+    unmended = cut(model, GROUPS, REMOVED)
     part.__class__(made_with(**params(refit=False))).refit(
         seen, unmended, kept_units(GROUPS, REMOVED)
     )
-    plain = cut(model, SHAPE, GROUPS, REMOVED).state_dict()
+    plain = cut(model, GROUPS, REMOVED).state_dict()
     assert all(torch.equal(plain[k], v) for k, v in unmended.state_dict().items())
 
 
@@ -336,7 +336,7 @@ def test_the_refit_helps_a_residual_network_that_was_trained() -> None:
     groups = groups_of(model, network)
     x = shapes(200, seed=1)[0]
     removed = [list(range(0, group.width, 3)) for group in groups]
-    small = cut(model, network.input_shape, groups, removed).eval()
+    small = cut(model, groups, removed).eval()
     errors = {}
     for name, (criterion, made_with) in zip(["cp", "thinet"], CRITERIA, strict=True):
         mended = copy.deepcopy(small)

@@ -34,7 +34,7 @@ def test_a_cut_network_is_the_dense_one_with_those_channels_silenced(
     groups = groups_of(model, network)
     generator = np.random.default_rng(1)
     removed = [sorted(generator.permutation(g.width)[: g.width // 2].tolist()) for g in groups]
-    narrow = cut(model, network.input_shape, groups, removed)
+    narrow = cut(model, groups, removed)
     x = image(network)
     with torch.no_grad():
         expected = silenced(model, groups, removed)(x)
@@ -59,7 +59,7 @@ def test_a_flattening_network_is_cut_at_every_position() -> None:
     groups = find_groups(model, (3, 32, 32), [model[3]])
     assert len(groups) == 15
     removed = [list(range(0, g.width, 3)) for g in groups]
-    narrow = cut(model, (3, 32, 32), groups, removed)
+    narrow = cut(model, groups, removed)
     x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(narrow(x), silenced(model, groups, removed)(x))
@@ -71,7 +71,7 @@ def test_a_cut_is_what_torch_pruning_does(name: str) -> None:
     model = trained(network).eval()
     groups = groups_of(model, network)
     removed = [list(range(0, g.width, 3)) for g in groups]
-    narrow = cut(model, network.input_shape, groups, removed)
+    narrow = cut(model, groups, removed)
     graph = tp.DependencyGraph().build_dependency(model, (image(network, torch.float32),))
     for group, units in zip(groups, removed, strict=True):
         layer = model.get_submodule(group.name)
@@ -86,7 +86,7 @@ def test_kept_channels_are_those_whose_weights_stay() -> None:
     model = trained(network)
     groups = groups_of(model, network)
     removed = [(1, 3)] * len(groups)
-    narrow = cut(model, network.input_shape, groups, removed)
+    narrow = cut(model, groups, removed)
     for name, channels in kept_channels(groups, removed).items():
         bias = f"{name.replace('conv', 'bn')}.bias"
         assert torch.equal(model.state_dict()[bias][channels], narrow.state_dict()[bias])
@@ -97,8 +97,8 @@ def test_cutting_in_two_rounds_is_cutting_at_once(name: str, params: dict[str, o
     network = architecture(name, **params)
     model = trained(network)
     groups = groups_of(model, network)
-    at_once = cut(model, network.input_shape, groups, [(0, 2)] * len(groups))
-    half = cut(model, network.input_shape, groups, [(2,)] * len(groups))
-    twice = cut(half, network.input_shape, groups_of(half, network), [(0,)] * len(groups))
+    at_once = cut(model, groups, [(0, 2)] * len(groups))
+    half = cut(model, groups, [(2,)] * len(groups))
+    twice = cut(half, groups_of(half, network), [(0,)] * len(groups))
     for a, b in zip(at_once.state_dict().values(), twice.state_dict().values(), strict=True):
         assert torch.equal(a, b)
