@@ -26,7 +26,7 @@ from prunetune.records.assembly import now
 from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
 from prunetune.records.lock import held
-from prunetune.records.record import Epoch, Frozen
+from prunetune.records.record import Epoch, Frozen, TrialSpec
 from prunetune.records.seeds import child_seed
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
@@ -66,14 +66,14 @@ class SparseRecord(Frozen):
 class Sparsifier:
     """Finds, or makes, the sparsified network that one trial asks for."""
 
-    def __init__(self, trainer: Trainer, store: Store, dense: nn.Module) -> None:
-        self.trainer, self.store, self.dense = trainer, store, dense
+    def __init__(self, spec: TrialSpec, store: Store, trainer: Trainer, dense: nn.Module) -> None:
+        self.spec, self.store, self.trainer, self.dense = spec, store, trainer, dense
         self.key: str | None = None
         """Of the network that was asked for."""
 
     def network(self, regularizer: Named, overrides: Mapping[str, Any]) -> nn.Module:
         """See `Context.sparsify`."""
-        spec = self.trainer.spec
+        spec = self.spec
         recipe = Recipe.model_validate({**subtree(spec.config, "recipe"), **overrides})
         regularizer = _salient(regularizer)
         self.key = key = trial_key(
@@ -94,7 +94,7 @@ class Sparsifier:
 
     def _make(self, key: str, folder: Path, regularizer: Named, recipe: Recipe) -> None:
         """Train it, on from the checkpoint of one that died; write weights, then the record."""
-        spec, trainer = self.trainer.spec, self.trainer
+        spec, trainer = self.spec, self.trainer
         architecture, images = trainer.workload.architecture, len(trainer.splits.train)
         dense_key, epochs, macs = spec.inputs["dense"], spec.sparsify_epochs, spec.dense_macs
         seeds = {use: child_seed(dense_key, "sparsify", use) for use in ("order", "augmentation")}

@@ -1,0 +1,214 @@
+"""Trials that sparsify: one network for all that ask for it, spent once, inherited in full."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from prunetune.analysis.ledger import ledger
+from prunetune.models.checkpoint import load_state
+from prunetune.records.assembly import Assembly
+from prunetune.records.costs import training_macs
+from prunetune.records.lock import held
+from prunetune.records.record import Record, TrialSpec
+from prunetune.records.store import Store
+from prunetune.spec.parts import Named
+from prunetune.trial import run_trial, sparse
+from prunetune.workload import Workload
+
+torch.set_num_threads(1)
+KS = 2
+WORKLOAD = Workload(
+    Named(name="resnet14"), Named(name="digits", params={"train_limit": 192}), seed=0
+)
+CONFIG = {
+    "recipe.optimizer": "sgd",
+    "recipe.optimizer.sgd.lr": 0.05,
+    "recipe.batch_size": 64,
+    "method.criterion": "magnitude",
+    "method.recalibrate": 0,
+    "method.sparsify.regularizer": "growing_reg",
+    "method.sparsify.regularizer.growing_reg.strength": 0.01,
+    "method.sparsify.recipe.weight_decay": 0.0,
+}
+DENSE_MACS_TRAINED = 1000
+
+
+def trial(key: str, seed: int = 0, config: dict | None = None, **fields: object) -> TrialSpec:
+    common = {
+        "key": key, "sweep": "s", "phase": "search", "study": "pruned@0.5", "arm": "pruned",
+        "method": "channel_pruning", "budget": 0.5, "number": seed, "seed": seed,
+        "workload": WORKLOAD.to_json(), "dense_macs": WORKLOAD.macs,
+        "dense_params": WORKLOAD.n_params, "target_macs": WORKLOAD.macs // 2, "tolerance": 0.005,
+        "epochs": 1, "sparsify_epochs": KS, "config": {**CONFIG, **(config or {})},
+        "inputs": {"dense": "dense0"}, "inherited_macs": DENSE_MACS_TRAINED,
+    }  # fmt: skip
+    return TrialSpec.model_validate({**common, **fields})
+
+
+def run(spec: TrialSpec, store: Store) -> Record:
+    store.write_trial(spec)
+    assembly = Assembly(spec)
+    for report in run_trial(spec, store, device="cpu"):
+        assembly.add(report)
+    record = assembly.record()
+    store.write_record(record)
+    return record
+
+
+def with_dense(folder: Path) -> Store:
+    store = Store(folder, "s")
+    dense = {"phase": "dense", "method": None, "budget": None, "study": None, "arm": None}
+    facts = {**dense, "number": None, "target_macs": WORKLOAD.macs, "sparsify_epochs": 0}
+    assert run(trial("dense0", inputs={}, inherited_macs=0, **facts), store).status == "completed"
+    return store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return with_dense(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def first(store: Store) -> Record:
+    return run(trial("first"), store)
+
+
+def images() -> tuple[int, int]:
+    splits = WORKLOAD.open(torch.device("cpu"), download=False)
+    return len(splits.train), len(splits.val)
+
+
+def sparsifying_macs(epochs: int) -> int:
+    """As spent: training and validation."""
+    train, val = images()
+    return training_macs(WORKLOAD.macs, train, epochs) + WORKLOAD.macs * val * epochs
+
+
+def after_sparsifying(record: Record) -> int:
+    """What the rest of the trial spends: scoring, training, validation before and after it."""
+    train, val = images()
+    assert record.macs is not None
+    return training_macs(record.macs, train) + record.train_macs.score + 2 * record.macs * val
+
+
+def test_it_is_spent_by_the_first_and_inherited_by_all(store: Store, first: Record):
+    second = run(trial("second", seed=7), store)
+    assert first.sparsified == second.sparsified is not None
+    assert first.train_macs.spent == sparsifying_macs(KS) + after_sparsifying(first)
+    assert second.train_macs.spent == after_sparsifying(second)
+    for record in (first, second):
+        books = record.train_macs
+        assert (books.sparsify, books.inherited) == (0, DENSE_MACS_TRAINED)
+        assert books.total == books.inherited + books.score + books.train
+    both = ledger([first, second], ["pruned"])
+    rest = after_sparsifying(first) + after_sparsifying(second)
+    assert both.spent_macs == sparsifying_macs(KS) + rest
+
+
+def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store, first: Record):
+    assert first.sparsified is not None
+    folder = store.sparse_dir(first.sparsified)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {".lock", "weights.safetensors", "record.json"}
+    found = sparse.SparseRecord.model_validate_json((folder / "record.json").read_bytes())
+    assert (found.trial, found.epochs, len(found.curve)) == ("first", KS, KS)
+    assert found.recipe.weight_decay == 0.0
+    assert found.recipe.batch_size == 64
+    assert found.train_macs == training_macs(WORKLOAD.macs, images()[0], KS)
+    dense = load_state(store.dense_dir("dense0") / "weights.safetensors")
+    weights = load_state(folder / "weights.safetensors")
+    assert not torch.equal(dense["conv1.weight"], weights["conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("config", "fields", "same"),
+    [
+        ({"method.criterion": "random"}, {"seed": 3}, True),
+        ({"recipe.weight_decay": 0.001}, {}, True),  # its own decay stands in place of it
+        ({"method.sparsify.regularizer.growing_reg.growth": 1.0}, {}, True),  # the default
+        ({"recipe.optimizer.sgd.lr": 0.06}, {}, False),
+        ({"method.sparsify.regularizer.growing_reg.strength": 0.02}, {}, False),
+        ({}, {"sparsify_epochs": 1}, False),
+        ({}, {"inputs": {"dense": "other"}}, False),
+    ],
+    ids=str,
+)
+def test_it_is_shared_by_what_it_is_computed_from(
+    store: Store, first: Record, config: dict, fields: dict, same: bool,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    made = []
+
+    def make(self: object, key: str, *_: object) -> None:
+        made.append(key)
+        raise RuntimeError("would be computed")
+
+    monkeypatch.setattr(sparse.Sparsifier, "_make", make)
+    other = Store(store.storage, "s")
+    monkeypatch.setattr(Store, "dense_dir", lambda *_: store.storage / "dense" / "dense0")
+    spec = trial("asks", config=config, **fields)
+    if same:
+        assert next(iter(run_trial(spec, other, device="cpu")))["sparsified"] == first.sparsified
+        assert made == []
+    else:
+        with pytest.raises(RuntimeError, match="would be computed"):
+            next(iter(run_trial(spec, other, device="cpu")))
+        assert made != [first.sparsified]
+
+
+def test_a_dead_holder_is_taken_over_and_nothing_is_spent_twice(
+    store: Store, first: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    own = with_dense(tmp_path)
+    dying = sparse.train
+
+    def dies(*args: object, **kwargs: object):
+        yield next(dying(*args, **kwargs))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sparse, "train", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(trial("dies"), own)
+    assert first.sparsified is not None
+    folder = own.sparse_dir(first.sparsified)
+    assert not (folder / "record.json").exists()
+    taker = run(trial("takes", seed=7), own)
+    assert taker.train_macs.spent == sparsifying_macs(KS - 1) + after_sparsifying(taker)
+    back = run(trial("dies"), own)
+    assert back.train_macs.spent == sparsifying_macs(1) + after_sparsifying(back)
+    whole = store.sparse_dir(first.sparsified) / "weights.safetensors"
+    assert (folder / "weights.safetensors").read_bytes() == whole.read_bytes()
+    assert back.val_acc1 == first.val_acc1
+
+
+def test_who_waits_finds_it_made(store: Store, first: Record, monkeypatch: pytest.MonkeyPatch):
+    assert first.sparsified is not None
+    folder = store.sparse_dir(first.sparsified)
+    hidden = folder / "hidden"
+    (folder / "record.json").rename(hidden)
+    monkeypatch.setattr(sparse.Sparsifier, "_make", lambda *_: pytest.fail("computed twice"))
+    found: list[Record] = []
+    waiter = threading.Thread(target=lambda: found.append(run(trial("waits", seed=8), store)))
+    with held(folder / ".lock"):
+        waiter.start()
+        waiter.join(timeout=1.0)
+        assert not found
+        hidden.rename(folder / "record.json")
+    waiter.join(timeout=120)
+    assert found[0].sparsified == first.sparsified
+
+
+def test_without_a_regularizer_the_dense_network_is_pruned(store: Store):
+    plain = {k: v for k, v in CONFIG.items() if not k.startswith("method.sparsify")}
+    spec = trial("plain", config=None, sparsify_epochs=0).model_copy(update={"config": plain})
+    record = run(spec, store)
+    none = spec.model_copy(
+        update={"key": "none", "config": {**plain, "method.sparsify.regularizer": None}}
+    )
+    assert record.sparsified is None
+    assert run(none, store).val_acc1 == record.val_acc1
