@@ -113,7 +113,7 @@ class Trial:
         generator = torch.Generator().manual_seed(self.trainer.seeds["ties"])
         dense = self.dense_weights() if method.inherits else None
         if dense is not None and spec.sparsify_epochs:
-            self.sparsifier = Sparsifier(self.trainer, self.store, dense)
+            self.sparsifier = Sparsifier(spec, self.store, self.trainer, dense)
         compact: CompactModel = method.run(
             Context(
                 architecture=self.workload.architecture,
