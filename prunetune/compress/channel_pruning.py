@@ -75,8 +75,7 @@ class ChannelPruning:
         hook = GradualHook(survivors, context.architecture, context, table)
 
         def finish(model: nn.Module) -> CompactModel:
-            hook.shrink(model, down_to(context.target.macs))
-            compact, architecture = hook.cut(model)
+            compact, architecture = hook.finish(model)
             found = self._compact(compact, architecture, survivors, context)
             found.epochs_used = epochs
             return found

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from prunetune.compress.branches import narrow
+from prunetune.compress.criterion import Accumulating, Accumulator
 from prunetune.compress.masks import MaskHook, unit_masks
 from prunetune.compress.method import Context
 from prunetune.compress.pruning_params import ChannelPruningParams
@@ -48,6 +49,14 @@ class GradualHook:
         self.timetable = timetable
         self._masks: MaskHook | None = MaskHook()
         """None where they are to be made anew."""
+        self._gathered: Accumulator | None = None
+        """What the criterion has seen of this training since the last round."""
+
+    def begin(self, model: nn.Module) -> None:
+        """Let a criterion watch that scores what it sees in training."""
+        if isinstance(self.survivors.criterion, Accumulating):
+            self._gathered = self.survivors.criterion.accumulator(model, self.survivors.groups)
+            self._gathered.attach()
 
     def after_backward(self, model: nn.Module, step: int) -> None:
         """Nothing."""
@@ -66,10 +75,24 @@ class GradualHook:
 
     def shrink(self, model: nn.Module, goal: Goal) -> None:
         """Let units go, unless the target is met already."""
-        if self.survivors.macs > self.context.target.macs:
+        left, context = self.survivors, self.context
+        if left.macs <= context.target.macs:
+            return
+        if self._gathered is None:
             compact, architecture = self.cut(model)
-            self.survivors.shrink(compact.eval(), architecture, goal, self.context)
-            self._masks = None
+            left.shrink(compact.eval(), architecture, goal, context)
+        else:
+            scores = zip(self._gathered.scores(), left.kept, strict=True)
+            left.remove([score[units].numpy() for score, units in scores], goal, context.target)
+            self._gathered.reset()
+        self._masks = None
+
+    def finish(self, model: nn.Module) -> tuple[nn.Module, Architecture]:
+        """Meet the target if that is still to be done, and cut."""
+        self.shrink(model, down_to(self.context.target.macs))
+        if self._gathered is not None:
+            self._gathered.detach()
+        return self.cut(model)
 
     def cut(self, model: nn.Module) -> tuple[nn.Module, Architecture]:
         """The network of what is left, cut out of the one that is trained."""
@@ -84,10 +107,19 @@ class GradualHook:
 
     def state_dict(self) -> dict[str, Tensor]:
         """See `prunetune.train.protocols.Stateful`."""
-        return {**self.survivors.state_dict(), "generator": self.context.generator.get_state()}
+        gathered = {} if self._gathered is None else self._gathered.state_dict()
+        return {
+            **self.survivors.state_dict(),
+            **{f"gathered/{name}": value for name, value in gathered.items()},
+            "generator": self.context.generator.get_state(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """See `prunetune.train.protocols.Stateful`."""
         self.survivors.load_state_dict(state)
+        if self._gathered is not None:
+            start = "gathered/"
+            found = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+            self._gathered.load_state_dict(found)
         self.context.generator.set_state(state["generator"])
         self._masks = None

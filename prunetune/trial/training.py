@@ -40,6 +40,11 @@ class Trainer:
         self.deterministic = spec.deterministic
         self.stages = 0
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in each epoch."""
+        return max(1, len(self.splits.train) // self.recipe.batch_size)
+
     def train(
         self,
         model: nn.Module,
@@ -48,8 +53,13 @@ class Trainer:
         checkpoint: CheckpointFile,
         stage: str,
         macs: int,
+        first: int = 1,
+        total: int | None = None,
     ) -> Iterator[Epoch]:
-        """Train by `epochs`, each booked before it begins; resumes from `checkpoint`."""
+        """Train by `epochs`, each booked before it begins; resumes from `checkpoint`.
+
+        They may be numbers `first` and on of a training of `total` epochs.
+        """
         images = len(self.splits.train)
         for _ in checkpoint.curve():
             self.journal.attribute(stage, training_macs(macs, images))
@@ -65,6 +75,8 @@ class Trainer:
             checkpoint=checkpoint,
             before_epoch=lambda _: self.journal.spend(epoch_macs),
             deterministic=self.deterministic,
+            first=first,
+            total=total,
         )
         while True:
             with self.journal.clock(stage):
