@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from prunetune.compress.macs import count_macs
-from prunetune.compress.method import CompactModel, Infeasible, Target
+from prunetune.compress.groups import Shape
+from prunetune.compress.macs import count_macs, unit_costs
+from prunetune.compress.method import CompactModel, Infeasible, Target, budget_kinds, masks
 from prunetune.compress.reach import reach
 from prunetune.compress.rebuild import layer_widths
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 from prunetune.testing.model import check_rebuild
 from prunetune.testing.networks import RESIDUAL, Network
-from prunetune.testing.training import EPOCHS, compact, context
+from prunetune.testing.training import EPOCHS, compact, context, trained
 from prunetune.testing.watch import untouched
 
 SHARES = (0.5, 0.3)
@@ -33,12 +36,13 @@ def check_method(
     """Assert the laws of the registered method `name` with these parameters.
 
     Its network has the MACs that it states, within tolerance of the budget, or it is Infeasible
-    with a reason and the nearest MACs; what planning said it reaches is reached. The architecture
-    is that of the network, and rebuilds it bit for bit. The dense network stays as it was; the same
-    context gives the same bits.
+    with a reason and the nearest MACs; planning knew the fewest it can reach. The architecture is
+    that of the network, and rebuilds it bit for bit. The dense network stays as it was; the same
+    context gives the same bits. Where it masks weights, MACs are those of the weights that are
+    left, and they stay as many in training.
     """
     part = methods.get(name).part
-    for share in shares:
+    for share in shares if budget_kinds(part) else (1.0,):
         source = narrow_source(network, share) if part.takes_architecture else None
         _check_share(f"method {name!r} on {network} at {share:.0%} of the MACs", name,
                      dict(params or {}), network, share, source)  # fmt: skip
@@ -77,7 +81,10 @@ def _check_share(
             f"{who}: infeasible, but without a reason, or its nearest MACs meet the budget"
         )
         return
-    _check_found(who, network, target, found)
+    masked = masks(entry.part)
+    _check_found(who, network, target, found, masked=masked)
+    if masked:
+        _check_masks(who, network, found)
     if told is not None:
         assert told[0].smallest_macs <= found.macs, (
             f"{who}: reach says that {told[0].smallest_macs} MACs are the fewest, run has "
@@ -87,8 +94,11 @@ def _check_share(
     _check_same(who, found.model, again.model)
 
 
-def _check_found(who: str, network: Network, target: Target, found: CompactModel) -> None:
-    counted = count_macs(found.model, network.input_shape)
+def _check_found(
+    who: str, network: Network, target: Target, found: CompactModel, *, masked: bool
+) -> None:
+    count = living_macs if masked else count_macs
+    counted = count(found.model, network.input_shape)
     assert found.macs == counted, f"{who}: it states {found.macs} MACs, the network has {counted}"
     assert target.lowest <= counted <= target.macs, (
         f"{who}: {counted} MACs are not within tolerance of {target.macs} (from "
@@ -103,6 +113,25 @@ def _check_found(who: str, network: Network, target: Target, found: CompactModel
         f"{who}: the network shares memory with the dense one; copy its weights"
     )
     check_rebuild(who, found.architecture, found.model)
+
+
+def _check_masks(who: str, network: Network, found: CompactModel) -> None:
+    model = trained(copy.deepcopy(found.model), network, 1, found.hooks)
+    counted = living_macs(model, network.input_shape)
+    assert counted == found.macs, (
+        f"{who}: after an epoch of training {counted} MACs are left of {found.macs}; its hooks "
+        "must put the masks on again after every step"
+    )
+
+
+def living_macs(model: nn.Module, input_shape: Shape) -> int:
+    """MACs of one image with the weights that are not zero."""
+    total = 0
+    for name, cost in unit_costs(model, input_shape).items():
+        weight = model.get_submodule(name).weight
+        assert isinstance(weight, Tensor)
+        total += int(weight.count_nonzero()) * cost // math.prod(weight.shape[2:])
+    return total
 
 
 def _check_same(who: str, first: nn.Module, second: nn.Module) -> None:

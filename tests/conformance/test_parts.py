@@ -1,0 +1,107 @@
+"""Every registered schedule, regulariser, method, model family and data set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from prunetune.data.files import DataMissingError
+from prunetune.registry import datasets, methods, regularizers, schedules
+from prunetune.testing import (
+    Network,
+    check_dataset,
+    check_method,
+    check_model,
+    check_regularizer,
+    check_schedule,
+)
+
+torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("name", schedules.names())
+@pytest.mark.parametrize("params", [{}, {"warmup_epochs": 0.5}], ids=["plain", "warm-up"])
+def test_schedules(name: str, params: dict[str, Any]) -> None:
+    check_schedule(name, params)
+
+
+@pytest.mark.parametrize("name", regularizers.names())
+@pytest.mark.parametrize("ramp", [0.0, 0.5])
+def test_regularizers(name: str, ramp: float) -> None:
+    check_regularizer(name, {"strength": 0.1, "ramp": ramp})
+
+
+def test_a_regularizer_that_looks_at_batch_norm_is_refused_without() -> None:
+    check_regularizer("bn_scale", {"strength": 0.1}, network=Network("vit_tiny", {"patch": 4}))
+
+
+METHODS: dict[str, list[dict[str, Any]]] = {
+    "channel_pruning": [
+        {"scope": "isomorphic", "steps": 3},
+        {"scope": "local", "floor": 0, "cost_aware": "divide"},
+        {"gradual": {"epochs": 1}, "steps": 2},
+        {"sparsify": {"regularizer": {"group_lasso": {"strength": 0.1}}}},
+    ],
+    "copycat": [{"from": "pruned", "at": 0.5}],
+    "reinit": [{"from": "pruned"}],
+}
+"""Parameters to try; a method that is not named is tried with its defaults."""
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [(name, params) for name in methods.names() for params in METHODS.get(name, [{}])],
+)
+def test_methods(name: str, params: dict[str, Any]) -> None:
+    check_method(name, params)
+
+
+FAMILIES: list[tuple[str, dict[str, Any]]] = [
+    ("resnet14", {}),
+    ("resnet14", {"shortcut": "A"}),
+    ("resnet18", {"widths": (8, 16, 32, 64)}),
+    ("resnet50", {"widths": (8, 16, 32, 64), "stem": "cifar"}),
+    ("cifar_vgg16_bn", {"widths": (8, 16, 32, 32, 32)}),
+    ("wrn_16_4", {"widths": (8, 16, 32)}),
+    ("densenet_bc_40", {"growth": 4}),
+    ("mobilenet_v1", {"stem": "cifar", "widths": (8, 8, 16, 16, 32, 32)}),
+    ("mobilenet_v2", {"stem": "cifar", "widths": (8, 8, 8, 8, 16, 16, 16, 32, 64)}),
+    ("vit_tiny", {"patch": 8}),
+]
+"""One of every family that is written here, at widths that a test can afford."""
+
+
+@pytest.mark.parametrize(("name", "params"), FAMILIES)
+def test_models(name: str, params: dict[str, Any]) -> None:
+    check_model(name, params)
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.names() if name != "image_folder"])
+def test_datasets(name: str) -> None:
+    if name != "digits" and "PRUNETUNE_DATA" not in os.environ:
+        pytest.skip("PRUNETUNE_DATA is unset")
+    try:
+        check_dataset(name, {} if name == "digits" else {"train_limit": 200, "val_fraction": 0.01})
+    except DataMissingError as error:
+        pytest.skip(str(error))
+
+
+def test_image_folders(tmp_path: Path) -> None:
+    from PIL import Image
+
+    generator = torch.Generator().manual_seed(0)
+    for part, count in (("train", 12), ("test", 3)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / part / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = torch.randint(256, (12, 14, 3), generator=generator, dtype=torch.uint8)
+                Image.fromarray(pixels.numpy()).save(folder / f"{i}.png")
+    check_dataset(
+        "image_folder",
+        {"root": str(tmp_path), "size": 8, "workers": 0, "val_fraction": 0.25},
+    )

@@ -1,0 +1,3 @@
+"""The example's own tests want it installed; `test_plugins.py` runs them so."""
+
+collect_ignore = ["example"]

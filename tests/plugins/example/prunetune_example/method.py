@@ -1,0 +1,75 @@
+"""A control: the channels that stay are the first ones, whatever their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+
+from prunetune.compress.groups import Group, find_groups
+from prunetune.compress.macs import CostTable
+from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.ranking import Step
+from prunetune.compress.reach import Reach
+from prunetune.compress.rebuild import layer_widths, skeleton
+from prunetune.compress.select import select
+from prunetune.compress.surgery import cut, kept_channels
+from prunetune.records.architecture import Architecture
+from prunetune.registry import methods, models
+from prunetune.spec.parts import Params
+
+
+class LeadingParams(Params):
+    """`leading` has no parameters."""
+
+
+@methods.register("leading", params=LeadingParams)
+class Leading:
+    """Every group keeps the same share of its channels: the first ones."""
+
+    inherits: ClassVar[bool] = True
+    takes_architecture: ClassVar[bool] = False
+
+    def __init__(self, params: LeadingParams) -> None:
+        self.params = params
+
+    def run(self, context: Context) -> CompactModel:
+        """The dense network without its last channels; Infeasible if the target is missed."""
+        assert context.dense is not None
+        architecture, target = context.architecture, context.target
+        groups = groups_of(context.dense, architecture)
+        costs = CostTable.measure(context.dense, architecture.input_shape, groups)
+        found = select(last_first(costs.widths), costs, target.macs, target.lowest)
+        model = cut(context.dense, groups, found.removed)
+        compact = architecture.model_copy(update={"layers": layer_widths(model)})
+        return CompactModel(model, compact, found.macs, kept_channels(groups, found.removed))
+
+    def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
+        """What can be met, without weights: `prunetune plan` asks."""
+        with torch.device("meta"):
+            model = skeleton(architecture)
+        groups = groups_of(model, architecture)
+        costs = CostTable.measure(model, architecture.input_shape, groups)
+        return tuple(_try(costs, target) for target in targets)
+
+
+def groups_of(model: torch.nn.Module, architecture: Architecture) -> tuple[Group, ...]:
+    """The coupled channels that may go."""
+    ignored = models.get(architecture.model).part.ignored_layers(model)
+    return find_groups(model, architecture.input_shape, ignored)
+
+
+def last_first(widths: Sequence[int]) -> list[Step]:
+    """All removable units, the last of each group first, groups in step."""
+    steps = [Step(group, unit) for group, width in enumerate(widths) for unit in range(1, width)]
+    return sorted(steps, key=lambda step: -step.unit / widths[step.group])
+
+
+def _try(costs: CostTable, target: Target) -> Reach:
+    smallest = costs.macs([1] * len(costs.widths))
+    try:
+        found = select(last_first(costs.widths), costs, target.macs, target.lowest)
+    except Infeasible as miss:
+        return Reach(smallest, miss.nearest_macs, within=False, reason=str(miss))
+    return Reach(smallest, found.macs, within=True)

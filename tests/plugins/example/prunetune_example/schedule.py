@@ -1,0 +1,24 @@
+"""A learning rate that falls to zero as a power of the training that is left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from prunetune.registry import schedules
+from prunetune.spec.parts import Params
+
+
+class PolynomialParams(Params):
+    """Parameters of `polynomial`."""
+
+    power: Annotated[float, Field(gt=0, description="1: a straight line")] = 1.0
+
+
+@schedules.register("polynomial", params=PolynomialParams)
+def polynomial(
+    params: PolynomialParams, step: int, total_steps: int, steps_per_epoch: int
+) -> float:
+    """(share of the training that is left) to a power."""
+    return float((1 - step / total_steps) ** params.power)
