@@ -116,6 +116,8 @@ class _Expansion:
             return []
         if of := tree_of(slot.field):
             return self.overrides(slot, of, tree)
+        if slot.mapping and isinstance(tree.value, Mapping) and not word_of(tree.value):
+            return self.entries(slot, tree) if tree.value else self.plain(slot, tree)
         kind, below = kind_of(slot.field), nested_model(slot.field.annotation)
         if not (kind or below) or (tree.value is None and slot.nullable):
             return self.plain(slot, tree)
@@ -127,6 +129,18 @@ class _Expansion:
         elif below:
             return self.group(slot.path, below, tree, slot.when, {})
         return []
+
+    def entries(self, slot: Slot, tree: Located) -> list[Dimension]:
+        """A dimension for each entry of a mapping of values by name."""
+        dimensions: list[Dimension] = []
+        for key, value in tree.value.items():
+            path = (*tree.path, key)
+            if not isinstance(key, str) or not key or "." in key:
+                message = "a name here must be text without dots, which config paths are made of"
+                self.problems.add(path, message, value=key)
+            elif entry := self.pick(Located(value, path)):
+                dimensions += self.plain(slot.at(key), entry)
+        return dimensions
 
     def overrides(self, slot: Slot, model: type[BaseModel], tree: Located) -> list[Dimension]:
         """The dimensions of those fields of `model` that are written; others stand elsewhere.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -28,11 +28,22 @@ class Slot:
     name: str
     path: str
     when: Condition
+    entry: bool = False
+    """Whether it is an entry of the field, which is a mapping; it has no default then."""
 
     @property
     def field(self) -> FieldInfo:
         """What pydantic knows of it."""
-        return fields_of(self.model)[self.name]
+        return _field(self.model, self.name, self.entry)
+
+    @property
+    def mapping(self) -> bool:
+        """Whether it holds values by name, each of which may be a range."""
+        return get_origin(self.field.annotation) is dict
+
+    def at(self, key: str) -> Slot:
+        """An entry of a mapping."""
+        return replace(self, path=f"{self.path}.{key}", entry=True)
 
     @property
     def nullable(self) -> bool:
@@ -51,7 +62,7 @@ class Slot:
         field does not take becomes a problem, and the value None.
         """
         try:
-            value = _adapter(self.model, self.name).validate_json(
+            value = _adapter(self.model, self.name, self.entry).validate_json(
                 json.dumps(tree.value), strict=True
             )
         except ValidationError as error:
@@ -72,8 +83,14 @@ class Slot:
 
 
 @cache
-def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+def _field(model: type[BaseModel], name: str, entry: bool) -> FieldInfo:
     field = fields_of(model)[name]
+    return FieldInfo.from_annotation(get_args(field.annotation)[1]) if entry else field
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str, entry: bool) -> TypeAdapter[Any]:
+    field = _field(model, name, entry)
     annotation: Any = field.annotation
     if field.metadata:
         annotation = cast(Any, Annotated)[(annotation, *field.metadata)]

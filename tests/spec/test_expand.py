@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import random
+from typing import Annotated
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from prunetune.spec.errors import Problems
 from prunetune.spec.expand import expand
@@ -234,6 +236,39 @@ def test_a_part_that_may_be_none():
         value = Blend.model_validate(subtree(config, "b")).second
         seen.add(value and value.name)
     assert seen == {None, "lamp"}
+
+
+class Rated(Params):
+    rates: dict[str, Annotated[float, Field(ge=0)]] = {}  # noqa: RUF012 - pydantic copies it
+
+
+def test_a_mapping_of_numbers_has_a_dimension_for_each_entry():
+    tree = {"rates": {"a": 0.3, "b/0": {"float": [0.1, 1]}, "c": {"by_budget": {0.5: 2, 0.25: 1}}}}
+    space, problems = expanded(tree, Rated, "method", budget=0.25)
+    assert not problems
+    assert [d.path for d in space.dimensions] == [f"method.rates.{k}" for k in ("a", "b/0", "c")]
+    config = drawn(space, 3)
+    assert 0.1 <= config["method.rates.b/0"] <= 1
+    assert Rated.model_validate(subtree(config, "method")).rates["c"] == 1
+    assert space.salient(config) == config
+    again, _ = expanded({"rates": {"a": 0.3}}, Rated, "method")
+    assert again.constants() == {"method.rates.a": 0.3}
+    empty, _ = expanded({"rates": {}}, Rated, "method")
+    assert empty.salient(empty.constants()) == {}
+
+
+@pytest.mark.parametrize(("tree", "place", "words"), [
+    ({"a": -1}, ("m", "rates", "a"), "at least 0"),
+    ({"a": {"float": [-1, 2]}}, ("m", "rates", "a", "float"), "at least 0"),
+    ({"a": {"choice": [1, "x"]}}, ("m", "rates", "a", "choice", 1), "number"),
+    ({"a.b": 1}, ("m", "rates", "a.b"), "without dots"),
+    ({3: 1}, ("m", "rates", 3), "without dots"),
+    ([1], ("m", "rates"), "mapping"),
+])  # fmt: skip
+def test_what_is_wrong_in_a_mapping_is_told_with_its_place(tree, place, words):
+    _, problems = expanded({"rates": tree}, Rated, "m")
+    assert [p.path for p in problems] == [place]
+    assert words in str(problems[0])
 
 
 def test_a_field_is_called_what_a_file_calls_it():
