@@ -35,10 +35,13 @@ class Sparsify(Params):
     )
 
 
+Factor = Annotated[float, Field(ge=0, description="factor of what is added to gradients; 0: off")]
+
+
 class Strength(Params):
     """How strong a regulariser is, and when."""
 
-    strength: Annotated[float, Field(ge=0, description="factor of what is added to gradients")]
+    strength: Factor
     ramp: Annotated[
         float,
         Field(ge=0, le=1, description="share of the epochs over which strength rises from zero"),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.compress.criteria.weights import batch_norms
 from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
-from prunetune.compress.regularizer import Strength
+from prunetune.compress.regularizer import Factor, Strength
 from prunetune.compress.units import gradients
 from prunetune.registry import regularizers
 
@@ -21,7 +20,7 @@ from prunetune.registry import regularizers
 class BnScaleParams(Strength):
     """Parameters of `bn_scale`."""
 
-    strength: Annotated[float, Field(ge=0)] = 1e-4
+    strength: Factor = 1e-4
 
 
 @regularizers.register("bn_scale", params=BnScaleParams)

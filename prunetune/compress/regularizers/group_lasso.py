@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
-from prunetune.compress.regularizer import Strength
+from prunetune.compress.regularizer import Factor, Strength
 from prunetune.compress.regularizers.decay import Decay
 from prunetune.compress.units import Units
 from prunetune.registry import regularizers
@@ -21,7 +21,7 @@ from prunetune.registry import regularizers
 class GroupLassoParams(Strength):
     """Parameters of `group_lasso`."""
 
-    strength: Annotated[float, Field(ge=0)] = 1e-3
+    strength: Factor = 1e-3
     size: Annotated[
         bool, Field(description="multiply a unit's norm by the root of its number of parameters")
     ] = False

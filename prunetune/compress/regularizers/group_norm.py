@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from prunetune.compress.criterion import About
 from prunetune.compress.groups import Group
 from prunetune.compress.method import Hook
-from prunetune.compress.regularizer import Strength
+from prunetune.compress.regularizer import Factor, Strength
 from prunetune.compress.regularizers.decay import Decay
 from prunetune.compress.units import Units
 from prunetune.registry import regularizers
@@ -21,7 +21,7 @@ from prunetune.registry import regularizers
 class GroupNormParams(Strength):
     """Parameters of `group_norm`."""
 
-    strength: Annotated[float, Field(ge=0)] = 1e-4
+    strength: Factor = 1e-4
     alpha: Annotated[
         float, Field(ge=0, description="the weakest unit decays 2^alpha times as fast")
     ] = 4.0
