@@ -163,7 +163,9 @@ def _cost(cost: int, widths: Widths, stages: int) -> LayerCost:
     """The cost of a layer of the network with tell-tale widths."""
     inside, outside, groups = (*widths, 1)[:3]
     (fixed_in, units_in), (fixed_out, units_out) = _end(inside, stages), _end(outside, stages)
-    return LayerCost(cost, fixed_in, fixed_out, units_in, units_out, groups, depthwise=False)
+    depthwise = 1 < groups == inside == outside
+    groups = 1 if depthwise else groups
+    return LayerCost(cost, fixed_in, fixed_out, units_in, units_out, groups, depthwise)
 
 
 def _end(width: int, stages: int) -> tuple[int, dict[int, int]]:
