@@ -48,10 +48,13 @@ def list_(
         print(json.dumps(found, indent=1))
     elif as_markdown:
         print(markdown(found))
-    else:
+    elif any("paper" in row for row in found):
         from prunetune.cli.tables import print_parts
 
         print_parts(found)
+    else:
+        for row in found:
+            print(f"{row['name']:<24} {row['summary']}".rstrip())
 
 
 def schema(

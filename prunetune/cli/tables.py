@@ -116,12 +116,8 @@ def _status_cells(study: StudyStatus) -> tuple[str, ...]:
 
 
 def print_parts(found: Sequence[dict[str, str]]) -> None:
-    """What `prunetune list` says."""
+    """What `prunetune list` says of parts that state where they come from."""
     facts = columns(found)
-    if set(facts) <= {"name", "summary"}:
-        for row in found:
-            print(f"{row['name']:<24} {row['summary']}".rstrip())
-        return
     table = Table(show_lines=True)
     for fact in facts:
         table.add_column(HEADINGS[fact], no_wrap=fact == "name")
