@@ -64,7 +64,7 @@ class FisherAccumulated:
             gathered = self.accumulator(model.train(), scene.groups)
             gathered.attach()
             for x, y in in_batches(chunks, how.batch):
-                F.cross_entropy(model(x), y).backward()
+                torch.autograd.backward(F.cross_entropy(model(x), y))
         return gathered.scores()
 
 
@@ -149,7 +149,7 @@ def in_batches(chunks: Chunks, batch: int) -> Chunks:
         held.append(chunk)
         x, y = (torch.cat(parts) for parts in zip(*held, strict=True))
         whole = len(x) // batch * batch
-        yield from zip(x[:whole].split(batch), y[:whole].split(batch), strict=True)
+        yield from zip(torch.split(x[:whole], batch), torch.split(y[:whole], batch), strict=True)
         held, alone = [(x[whole:], y[whole:])], alone and not whole
     if alone:
         yield held[0]

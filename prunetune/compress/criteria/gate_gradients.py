@@ -20,8 +20,8 @@ from prunetune.compress.groups import Member, is_link
 Joining = Annotated[
     Literal["joint", "mean", "first"],
     Field(
-        description="a group with several gates (a residual stream) is scored by their sum (joint), "
-        "by the mean of their scores, or by its first gate alone"
+        description="of a group with several gates, as a residual stream: joint: their sum is "
+        "scored; mean: the mean of their scores; first: the first one's"
     ),
 ]
 Gates = Sequence[Member]
@@ -42,14 +42,14 @@ def gate_gradients(
     With `filters` a gate multiplies the filters of each layer that makes a group's channels, its
     bias left out: q is then Σ w · ∂L_n/∂w over the filter.
     """
-    gates = [group.gates for group in scene.groups]
+    gates: list[Gates] = [group.gates for group in scene.groups]
     if filters:
         gates = [_sources(scene.model, group.writers) for group in scene.groups]
     found: list[list[Tensor]] = [[] for _ in gates]
     with passes(scene, criterion, params.images, backward=True) as (model, chunks):
         opened = OpenGates(model, gates, filters=filters)
         for x, y in chunks:
-            F.cross_entropy(model(x), y, reduction="sum").backward()
+            torch.autograd.backward(F.cross_entropy(model(x), y, reduction="sum"))
             for parts, q in zip(found, opened.take(), strict=True):
                 parts.append(reduced(q, params.reduction).double().cpu())
             _check_rows(scene, found, len(x))
@@ -60,8 +60,8 @@ def _check_rows(scene: Scene, found: Sequence[Sequence[Tensor]], images: int) ->
     for group, parts in zip(scene.groups, found, strict=True):
         if (rows := parts[-1].shape[1]) != images:
             raise ValueError(
-                f"layer {group.name} puts out {rows} rows for {images} images; gates need the first "
-                "dimension of what it puts out to be the images"
+                f"layer {group.name} puts out {rows} rows for {images} images; gates need images "
+                "to be the first dimension"
             )
 
 
@@ -124,10 +124,10 @@ class OpenGates:
         """The layer's output times its gate, one per image and channel."""
         if not torch.is_grad_enabled() or not self._wanted():
             return None
-        shape, bias = _spread(layer, output), getattr(layer, "bias", None)
+        shape, bias = _spread(layer, output), layer.bias
         gate = output.new_ones(shape).requires_grad_()
-        gate.register_hook(partial(self._receive, name))
-        if not self._filters or bias is None:
+        gate.register_hook(partial(self._receive, name))  # type: ignore[no-untyped-call]
+        if not self._filters or not isinstance(bias, Tensor):
             return output * gate
         fixed = bias.view(1, *shape[1:])
         return fixed + (output - fixed) * gate

@@ -53,7 +53,7 @@ def passes(
     def booked() -> Chunks:
         for images, labels in chain([first], chunks):
             each = max(1, AT_ONCE // images[0].numel())
-            for x, y in zip(images.split(each), labels.split(each), strict=True):
+            for x, y in zip(torch.split(images, each), torch.split(labels, each), strict=True):
                 scene.book(macs * len(x))
                 yield x.to(dtype, memory_format=torch.channels_last), y
 

@@ -42,7 +42,7 @@ def squared_gradients(
             logits = model(x.requires_grad_())
             if draws is not None:
                 y = sampled_labels(logits.detach(), draws[seen : seen + len(x)])
-            F.cross_entropy(logits, y, reduction="sum").backward()
+            torch.autograd.backward(F.cross_entropy(logits, y, reduction="sum"))
             seen += len(x)
     return {name: total.cpu() / seen for name, total in squares.sums.items()}
 
@@ -50,7 +50,7 @@ def squared_gradients(
 def sampled_labels(logits: Tensor, draws: Tensor) -> Tensor:
     """A class per row, drawn from its softmax: where the cumulative probabilities pass `draws`."""
     cumulative = logits.double().softmax(1).cumsum(1)
-    cumulative /= cumulative[:, -1:]
+    cumulative = cumulative / cumulative[:, -1:]
     passed = torch.searchsorted(cumulative, draws.to(logits.device)[:, None], right=True)
     return passed.squeeze(1).clamp(max=logits.shape[1] - 1)
 
@@ -74,7 +74,8 @@ class SquaredGradients:
     def _forward(self, name: str, layer: nn.Module, inputs: Any, output: Tensor) -> None:
         self._waiting[name] = self._waiting.get(name, 0) + 1
         x = inputs[0].detach()
-        output.register_hook(partial(self._backward, name, layer, x, x._version))
+        back = partial(self._backward, name, layer, x, x._version)
+        output.register_hook(back)  # type: ignore[no-untyped-call]
 
     def _backward(self, name: str, layer: nn.Module, x: Tensor, version: int, d: Tensor) -> None:
         """A use of the layer has its gradient; an image's is the sum over all of them."""
@@ -92,18 +93,23 @@ def squares(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
         return (d.square().T @ x.square()).flatten()  # one product per weight: squared apart
     assert isinstance(layer.weight, Tensor)
     largest = max(layer.weight.numel(), *(_patch_numbers(layer, x, d) for x, d in uses))
-    parts = zip(*(t.split(max(1, AT_ONCE // largest)) for use in uses for t in use), strict=True)
+    each = max(1, AT_ONCE // largest)
+    parts = zip(*(torch.split(tensor, each) for use in uses for tensor in use), strict=True)
     total = torch.zeros(layer.weight.numel(), dtype=x.dtype, device=x.device)
     for part in parts:
         pairs = zip(part[::2], part[1::2], strict=True)
-        total += sum(image_gradients(layer, x, d) for x, d in pairs).square_().sum(0)
+        first, *rest = (image_gradients(layer, x, d) for x, d in pairs)
+        for gradient in rest:
+            first += gradient
+        total += first.square_().sum(0)
     return total
 
 
 def image_gradients(layer: nn.Module, x: Tensor, d: Tensor) -> Tensor:
     """(images, weights): each image's gradient of a layer's weights, flat; d is ∂L/∂output."""
     if isinstance(layer, nn.Linear):
-        return (d.flatten(1, -2).transpose(1, 2) @ x.flatten(1, -2)).flatten(1)
+        d, x = (t.reshape(len(t), -1, t.shape[-1]) for t in (d, x))
+        return (d.transpose(1, 2) @ x).flatten(1)
     if isinstance(layer, nn.LayerNorm):
         return (d * F.layer_norm(x, layer.normalized_shape, eps=layer.eps)).flatten(1, -2).sum(1)
     if isinstance(layer, _BatchNorm):
@@ -113,8 +119,8 @@ def image_gradients(layer: nn.Module, x: Tensor, d: Tensor) -> Tensor:
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padded = F.pad(x, layer._reversed_padding_repeated_twice, mode)
     patches = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
-    blocks = patches.unflatten(1, (layer.groups, -1))
-    return (d.flatten(2).unflatten(1, (layer.groups, -1)) @ blocks.transpose(2, 3)).flatten(1)
+    inner, outer = (torch.unflatten(t, 1, (layer.groups, -1)) for t in (patches, d.flatten(2)))
+    return (outer @ inner.transpose(2, 3)).flatten(1)
 
 
 def _patch_numbers(layer: nn.Module, x: Tensor, d: Tensor) -> int:

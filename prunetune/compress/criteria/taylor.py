@@ -59,5 +59,5 @@ def squared_means(q: torch.Tensor, batch: int) -> torch.Tensor:
 
     A last batch that is smaller counts by its images.
     """
-    squares = [len(part[0]) * part.mean(1).square() for part in q.split(batch, 1)]
+    squares = [len(part[0]) * part.mean(1).square() for part in torch.split(q, batch, 1)]
     return torch.stack(squares).sum(0) / q.shape[1]
