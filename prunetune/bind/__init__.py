@@ -35,6 +35,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     by_study = spaces.by_study()
     fresh = parts.dense_fresh()
     parts.check_matching()
+    parts.check_control()
     check_sparsifying(spec, problems, by_study, workload)
     problems.check(source)
     assert workload is not None
@@ -52,7 +53,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
         dense=_dense(spec, workload, dense_space),
         tolerance=spec.tolerance,
         studies=studies,
-        family=tuple(family(studies)),
+        family=tuple(family(studies, spec.confirm.control)),
         confirm=spec.confirm,
         dense_fresh=fresh,
         sampler=spec.search.sampler,

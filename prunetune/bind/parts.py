@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prunetune.registry import KINDS, UnknownNameError
+from prunetune.registry import KINDS, UnknownNameError, near_match
 from prunetune.spec.errors import Path, Problems
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.parts import Named
@@ -76,6 +76,15 @@ class Parts:
                 message = "the loaded dense network does not state its epochs"
                 allowed = "marginal, or workload.dense.….epochs: N"
                 self.problems.add(("training", "match"), message, value=matching, allowed=allowed)
+
+    def check_control(self) -> None:
+        """The arm that all others are compared with is one of them."""
+        control, arms = self.spec.confirm.control, tuple(self.spec.arms)
+        if control is not None and control not in arms:
+            self.problems.add(
+                ("confirm", "control"), "names no arm", value=control, allowed=", ".join(arms),
+                near=near_match(control, arms),
+            )  # fmt: skip
 
     def _part(self, kind: str, named: Named, path: Path) -> Named | None:
         """The named part with its parameters checked and defaults left out."""

@@ -127,6 +127,9 @@ class Confirm(Params):
     )
     top: int = Field(default=1, ge=1, description="trials per study scored again before one wins")
     margin: float = Field(default=0.002, gt=0, description="accuracy within which arms are equal")
+    control: str | None = Field(
+        default=None, description="an arm: all others are compared with it alone; null: every pair"
+    )
 
 
 class Plan(Params):
