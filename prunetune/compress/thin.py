@@ -1,12 +1,14 @@
 """Thin networks: the integer widths of a residual network that meet a budget.
 
-All stages are scaled by one factor and rounded; that alone misses a budget by up to 12 %. What is
-left is filled with extra channels inside the blocks, dealt to one block after the other.
+All stages are scaled by one factor (each relative to its share of a profile) and rounded; that
+alone misses a budget by up to 12 %. What is left is filled with extra channels inside the blocks,
+dealt to one block after the other.
 """
 
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,11 +47,12 @@ class Thin:
 class Thinner:
     """All thin networks of one dense architecture, by their MACs.
 
-    Raises ValueError if its family has no stages to scale.
+    `profile` has each stage's width relative to the dense one's, 1 where it ends. Raises ValueError
+    if the family has no stages to scale.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
-        self.architecture = architecture
+    def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
+        self.architecture, self.profile = architecture, profile
         entry = models.get(architecture.model)
         self.family: Any = entry.part
         self.params: BaseModel = entry.params.model_validate(architecture.params)
@@ -61,17 +64,16 @@ class Thinner:
 
     @cached_property
     def candidates(self) -> list[Widths]:
-        """All rounded uniform scalings from one channel each to the dense widths, ascending."""
-        scales = {Fraction(2 * k + 1, 2 * w) for w in self.base for k in range(w)} | {Fraction(0)}
-        halves_up = (
-            tuple(max(1, int(scale * width + Fraction(1, 2))) for width in self.base)
-            for scale in sorted(scales)
-        )
-        return list(dict.fromkeys(halves_up))
+        """All rounded scalings from one channel each to the dense widths and beyond, ascending."""
+        return scalings(self.base, [self.share(stage) for stage in range(len(self.base))])
 
     def uniform(self, widths: Widths) -> Point:
         """The network of these stage widths, its blocks as wide inside as the family has them."""
-        return Point(self.costs, widths + self._inner(widths))
+        return Point(self.costs, widths + self.inner(widths))
+
+    def share(self, stage: int) -> Fraction:
+        """What a stage's width is multiplied by beside the common factor."""
+        return self.profile[stage] if stage < len(self.profile) else Fraction(1)
 
     def smallest_macs(self) -> int:
         """With one channel everywhere."""
@@ -86,16 +88,16 @@ class Thinner:
             Infeasible: the smallest is too large (nearest: its MACs), or channels are too coarse
                 (nearest: the most MACs up to `at_most` that were found).
         """
-        widths = self._largest(at_most)
+        start = self._largest(at_most)
         blocks = range(len(self.base), len(self.costs.widths))
         nearest = 0
         for left_out in (None, *blocks):
-            point = self.uniform(widths)
-            takers = [block for block in blocks if block != left_out]
+            point = self.uniform(start)
+            takers = [block for block in blocks if block != left_out and point.widths[block]]
             while point.macs < at_least and _deal(point, takers, at_most):
                 pass
             if point.macs >= at_least:
-                return self._thin(widths, point)
+                return self._thin(start, point)
             nearest = max(nearest, point.macs)
         raise Infeasible(
             f"channels are too coarse: {nearest} MACs are the nearest found at or below the budget "
@@ -105,7 +107,7 @@ class Thinner:
 
     def architecture_at(self, widths: Widths, inner: Widths) -> Architecture:
         """The dense architecture with these widths."""
-        plain = inner == self._inner(widths)
+        plain = inner == self.inner(widths)
         params = self.family.with_widths(self.params, widths, None if plain else inner)
         entry = models.get(self.architecture.model)
         stated = entry.params.model_validate(params.model_dump()).model_dump(
@@ -123,11 +125,11 @@ class Thinner:
             raise Infeasible(f"the smallest network has {macs} MACs, the budget is {at_most}", macs)
         return self.candidates[fitting - 1]
 
-    def _thin(self, widths: Widths, point: Point) -> Thin:
-        start = self.uniform(widths)
-        stages = len(widths)
-        extra = tuple(a - b for a, b in zip(point.widths, start.widths, strict=True))[stages:]
-        return Thin(widths, tuple(point.widths[stages:]), point.macs, start.macs, extra)
+    def _thin(self, candidate: Widths, point: Point) -> Thin:
+        start, found = self.uniform(candidate), tuple(point.widths)
+        n = len(self.base)
+        extra = tuple(a - b for a, b in zip(found[n:], start.widths[n:], strict=True))
+        return Thin(found[:n], found[n:], point.macs, start.macs, extra)
 
     def _closed_form(self) -> CostTable:
         """MACs as a function of all stage widths, then all blocks' inner widths.
@@ -135,7 +137,7 @@ class Thinner:
         Which layer has which width is read off a network with tell-tale ones; what a pair of
         channels costs in each layer does not depend on widths.
         """
-        shape, inner = self.architecture.input_shape, self._inner(self.base)
+        shape, inner = self.architecture.input_shape, self.inner(self.base)
         stages = tuple(STAGE + i for i in range(len(self.base)))
         blocks = tuple(BLOCK + i for i in range(len(inner)))
         with torch.device("meta"):
@@ -145,9 +147,26 @@ class Thinner:
         terms = tuple(_cost(cost, layers[name], len(stages)) for name, cost in costs.items())
         return CostTable(terms, self.base + inner)
 
-    def _inner(self, widths: Widths) -> Widths:
+    def inner(self, widths: Widths) -> Widths:
+        """What the family has inside each block at these stage widths."""
         inner: Widths = self.family.inner_widths(self.family.with_widths(self.params, widths))
         return inner
+
+
+def scalings(base: Widths, shares: Sequence[Fraction]) -> list[Widths]:
+    """`base` times `shares` times any factor, rounded (halves up, to at least one), ascending.
+
+    They end where every width is that of `base` or more.
+    """
+    full = [width * share for width, share in zip(base, shares, strict=True)]
+    end = 1 / min(shares)
+    ticks = {Fraction(2 * k + 1, 2) / f for f in full for k in range(math.ceil(f * end))}
+    return list(
+        dict.fromkeys(
+            tuple(max(1, int(scale * f + Fraction(1, 2))) for f in full)
+            for scale in sorted(ticks | {Fraction(0)})
+        )
+    )
 
 
 def _deal(point: Point, takers: Sequence[int], at_most: int) -> bool:

@@ -1,10 +1,17 @@
-"""Width scaling: a thin network of the same depth, trained from scratch (ThinResNet)."""
+"""Width scaling: a smaller network of the same family, trained from scratch (ThinResNet).
+
+Narrower as a whole, or inside its blocks alone, or of fewer blocks (Crowley et al., 1810.04622).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal, Self
 
+from pydantic import Field, model_validator
+
+from prunetune.compress.blocks import Narrower, Shallower
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
 from prunetune.compress.reach import Reach
 from prunetune.compress.thin import Thin, Thinner
@@ -12,9 +19,46 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 from prunetune.spec.parts import Params
 
+THINNERS = {"width": Thinner, "inner": Narrower, "depth": Shallower}
+Share = Annotated[float, Field(gt=0, le=16)]
+
+
+class StageProfile(Params):
+    """Widths of the stages relative to the dense ones; only their ratios count."""
+
+    stage1: Share = 1.0
+    stage2: Share = 1.0
+    stage3: Share = 1.0
+    stage4: Share = 1.0
+
+    @property
+    def shares(self) -> tuple[Fraction, ...]:
+        """Each as the decimal that was written."""
+        return tuple(
+            Fraction(str(share)) for share in (self.stage1, self.stage2, self.stage3, self.stage4)
+        )
+
 
 class WidthScalingParams(Params):
-    """`width_scaling` has no parameters."""
+    """Parameters of `width_scaling`."""
+
+    by: Annotated[
+        Literal["width", "inner", "depth"],
+        Field(
+            description="width: all stages narrower; inner: only the insides of the blocks; depth: "
+            "fewer blocks, the last of the last stage first"
+        ),
+    ] = "width"
+    profile: Annotated[
+        StageProfile | None,
+        Field(description="relative widths of the stages, null: as the dense ones; not for depth"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _widths_have_profiles(self) -> Self:
+        if self.by == "depth" and self.profile is not None:
+            raise ValueError("a profile is of widths: allowed with by: width or by: inner")
+        return self
 
 
 @methods.register("width_scaling", params=WidthScalingParams)
@@ -28,34 +72,50 @@ class WidthScaling:
         self.params = params
 
     def run(self, context: Context) -> CompactModel:
-        """The thin network with its family's initial weights; Infeasible if too coarse."""
-        thinner = Thinner(context.architecture)
-        thin = thinner.find(context.target.macs, context.target.lowest)
-        architecture = thinner.architecture_at(thin.widths, thin.inner)
+        """The thin network with its family's initial weights.
+
+        Raises Infeasible if widths are too coarse, or are none that the family can have.
+        """
+        thinner = self._thinner(context.architecture)
+        thin, architecture = _find(thinner, context.target)
+        departures = _departures(thin)
         return CompactModel(
-            context.build(architecture), architecture, thin.macs, departures=_departures(thin)
+            context.build(architecture), architecture, thin.macs, departures=departures
         )
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """What can be met; see `prunetune.compress.reach.reach`."""
-        thinner = Thinner(architecture)
+        thinner = self._thinner(architecture)
         smallest = thinner.smallest_macs()
         return tuple(_try(thinner, target, smallest) for target in targets)
+
+    def _thinner(self, architecture: Architecture) -> Thinner:
+        profile = self.params.profile
+        return THINNERS[self.params.by](architecture, profile.shares if profile else ())
+
+
+def _find(thinner: Thinner, target: Target) -> tuple[Thin, Architecture]:
+    thin = thinner.find(target.macs, target.lowest)
+    try:
+        return thin, thinner.architecture_at(thin.widths, thin.inner)
+    except ValueError as error:  # such as stages that narrow where zeros are padded
+        raise Infeasible(str(error), thinner.smallest_macs()) from error
 
 
 def _try(thinner: Thinner, target: Target, smallest: int) -> Reach:
     try:
-        macs = thinner.find(target.macs, target.lowest).macs
+        thin, _ = _find(thinner, target)
     except Infeasible as miss:
         return Reach(smallest, miss.nearest_macs, within=False, reason=str(miss))
-    return Reach(smallest, macs, within=True)
+    return Reach(smallest, thin.macs, within=True)
 
 
 def _departures(thin: Thin) -> dict[str, Any]:
     """How the network departs from rounded uniform widths, as the record has it."""
+    gone = {"blocks_removed": thin.inner.count(0)} if 0 in thin.inner else {}
     if not any(thin.extra):
-        return {}
-    return {
+        return gone
+    return gone | {
         "extra_inner_channels": sum(thin.extra),
         "extra_per_block": max(thin.extra),
         "uniform_macs": thin.uniform_macs,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from prunetune.compress.blocks import Shallower
 from prunetune.compress.macs import count_macs
-from prunetune.compress.method import Infeasible
+from prunetune.compress.method import CompactModel, Infeasible
 from prunetune.compress.rebuild import fresh, rebuild
 from prunetune.compress.thin import Thinner
 from prunetune.compress.width_scaling import WidthScaling, WidthScalingParams
@@ -88,7 +89,7 @@ def test_the_method_trains_from_scratch_with_the_familys_init() -> None:
     assert found.departures["extra_per_block"] == 1
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2"])
+@pytest.mark.parametrize("name", ["densenet121"])
 def test_networks_without_stages_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no stage widths"):
         Thinner(architecture(name))
@@ -102,3 +103,95 @@ def test_fresh_weights_follow_the_seed_and_nothing_else() -> None:
     second, other = fresh(network, 8).state_dict(), fresh(network, 9).state_dict()
     assert all(torch.equal(first[k], second[k]) for k in first)
     assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+WAYS = [
+    {"by": "inner"},
+    {"by": "depth"},
+    {"profile": {"stage1": 2, "stage3": 0.5}},
+    {"by": "inner", "profile": {"stage2": 1.7}},
+]
+
+
+def scaled(name: str, share: float, params: dict[str, Any], **of: Any) -> CompactModel:
+    given = context(architecture(name, **of), share)
+    found = WidthScaling(WidthScalingParams.model_validate(params)).run(given)
+    assert given.target.lowest <= found.macs <= given.target.macs
+    assert found.macs == count_macs(found.model, (3, 32, 32))
+    with torch.device("meta"):
+        assert count_macs(rebuild(found.architecture), (3, 32, 32)) == found.macs
+    return found
+
+
+@pytest.mark.parametrize("params", WAYS, ids=str)
+@pytest.mark.parametrize(
+    ("name", "share"), [("resnet32", 0.8), ("resnet32", 0.4), ("resnet18", 0.6)]
+)
+def test_every_way_meets_the_budget(name: str, params: dict[str, Any], share: float) -> None:
+    found = scaled(name, share, params)
+    if "by" in params:
+        assert found.architecture.params.get("widths") is None, "the stages stay as wide"
+
+
+def test_by_depth_whole_rounds_are_the_networks_of_fewer_layers() -> None:
+    thinner = Shallower(architecture("resnet32"))
+    macs = [thinner.uniform(inner).macs for inner in thinner.candidates]
+    assert macs == sorted(macs)
+    assert len(macs) == 3 * 4 + 1
+    for name, at in (("resnet14", 3), ("resnet20", 6), ("resnet26", 9)):
+        with torch.device("meta"):
+            assert macs[at] == count_macs(rebuild(architecture(name)), (3, 32, 32))
+
+
+def test_by_depth_the_last_block_of_the_last_stage_goes_first() -> None:
+    gone = [inner.count(0) for inner in Shallower(architecture("resnet20")).candidates]
+    assert gone == [6, 5, 4, 3, 2, 1, 0]
+    assert Shallower(architecture("resnet20")).candidates[-3] == (16, 16, 16, 32, 32, 0, 64, 64, 0)
+    found = scaled("resnet20", 0.5, {"by": "depth"})
+    assert found.departures["blocks_removed"] == 5
+    assert found.departures["extra_inner_channels"] > 0
+
+
+def test_by_inner_all_blocks_lose_the_same_share() -> None:
+    found = scaled("resnet20", 0.5, {"by": "inner"})
+    inner = found.architecture.params["inner"]
+    factors = [width / base for width, base in zip(inner, (16,) * 3 + (32,) * 3 + (64,) * 3,
+                                                   strict=True)]  # fmt: skip
+    assert max(factors) - min(factors) <= 2 / 16
+
+
+def test_a_profile_shapes_the_stages_and_only_its_ratios_count() -> None:
+    found = scaled("resnet20", 0.4, {"profile": {"stage1": 2, "stage2": 1, "stage3": 0.5}})
+    one, two, three = found.architecture.params["widths"]
+    assert abs(one - two) <= 1
+    assert abs(two - three) <= 1
+    same = scaled("resnet20", 0.4, {"profile": {"stage1": 4, "stage2": 2, "stage3": 1}})
+    assert same.architecture == found.architecture
+    flat = scaled("resnet20", 0.4, {"profile": {}})
+    assert flat.architecture == scaled("resnet20", 0.4, {}).architecture
+
+
+def test_a_profile_that_the_family_cannot_have_is_infeasible() -> None:
+    with pytest.raises(Infeasible, match="cannot narrow"):
+        scaled("resnet20", 0.5, {"profile": {"stage1": 4}}, shortcut="A")
+    with pytest.raises(ValueError, match="profile is of widths"):
+        WidthScalingParams.model_validate({"by": "depth", "profile": {"stage1": 2}})
+
+
+@pytest.mark.parametrize("params", WAYS, ids=str)
+def test_what_is_out_of_reach_in_any_way_says_what_is_near(params: dict[str, Any]) -> None:
+    given = context(architecture("resnet14"), 0.0001)
+    method = WidthScaling(WidthScalingParams.model_validate(params))
+    (promise,) = method.reach(given.architecture, [given.target])
+    assert not promise.within
+    with pytest.raises(Infeasible) as miss:
+        method.run(given)
+    assert promise.nearest_macs == miss.value.nearest_macs >= promise.smallest_macs
+
+
+def test_networks_without_residual_blocks_cannot_lose_them() -> None:
+    plain = context(architecture("cifar_vgg11_bn"), 0.5)
+    with pytest.raises(ValueError, match="no blocks to leave out"):
+        WidthScaling(WidthScalingParams(by="depth")).run(plain)
+    found = WidthScaling(WidthScalingParams(by="inner")).run(plain)
+    assert plain.target.lowest <= found.macs <= plain.target.macs
