@@ -17,6 +17,7 @@ that writes the channels from others (its *source*) carries a gate, which sits
 
 A residual stream has a gate on every source that is added to it. Where channels are multiplied with
 each other (squeeze and excitation, gated linear units) only the first factor carries a gate.
+Modules that declare their units declare their gates (attention: on the values of a head).
 `Group.gates` has the places; see `prunetune.compress.criteria.gate_gradients` for q, and
 `prunetune.compress.criteria.fisher_accumulated` for q gathered while a network trains.
 """
