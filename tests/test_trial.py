@@ -194,3 +194,45 @@ def test_no_epochs_is_legal(store: Store):
     assert record.status == "completed"
     assert record.val_acc1 == record.val_acc1_before_training
     assert record.train_macs.train == 0
+
+
+GRADUAL = {
+    **SGD, **PRUNED, "method.gradual.epochs": 2, "method.steps": 3, "method.schedule": "cubic",
+    "method.criterion": "random",
+}  # fmt: skip
+
+
+def test_epochs_in_which_a_network_shrinks_count_as_any_others(store: Store):
+    record = run(pruned("shrinks", epochs=4, config=GRADUAL), store)
+    assert record.status == "completed"
+    assert [epoch.epoch for epoch in record.curve] == [1, 2, 3, 4]
+    rates = [epoch.lr for epoch in record.curve]
+    assert rates == sorted(rates, reverse=True)  # one cosine over all of them
+    assert rates[2] < 0.06
+    images, dense, macs = len(open_splits().train), record.dense_macs, record.macs
+    assert record.train_macs.train == training_macs(dense + macs, images, 2)
+    assert record.train_macs.sparsify == 0
+    assert record.val_acc1_best == max(epoch.val_acc1 for epoch in record.curve[2:])
+    assert dense * 0.5 * (1 - 0.005) <= macs <= dense * 0.5
+
+
+@pytest.mark.parametrize("reports", [2, 3, 5])
+def test_a_crash_while_it_shrinks_or_after_changes_nothing(store: Store, reports: int):
+    fields = {"phase": "confirm", "epochs": 3, "config": GRADUAL}
+    whole = run(pruned(f"shrunk{reports}", **fields), store)
+    trial = pruned(f"torn{reports}", **fields)
+    run(trial, store, limit=reports)
+    resumed = run(trial, store)
+    same = ("key", "test_outputs", "train_macs")
+    assert {k: v for k, v in facts(resumed).items() if k not in same} == {
+        k: v for k, v in facts(whole).items() if k not in same
+    }
+    assert resumed.train_macs.train == whole.train_macs.train
+    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_network_that_shrinks_to_its_last_epoch_is_judged_after_the_cut(store: Store):
+    record = run(pruned("to-the-end", config=GRADUAL), store)
+    assert record.epochs == 2
+    assert record.val_acc1 == record.val_acc1_before_training == record.val_acc1_best

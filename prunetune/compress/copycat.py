@@ -18,9 +18,9 @@ from pydantic import ConfigDict, Field
 from prunetune.compress.groups import Group, find_groups
 from prunetune.compress.macs import CostTable
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.ranking import Step
 from prunetune.compress.reach import Reach
 from prunetune.compress.rebuild import rebuild
-from prunetune.compress.ranking import Step
 from prunetune.compress.select import select
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods, models

@@ -8,14 +8,14 @@ notebook or an actor alike, and goes on from its own checkpoint when it is run a
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
 from prunetune.compress.rebuild import fresh, rebuild
 from prunetune.models.checkpoint import load_state, match_state
 from prunetune.records.assembly import Assembly
@@ -79,23 +79,39 @@ class Trial:
         """Make the network, train it, judge it."""
         dense = self.spec.phase == "dense"
         with self.journal.clock("compress"):
-            network = self.dense_network() if dense else self.compact_network()
+            made = self.dense_network() if dense else self.compact_network()
+        network = (yield from self.shrunk(made)) if isinstance(made, Shrinking) else made
         model = prepare(network.model.to(self.device), self.device)
         checkpoint = CheckpointFile(self.folder / "checkpoint.safetensors")
         yield self.told({**self.facts(network), "curve": checkpoint.curve()})
-        epochs = self.spec.epochs - network.epochs_used
+        used, total = network.epochs_used, self.spec.epochs
         for epoch in self.trainer.train(
-            model, epochs, network.hooks, checkpoint, "train", network.macs
+            model, total - used, network.hooks, checkpoint, "train", network.macs, used + 1, total
         ):
             yield self.told({"curve": [epoch], **self.costs()})
         judged = self.judge(model, network, checkpoint) if self.spec.phase in JUDGED else {}
-        if epochs == 0:
+        if used == total:
             after = self.trainer.evaluate(model, network.macs, self.trainer.splits.val)
             judged |= {"val_acc1": after.acc1, "val_loss": after.loss, "val_acc1_best": after.acc1}
+        elif used:  # before, it was not yet this network
+            judged["val_acc1_best"] = max(epoch.val_acc1 for epoch in checkpoint.curve())
         yield self.told(self.end("completed", **judged))
         if dense:
             record = self.assembly.record()
             write_whole(outputs.folder_of(self.spec, self.store) / outputs.RECORD, to_json(record))
+
+    def shrunk(self, made: Shrinking) -> Generator[Report, None, CompactModel]:
+        """The network after the first epochs, at the dense one's price, in which it shrinks."""
+        model = prepare(made.model.to(self.device), self.device)
+        checkpoint = CheckpointFile(self.folder / "shrinking.safetensors")
+        yield self.told({"curve": checkpoint.curve(), **self.costs()})
+        dense_macs, total = self.spec.dense_macs, self.spec.epochs
+        for epoch in self.trainer.train(
+            model, made.epochs, made.hooks, checkpoint, "train", dense_macs, 1, total
+        ):
+            yield self.told({"curve": [epoch], **self.costs()})
+        with self.journal.clock("compress"):
+            return made.finish(model)
 
     def dense_network(self) -> CompactModel:
         """The dense network, as it is before training or as it was loaded."""
@@ -105,7 +121,7 @@ class Trial:
             model.load_state_dict(match_state(model, self.workload.dense_state()))
         return CompactModel(model, architecture, self.spec.dense_macs)
 
-    def compact_network(self) -> CompactModel:
+    def compact_network(self) -> CompactModel | Shrinking:
         """What the method makes of the dense network and the budget."""
         spec = self.spec
         entry = methods.get(spec.method or "")
@@ -114,7 +130,7 @@ class Trial:
         dense = self.dense_weights() if method.inherits else None
         if dense is not None and spec.sparsify_epochs:
             self.sparsifier = Sparsifier(spec, self.store, self.trainer, dense)
-        compact: CompactModel = method.run(
+        found: CompactModel | Shrinking = method.run(
             Context(
                 architecture=self.workload.architecture,
                 target=Target(spec.target_macs, spec.dense_macs, spec.tolerance),
@@ -126,11 +142,12 @@ class Trial:
                 batches=self.trainer.calibration,
                 book=self.trainer.book_scoring,
                 train=self.trainer.train_stage,
+                steps_per_epoch=self.trainer.steps_per_epoch,
                 sparsify=self.sparsifier.network if self.sparsifier else None,
                 recalibrate=self.trainer.recalibrate,
             )
         )
-        return compact
+        return found
 
     def dense_weights(self) -> nn.Module:
         """The dense network this trial starts from; trained again where its weights are gone."""
