@@ -43,7 +43,8 @@ def check_method(
     """
     part = methods.get(name).part
     for share in shares if budget_kinds(part) else (1.0,):
-        source = narrow_source(network, share) if part.takes_architecture else None
+        found_at = float((params or {}).get("at", share))
+        source = narrow_source(network, found_at) if part.takes_architecture else None
         _check_share(f"method {name!r} on {network} at {share:.0%} of the MACs", name,
                      dict(params or {}), network, share, source)  # fmt: skip
 
