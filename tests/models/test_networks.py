@@ -208,7 +208,7 @@ def test_init_is_the_published_one_whatever_was_there(name, layer, deviation):
         tensor.fill_(7)
     family.initialise(model)
     weight = model.get_submodule(layer).weight.detach()
-    assert weight.std() == pytest.approx(deviation, rel=6 / math.sqrt(weight.numel()))
+    assert weight.std().item() == pytest.approx(deviation, rel=6 / math.sqrt(weight.numel()))
     assert abs(weight.mean()) < 6 * deviation / math.sqrt(weight.numel())
     for key, tensor in model.state_dict().items():
         assert not (tensor == 7).any(), key
@@ -221,5 +221,5 @@ def test_tokens_and_positions_have_their_own_init():
     model = family.build(params, 10, CIFAR)
     family.initialise(model)
     assert model.pos_embed.shape == (1, 65, 192)
-    assert model.pos_embed.std() == pytest.approx(0.02, rel=0.1)
+    assert model.pos_embed.std().item() == pytest.approx(0.02, rel=0.1)
     assert 0 < model.cls_token.abs().max() < 1e-5
