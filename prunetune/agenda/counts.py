@@ -74,7 +74,7 @@ def _study_amount(plan: Plan, study: Study) -> Amount:
     own = study.sparsifying  # where it may, every trial is taken to sparsify
     epochs = (own.then if own else study.epochs) * sum(trials.values())
     sparsify_epochs = own.epochs * sum(trials.values()) if own else 0
-    macs = training_macs(study.target_macs, plan.train_size, epochs)
+    macs = training_macs(plan.computed_macs(study), plan.train_size, epochs)
     macs += training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
     return Amount(trials, epochs, macs, sparsify_epochs)
 

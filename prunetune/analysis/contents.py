@@ -9,7 +9,16 @@ from typing import Any
 from prunetune.analysis.figures.widths import widths_svg
 from prunetune.analysis.frontier import Row
 from prunetune.analysis.report import Report
-from prunetune.analysis.words import NOTHING, count, listing, percent, place, plural, points
+from prunetune.analysis.words import (
+    NOTHING,
+    count,
+    listing,
+    percent,
+    place,
+    plural,
+    points,
+    state,
+)
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Record
 from prunetune.spec.plan import Plan
@@ -69,7 +78,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.n}/{row.confirm_planned}", points(row.delta_acc1), _bare(row.test_acc1_median),
         _bare(row.test_acc1_best), _bare(row.val_acc1), f"{row.trials_ended}/{row.trials_planned}",
         ", ".join(f"{number} {name}" for name, number in others.items() if number) or NOTHING,
-        str(row.epochs), count(row.train_macs), count(row.spent_macs), row.state,
+        str(row.epochs), count(row.train_macs), count(row.spent_macs), state(row),
     ]  # fmt: skip
 
 

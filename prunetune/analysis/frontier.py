@@ -66,6 +66,8 @@ class Row(Frozen):
     """MACs that the whole study took."""
     state: str = ""
     reason: str | None = None
+    masked: bool = False
+    """Whether MACs and parameters count the weights that are not zero, in the dense shape."""
 
 
 def dense_result(plan: Plan, records: Iterable[Record]) -> DenseResult:
@@ -134,6 +136,7 @@ def _row(plan: Plan, found: Confirmed, records: list[Record], dense: float | Non
         spent_macs=macs(records),
         state=state,
         reason=reason,
+        masked=study.masked,
     )
 
 

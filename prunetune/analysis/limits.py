@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prunetune.analysis.frontier import Row
 from prunetune.analysis.statistics import ALPHA, binomial_half_width
 from prunetune.analysis.verdict import Verdict
-from prunetune.analysis.words import plural, points
+from prunetune.analysis.words import MASKED, listing, masked_arms, plural, points
 from prunetune.spec.plan import Plan
 
 
@@ -29,6 +29,11 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
         said.append(
             "All inheriting trials start from one dense network: its luck is in each of them and "
             "in no interval."
+        )
+    if masked := masked_arms(plan, plan.arms()):
+        said.append(
+            f"{listing(masked)}: single weights are zero in networks of the dense shape. MACs and "
+            f"parameters count the weights that are left; {MASKED}."
         )
     if plan.family:
         pairs = plural(len(plan.family), "pair")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunetune.analysis.report import Report
-from prunetune.analysis.words import count, percent, place, points
+from prunetune.analysis.words import count, percent, place, points, state
 
 HEADER = ("study", "MACs", "test %", "low", "high", "n", "vs dense", "state")
 
@@ -19,7 +19,7 @@ def text_table(report: Report) -> str:
     rows = [
         (
             row.study, count(row.macs), *(_bare(v) for v in (row.test_acc1, row.low, row.high)),
-            str(row.n), points(row.delta_acc1), row.state,
+            str(row.n), points(row.delta_acc1), state(row),
         )
         for row in report.frontier
     ]  # fmt: skip

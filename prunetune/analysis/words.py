@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from prunetune.analysis.frontier import Row
 from prunetune.analysis.pairs import OPEN, Pair
 from prunetune.analysis.statistics import binomial_half_width
 from prunetune.analysis.verdict import Verdict
@@ -11,6 +12,8 @@ from prunetune.spec.plan import Budget, Plan
 
 NOTHING = "\N{EN DASH}"
 """What stands where there is no figure."""
+MASKED = "no speed-up without sparse kernels"
+"""What is said of networks whose weights are zeroed one by one, wherever they appear."""
 
 
 def percent(accuracy: float | None) -> str:
@@ -65,6 +68,11 @@ def listing(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def state(row: Row) -> str:
+    """How far a study has come, with what must be said beside its MACs."""
+    return f"{row.state}; {MASKED}" if row.masked else row.state
+
+
 def interval(low: float | None, high: float | None) -> str:
     """A simultaneous interval in points; `above 0` where it ends at zero without it."""
     start = "above 0" if low == OPEN else points(low)
@@ -74,6 +82,19 @@ def interval(low: float | None, high: float | None) -> str:
 
 def sentence(plan: Plan, verdict: Verdict) -> str:
     """The verdict of one cell in words."""
+    said = _verdict(plan, verdict)
+    if masked := masked_arms(plan, verdict.arms):
+        said += f" MACs of {listing(masked)} count the weights that are left: {MASKED}."
+    return said
+
+
+def masked_arms(plan: Plan, among: Iterable[str]) -> list[str]:
+    """The arms whose networks keep the dense shape, some of their weights zero."""
+    masked = {study.arm for study in plan.studies if study.masked}
+    return [arm for arm in among if arm in masked]
+
+
+def _verdict(plan: Plan, verdict: Verdict) -> str:
     arms = [name for name, arm in verdict.arms.items() if not arm.infeasible]
     if len(arms) < 2:
         who = f"only {arms[0]} is there" if arms else "no arm can meet it"

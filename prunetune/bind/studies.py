@@ -10,20 +10,35 @@ from typing import Any
 from prunetune.bind.parts import Parts
 from prunetune.bind.spaces import Cell
 from prunetune.bind.sparsify import regularizers_of, sparsifying
-from prunetune.compress.method import Target
+from prunetune.compress.method import Target, masks
 from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
-from prunetune.spec.budget import place_of, read_budget
+from prunetune.records.key import canonical
+from prunetune.spec.budget import place_of, read_budget, sparsity_of
 from prunetune.spec.errors import Path
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget, Comparison, Reach, Study
 from prunetune.spec.samplers import validate_sampler
-from prunetune.spec.space import Choice, Config, Space, any_value, subtree
+from prunetune.spec.space import (
+    Choice,
+    Config,
+    Dimension,
+    Float,
+    Int,
+    Space,
+    any_value,
+    subtree,
+)
 from prunetune.workload import Workload
 
-BINDING = ("method.scope", "method.floor", "method.criterion")
-"""What decides, beside the budget, whether a method can reach it."""
+BINDING = ("method.scope", "method.floor", "method.criterion", "method.by")
+"""What decides, beside the budget, whether a method can reach it; of other ranges than choices the
+low end is tried."""
+PROFILE = "method.profile."
+"""Ranges below it decide too; both their ends are tried."""
+Goals = tuple[tuple[Budget, int], ...]
+"""(budget, target MACs)"""
 
 
 def study_id(arm: str, budget: Budget, matching: str | None, replicate: int) -> str:
@@ -63,7 +78,7 @@ class Studies:
         cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
     ) -> None:
         self.spec, self.parts, self.workload, self.cells = spec, parts, workload, cells
-        self._memo: dict[tuple[str, str, tuple[int, ...]], tuple[Reached, ...]] = {}
+        self._memo: dict[tuple[str, str, Goals], tuple[Reached, ...]] = {}
 
     def bound(self) -> tuple[Study, ...]:
         """All studies; a budget that no arm can reach is a problem."""
@@ -98,6 +113,7 @@ class Studies:
             first=first,
             inherits=method.inherits,
             source=source,
+            masked=masks(method),
             infeasible=None if within else reached[0].reason,
             reach=reached,
         )
@@ -172,26 +188,29 @@ class Studies:
         """One answer per scope that the arm may draw; the best over criteria and floors."""
         _, space, _ = self.cells[arm, budget]
         name = self.spec.arms[arm].method.name
-        goals = tuple(target for (a, _), (target, _, _) in self.cells.items() if a == arm)
-        at = [b for a, b in self.cells if a == arm].index(budget)
+        goals = tuple((b, target) for (a, b), (target, _, _) in self.cells.items() if a == arm)
+        at = [b for b, _ in goals].index(budget)
         best: dict[str, Reach] = {}
         for config in _variants(space):
             scope = str(config.get("method.scope", name))
+            if config.get("method.by", "width") != "width":
+                scope = f"by {config['method.by']}"
             found = self._reached(arm, config, goals)[at]
             one = Reach(scope=scope, **asdict(found))
             if scope not in best or one.within > best[scope].within:
                 best[scope] = one
         return tuple(best.values())
 
-    def _reached(self, arm: str, config: Config, goals: tuple[int, ...]) -> tuple[Reached, ...]:
+    def _reached(self, arm: str, config: Config, goals: Goals) -> tuple[Reached, ...]:
         """`reach` of one choice of parameters for all budgets of the arm, asked for once."""
         name = self.spec.arms[arm].method.name
-        params = self.parts.lookup("methods", name).model_validate(subtree(config, "method"))
-        memo = (name, params.model_dump_json(), goals)
+        memo = (name, canonical(subtree(config, "method")), goals)
         if memo not in self._memo:
             dense, tolerance = self.workload.macs, self.spec.tolerance
-            targets = [Target(goal, dense, tolerance) for goal in goals]
+            targets = [Target(goal, dense, tolerance, sparsity_of(b)) for b, goal in goals]
+            model = self.parts.lookup("methods", name)
             try:
+                params = model.model_validate(subtree(config, "method"))
                 found = reach(name, params, self.workload.architecture, targets) or ()
             except ValueError as error:  # it does not apply to this network at all
                 path: Path = ("arms", arm, "method", name)
@@ -203,8 +222,18 @@ class Studies:
 
 def _variants(space: Space) -> Iterator[Config]:
     """A configuration for every choice of what decides whether a budget can be reached."""
-    decisive = [d for d in space.dimensions if d.path in BINDING and isinstance(d.domain, Choice)]
-    options = [d.domain.options for d in decisive if isinstance(d.domain, Choice)]
-    for values in product(*options):
-        chosen = {d.path: value for d, value in zip(decisive, values, strict=True)}
+    decisive = {d.path: _options(d) for d in space.dimensions if d.searched}
+    options = {path: some for path, some in decisive.items() if some}
+    for values in product(*options.values()):
+        chosen = dict(zip(options, values, strict=True))
         yield space.draw(lambda d, chosen=chosen: chosen.get(d.path, any_value(d.domain)))  # type: ignore[misc]
+
+
+def _options(dimension: Dimension) -> tuple[Any, ...]:
+    """The values to be tried of a dimension; none where it decides nothing."""
+    path, domain = dimension.path, dimension.domain
+    if isinstance(domain, Choice) and (path in BINDING or path.startswith(PROFILE)):
+        return domain.options
+    if isinstance(domain, Int | Float) and path.startswith(PROFILE):
+        return (domain.low, domain.high)
+    return ()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
@@ -46,6 +47,8 @@ class Target:
     dense_macs: int
     tolerance: float
     """Achieved MACs must lie in [macs * (1 - tolerance), macs]."""
+    sparsity: Fraction | None = None
+    """The share of weights that are zero, exactly, where the budget is that; MACs are free then."""
 
     @property
     def lowest(self) -> float:
@@ -108,6 +111,16 @@ class CompactModel:
     """Of the trial's epochs, those that made it: it is trained by the others."""
     departures: dict[str, Any] = field(default_factory=dict)
     """How far the network departs from the method's own rule, as JSON."""
+    computed_macs: int | None = None
+    """What a forward pass really takes where masks leave it more than `macs`; training is booked
+    with it."""
+    params: int | None = None
+    """Where masks leave fewer than the shape has."""
+
+    @property
+    def cost(self) -> int:
+        """MACs of a forward pass as it is computed."""
+        return self.macs if self.computed_macs is None else self.computed_macs
 
 
 @dataclass
@@ -137,7 +150,7 @@ class Method(Protocol):
     """The kinds of budget it can meet, MACs where it does not say; with none it has one study."""
     masks: ClassVar[bool] = False
     """Whether it zeroes single weights and leaves the dense architecture as it is; false where it
-    does not say. Its training is booked at the dense MACs."""
+    does not say. Such a network is no faster without sparse kernels, and reports say so."""
 
     def __init__(self, params: Any) -> None:
         """`params` is the model that the method was registered with."""

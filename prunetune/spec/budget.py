@@ -110,6 +110,11 @@ def kind_of_budget(budget: float | str) -> Literal["macs", "sparsity"]:
     return "sparsity" if isinstance(budget, str) else "macs"
 
 
+def sparsity_of(budget: float | str | None) -> Fraction | None:
+    """The share of weights that are zero, of a budget as in records; None of any other budget."""
+    return read_budget(budget).amount if isinstance(budget, str) else None
+
+
 def place_of(budget: float | str, budgets: Sequence[Any], dense_macs: int) -> int:
     """Where among the budgets of a file, as written, the one recorded as `budget` stands."""
     recorded = [read_budget(written).recorded(dense_macs) for written in budgets]

@@ -75,6 +75,9 @@ class Study(Params):
     first: tuple[Config, ...] = ()
     inherits: bool
     """Whether trials start from the weights of the dense network."""
+    masked: bool = False
+    """Whether its networks keep the dense shape, some of their weights zero: they are trained at
+    the dense MACs, and are no faster without sparse kernels."""
     source: str | None = None
     """The study whose winning architecture this one trains from scratch."""
     infeasible: str | None = None
@@ -179,6 +182,10 @@ class Plan(Params):
         """The matchings of scratch-trained arms; (None,) where every arm inherits weights."""
         found = tuple(dict.fromkeys(s.matching for s in self.studies if s.matching))
         return found or (None,)
+
+    def computed_macs(self, study: Study) -> int:
+        """MACs at which the networks of a study are trained."""
+        return self.dense.macs if study.masked else study.target_macs
 
     def feasible(self) -> Iterator[Study]:
         """The studies that will run."""

@@ -112,7 +112,7 @@ def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> Study
 def _seconds(plan: Plan, study: Study, amount: Amount, clock: Clock) -> float:
     """Of all trials of a study, sparsifying included."""
     sparsify = clock.epoch(plan.dense.macs) * amount.sparsify_epochs
-    return sparsify + clock.epoch(study.target_macs) * amount.epochs
+    return sparsify + clock.epoch(plan.computed_macs(study)) * amount.epochs
 
 
 def _records(storage: str | Path) -> Iterable[Record]:

@@ -25,6 +25,7 @@ RUNNING = "running"
 """The status of a trial that has no record yet."""
 COLOR = "mlflow.runColor"
 NOTE = "mlflow.note.content"
+MASKED = "MACs and parameters count the weights that are left: no speed-up without sparse kernels"
 DENSE_KEY = "dense"
 REPORT_KEY = "report"
 
@@ -147,6 +148,7 @@ def milliseconds(moment: str | None) -> int:
 
 
 def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
+    note = study.infeasible or (MASKED if study.masked else None)
     return _tags(
         plan,
         kind="study",
@@ -156,7 +158,7 @@ def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
         budget=study.budget,
         method=study.method,
         status="infeasible" if study.infeasible else None,
-    ) | ({NOTE: study.infeasible} if study.infeasible else {})
+    ) | ({NOTE: note} if note else {})
 
 
 def _tags(plan: Plan, **facts: object) -> dict[str, str]:

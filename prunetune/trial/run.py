@@ -23,6 +23,7 @@ from prunetune.records.record import TrialSpec
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
 from prunetune.registry import load_plugins, methods
+from prunetune.spec.budget import sparsity_of
 from prunetune.spec.space import subtree
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import pick_device, precision_name, prepare
@@ -86,12 +87,12 @@ class Trial:
         yield self.told({**self.facts(network), "curve": checkpoint.curve()})
         used, total = network.epochs_used, self.spec.epochs
         for epoch in self.trainer.train(
-            model, total - used, network.hooks, checkpoint, "train", network.macs, used + 1, total
+            model, total - used, network.hooks, checkpoint, "train", network.cost, used + 1, total
         ):
             yield self.told({"curve": [epoch], **self.costs()})
         judged = self.judge(model, network, checkpoint) if self.spec.phase in JUDGED else {}
         if used == total:
-            after = self.trainer.evaluate(model, network.macs, self.trainer.splits.val)
+            after = self.trainer.evaluate(model, network.cost, self.trainer.splits.val)
             judged |= {"val_acc1": after.acc1, "val_loss": after.loss, "val_acc1_best": after.acc1}
         elif used:  # before, it was not yet this network
             judged["val_acc1_best"] = max(epoch.val_acc1 for epoch in checkpoint.curve())
@@ -133,7 +134,9 @@ class Trial:
         found: CompactModel | Shrinking = method.run(
             Context(
                 architecture=self.workload.architecture,
-                target=Target(spec.target_macs, spec.dense_macs, spec.tolerance),
+                target=Target(
+                    spec.target_macs, spec.dense_macs, spec.tolerance, sparsity_of(spec.budget)
+                ),
                 generator=generator,
                 build=lambda architecture: fresh(architecture, self.trainer.seeds["init"]),
                 epochs=spec.epochs,
@@ -167,11 +170,11 @@ class Trial:
         before = None
         if self.spec.inputs.get("dense"):
             before = self.trainer.evaluate(
-                network.model, network.macs, self.trainer.splits.val
+                network.model, network.cost, self.trainer.splits.val
             ).acc1
         return {
             "macs": network.macs,
-            "params": sum(p.numel() for p in network.model.parameters()),
+            "params": network.params or sum(p.numel() for p in network.model.parameters()),
             "architecture": network.architecture,
             "sparsified": self.sparsifier.key if self.sparsifier else None,
             "departures": network.departures,
@@ -197,7 +200,7 @@ class Trial:
         """Open the test set, once; keep the weights and what they say about every test image."""
         folder = outputs.folder_of(self.spec, self.store)
         test = self.trainer.splits.test()
-        last = self.trainer.evaluate(model, network.macs, test, outputs=True)
+        last = self.trainer.evaluate(model, network.cost, test, outputs=True)
         assert last.log_probs is not None
         outputs.save(folder / outputs.WEIGHTS, model.state_dict())
         outputs.save(folder / outputs.OUTPUTS, {"log_probs": last.log_probs})
@@ -207,7 +210,7 @@ class Trial:
         best = checkpoint.best()
         if best is not None and best[0] != self.spec.epochs:
             model.load_state_dict(best[1])
-            at_best = self.trainer.evaluate(model, network.macs, test)
+            at_best = self.trainer.evaluate(model, network.cost, test)
         return {
             "test_acc1": last.acc1,
             "test_acc1_best": at_best.acc1,

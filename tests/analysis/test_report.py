@@ -13,6 +13,8 @@ import pytest
 from prunetune.analysis import Report, analyse, text_table, write_report
 from prunetune.analysis.figures.frontier import frontier_svg
 from prunetune.analysis.ledger import ledger
+from prunetune.analysis.page import page
+from prunetune.analysis.words import MASKED
 from prunetune.records.record import Record, TrainMacs
 from prunetune.records.seeds import confirm_seed
 from prunetune.spec.plan import Plan
@@ -213,3 +215,16 @@ def test_an_arm_without_budgets_has_a_row_and_a_mark_but_no_verdict() -> None:
     assert drawn.count('class="mark study') == len(plan.studies)
     assert "control@dense" in drawn
     assert "control@dense" in text_table(found)
+
+
+def test_masked_arms_are_never_shown_without_their_caveat() -> None:
+    base = make_plan({"thin": "width_scaling", "pruned": "channel_pruning"}, (0.5,), seeds=3)
+    studies = [s.model_copy(update={"masked": s.arm == "pruned"}) for s in base.studies]
+    plan = base.model_copy(update={"studies": tuple(studies)})
+    records = run(plan, noisy({"thin": 0.93, "pruned": 0.935}))
+    found = analyse(plan, records)
+    assert all(sentence.endswith(f"{MASKED}.") for sentence in found.sentences)
+    assert any(MASKED in limit for limit in found.limits)
+    assert text_table(found).count(MASKED) == 2
+    assert page(plan, records, found).decode().count(MASKED) >= 4
+    assert MASKED not in text_table(analyse(base, records))

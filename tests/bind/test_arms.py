@@ -102,3 +102,64 @@ def test_a_copycat_stands_on_its_source_at_one_budget(tmp_path: Path):
 def test_a_copycats_source_must_be_there(tmp_path: Path, wrong: str, place: str):
     told = refused(tmp_path, PRUNED, f"copycat: {{method: {{copycat: {wrong}}}}}")
     assert any(place in line for line in told)
+
+
+THIN_PLUS = (
+    "thin_plus: {method: {width_scaling: {profile: {stage1: {float: [0.5, 2]}, "
+    "stage3: {choice: [0.5, 1]}}}}}"
+)
+
+
+def test_a_searched_profile_is_an_architecture_search_for_thin(tmp_path: Path):
+    plan = bound(tmp_path, THIN, THIN_PLUS)
+    (study, *_) = (s for s in plan.studies if s.arm == "thin_plus")
+    assert [r.within for r in study.reach] == [True]
+    drawn = {"method.profile.stage1": 1.5, "method.profile.stage3": 0.5}
+    config = study.space.draw(lambda d: drawn.get(d.path))
+    assert {p: v for p, v in config.items() if p.startswith("method.profile.")} == {
+        **drawn, "method.profile.stage2": 1.0, "method.profile.stage4": 1.0,
+    }  # fmt: skip
+    (plain, *_) = (s for s in plan.studies if s.arm == "thin")
+    assert not [path for path in plain.space.salient(plain.space.constants()) if "method" in path]
+
+
+def test_ways_of_scaling_are_told_apart_in_the_plan(tmp_path: Path):
+    arm = "small: {method: {width_scaling: {by: {choice: [width, inner, depth]}}}}"
+    (study, *_) = bound(tmp_path, arm, budgets="[0.7]").studies
+    assert [r.scope for r in study.reach] == ["width_scaling", "by inner", "by depth"]
+    (told,) = refused(
+        tmp_path, "small: {method: {width_scaling: {by: depth, profile: {stage1: 2}}}}"
+    )
+    assert "arms.small.method.width_scaling" in told
+    assert "profile is of widths" in told
+
+
+MASKED = "masked: {method: {weight_pruning: {minimum: 2}}}"
+
+
+def test_a_sparsity_budget_is_for_arms_that_mask_and_left_out_by_others(tmp_path: Path):
+    other = "gradual: {method: {weight_pruning: {gradual: {epochs: 1, every: 5}}}}"
+    plan = bound(tmp_path, THIN, MASKED, other, budgets="[{sparsity: 0.9}, 0.5]")
+    at = {(study.arm, study.budget): study for study in plan.studies}
+    assert ("thin", "sparsity=0.9") not in at
+    masked = at["masked", "sparsity=0.9"]
+    assert masked.id.startswith("masked@sparsity=0.9")
+    assert (masked.target_macs, masked.epochs, masked.matching) == (plan.dense.macs, 2, None)
+    assert masked.masked
+    assert not at["thin", 0.5].masked
+    assert plan.computed_macs(at["masked", 0.5]) == plan.dense.macs
+    pairs = [(p.matching, p.a, p.b) for p in plan.family if p.budget == "sparsity=0.9"]
+    assert pairs == [(None, "masked", "gradual")]
+
+
+def test_an_arm_without_a_budget_of_its_kind_is_refused(tmp_path: Path):
+    (told,) = refused(tmp_path, THIN, MASKED, budgets="[{sparsity: 0.9}]")
+    assert "arms.thin.method" in told
+    assert "none of the budgets" in told
+
+
+def test_minima_that_are_more_than_a_budget_leave_it_to_nobody(tmp_path: Path):
+    much = "masked: {method: {weight_pruning: {minimum: 100000}}}"
+    (told,) = refused(tmp_path, much, budgets="[{sparsity: 0.9}]")
+    assert "budgets[0]" in told
+    assert "at least 100000 weights in each layer" in told

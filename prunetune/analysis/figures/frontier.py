@@ -19,7 +19,7 @@ from prunetune.analysis.figures.svg import (
 )
 from prunetune.analysis.frontier import Row
 from prunetune.analysis.report import Report
-from prunetune.analysis.words import count, percent, place
+from prunetune.analysis.words import MASKED, count, percent, place
 from prunetune.spec.plan import Plan
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 760.0, 440.0, 58.0, 16.0, 52.0
@@ -102,6 +102,8 @@ def _marks(plan: Plan, report: Report, x: Scale, y: Scale, shift: Shifts) -> Ite
         said = f"{row.study}: {percent(row.test_acc1)}, n = {row.n}, {count(row.macs)} MACs"
         if row.low is not None and plan.replicates == 1:
             said += f", 95 % interval {percent(row.low)} to {percent(row.high)}"
+        if row.masked:
+            said += f"; {MASKED}"
         at = x(row.macs) + shift[row.arm, row.matching]
         arm = plan.arms().index(row.arm)
         yield mark(at, y(row.test_acc1), arm, title(said), class_="mark study")

@@ -1,0 +1,56 @@
+"""Trials whose weights are masked one by one: what they cost, what stays zero, how they go on."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from prunetune.compress.rebuild import rebuild
+from prunetune.compress.weights import Prunable
+from prunetune.models.checkpoint import load_state
+from prunetune.records.costs import training_macs
+from prunetune.records.record import TrialSpec
+from prunetune.records.store import Store
+from tests.test_trial import SGD, WORKLOAD, facts, open_splits, pruned, run, store  # noqa: F401
+
+METHODS = {
+    "one shot": {"method.minimum": 5},
+    "gradual": {"method.gradual.epochs": 1, "method.gradual.every": 1, "recipe.ema": 0.5},
+}
+
+
+def masked(key: str, how: str) -> TrialSpec:
+    update = {"budget": "sparsity=0.9", "target_macs": WORKLOAD.macs, "method": "weight_pruning",
+              "config": {**SGD, **METHODS[how]}, "study": "masked@sparsity=0.9"}  # fmt: skip
+    return pruned(key, phase="confirm", arm="masked").model_copy(update=update)
+
+
+@pytest.mark.parametrize("how", METHODS)
+def test_masks_hold_to_the_end_and_training_costs_what_the_dense_one_does(store: Store, how: str):  # noqa: F811
+    record = run(masked(f"masked {how}", how), store)
+    assert record.status == "completed"
+    model = rebuild(record.architecture)
+    model.load_state_dict(load_state(store.trial_dir(record.key) / "weights.safetensors"))
+    prunable = Prunable.of(model, WORKLOAD.info.shape)
+    kept = [int(model.get_parameter(name).count_nonzero()) for name in prunable.names]
+    assert sum(kept) == round(prunable.total / Fraction(10)) == record.departures["weights"]
+    assert record.macs == sum(n * cost for n, cost in zip(kept, prunable.costs, strict=True))
+    assert record.params == record.dense_params - prunable.total + sum(kept)
+    images = len(open_splits().train)
+    assert record.train_macs.train == training_macs(record.dense_macs, images, epochs=2)
+    assert len(record.curve) == 2
+
+
+@pytest.mark.parametrize("reports", [1, 2])
+def test_a_masked_trial_goes_on_bit_for_bit(store: Store, reports: int):  # noqa: F811
+    whole = run(masked(f"whole masked {reports}", "gradual"), store)
+    trial = masked(f"broken masked {reports}", "gradual")
+    run(trial, store, limit=reports)
+    resumed = run(trial, store)
+    same = ("key", "test_outputs")
+    assert {k: v for k, v in facts(resumed).items() if k not in same} == {
+        k: v for k, v in facts(whole).items() if k not in same
+    }
+    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
+    assert files[0].read_bytes() == files[1].read_bytes()
