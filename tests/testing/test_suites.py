@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.channel_pruning import ChannelPruning, ChannelPruningParams
+from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.criteria.magnitude import Magnitude, MagnitudeParams
+from prunetune.compress.pruning_params import ChannelPruningParams
+from prunetune.compress.regularizers.group_lasso import GroupLasso, GroupLassoParams
 from prunetune.compress.width_scaling import WidthScaling, WidthScalingParams
 from prunetune.data.dataset import DatasetParams
 from prunetune.data.digits import Digits
@@ -25,6 +27,7 @@ from prunetune.testing import (
     check_dataset,
     check_method,
     check_model,
+    check_regularizer,
     check_schedule,
 )
 
@@ -201,6 +204,103 @@ def test_a_wrong_schedule_is_found_out(register, factor, told):
     register("schedules", factor, Params)
     with pytest.raises(AssertionError, match=told):
         check_schedule("wrong")
+
+
+class Decay:
+    """A hook that pulls all weights of the groups towards zero, and its regulariser in one."""
+
+    about = GroupLasso.about
+
+    def __init__(self, params):
+        self.strength = params.strength
+
+    def applies(self, model, group):
+        return True
+
+    def hook(self, groups, steps):
+        self.layers = {m.layer for group in groups for m in group.writers}
+        return self
+
+    def after_backward(self, model, step):
+        if self.strength:
+            for name in self.layers:
+                weight = model.get_submodule(name).weight
+                weight.grad.add_(weight.detach(), alpha=self.strength)
+
+    def after_step(self, model, step):
+        pass
+
+    def after_epoch(self, model, epoch):
+        pass
+
+
+class AlwaysActs(Decay):
+    def after_backward(self, model, step):
+        self.strength = max(self.strength, 0.1)
+        super().after_backward(model, step)
+
+
+class NeverActs(Decay):
+    def after_backward(self, model, step):
+        pass
+
+
+class ActsEverywhere(Decay):
+    def after_backward(self, model, step):
+        super().after_backward(model, step)
+        model.linear.bias.grad.add_(self.strength)
+
+
+class MovesWeights(Decay):
+    def after_backward(self, model, step):
+        super().after_backward(model, step)
+        model.conv1.weight.data.mul_(1 - self.strength)
+
+
+class ForgetsInACrash(Decay):
+    """Acts from its second epoch on, which it counts itself."""
+
+    epochs, begun = 0, False
+
+    def after_backward(self, model, step):
+        if self.epochs or self.by_hand(step):
+            super().after_backward(model, step)
+
+    def after_epoch(self, model, epoch):
+        self.epochs += 1
+
+    def by_hand(self, step):
+        """The suite's own call, of the last step before any other."""
+        first, self.begun = not self.begun, True
+        return first and step == 3
+
+
+class AppliesToNothing(Decay):
+    def applies(self, model, group):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (AlwaysActs, "strength 0"),
+        (NeverActs, "no gradient changed"),
+        (ActsEverywhere, "do not belong to the group"),
+        (MovesWeights, "values of 'conv1.weight'"),
+        (ForgetsInACrash, "after a crash"),
+    ],
+)
+def test_a_wrong_regularizer_is_found_out(register, part, told):
+    register("regularizers", part, GroupLassoParams)
+    with pytest.raises(AssertionError, match=told):
+        check_regularizer("wrong", {"strength": 0.1}, network=fresh_network())
+
+
+def test_a_sound_regularizer_is_found_sound_and_one_for_nothing_is_refused(register):
+    register("regularizers", Decay, GroupLassoParams)
+    check_regularizer("wrong", {"strength": 0.1})
+    register("regularizers", AppliesToNothing, GroupLassoParams)
+    check_regularizer("wrong", {"strength": 0.1})
 
 
 class TooWide(WidthScaling):
