@@ -101,5 +101,5 @@ class _Book:
 def ranks(maps: Tensor) -> Tensor:
     """(n, channels) ranks of maps (n, channels, height, width), in float32."""
     n, channels, height, width = maps.shape
-    parts = maps.reshape(-1, height, width).float().split(max(1, BLOCK // (height * width)))
+    parts = torch.split(maps.float().reshape(-1, height, width), max(1, BLOCK // (height * width)))
     return torch.cat([torch.linalg.matrix_rank(part) for part in parts]).view(n, channels).double()

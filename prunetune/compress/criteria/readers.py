@@ -115,7 +115,9 @@ def gram(x: Tensor, weight: Tensor) -> Tensor:
     if wide * wide * (rows + outputs) <= rows * outputs * (units * units + wide):
         return from_moments(x, weight)
     block = max(1, BLOCK // (groups * units * outputs))
-    return torch.stack([from_contributions(part, weight) for part in x.split(block, 1)]).sum(0)
+    return torch.stack([from_contributions(part, weight) for part in torch.split(x, block, 1)]).sum(
+        0
+    )
 
 
 def from_moments(x: Tensor, weight: Tensor) -> Tensor:

@@ -79,10 +79,10 @@ def refit(
     with passes(cut, criterion, params.images, backward=False) as (twin, chunks):
         images = torch.cat([x for x, _ in chunks])
         mending = _Mending(twin, Sample(draws), targets.rows(), fit, len(images))
-        mending.run(images.split(max(1, AT_ONCE // targets.largest)), cut)
+        mending.run(torch.split(images, max(1, AT_ONCE // targets.largest)), cut)
     with torch.no_grad():
         for name in outputs:
-            compact.get_submodule(name).weight.copy_(twin.get_submodule(name).weight)
+            compact.get_parameter(f"{name}.weight").copy_(twin.get_parameter(f"{name}.weight"))
 
 
 def _to_mend(

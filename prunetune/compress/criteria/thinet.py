@@ -100,7 +100,7 @@ class ScaleFit:
 
     def add(self, inputs: Tensor, missing: Tensor) -> None:
         """See `Fit`."""
-        pairs = zip(inputs.split(1), self._weight.split(1), strict=True)
+        pairs = zip(torch.split(inputs, 1), torch.split(self._weight, 1), strict=True)
         self._gram += torch.stack([gram(x, weight) for x, weight in pairs])
         back = torch.einsum("gro,gocn->grcn", missing, self._weight)
         self._cross += (inputs * back).sum((1, 3))[..., None]
