@@ -37,7 +37,7 @@ class MaskHook:
     @masks.setter
     def masks(self, masks: Masks) -> None:
         self._masks = dict(masks)
-        self._bound: tuple[nn.Module, Sequence[Tensor], Sequence[Tensor]] | None = None
+        self._bound: tuple[nn.Module, list[Tensor], list[Tensor]] | None = None
 
     @torch.no_grad()
     def apply(self, model: nn.Module) -> None:
@@ -45,7 +45,7 @@ class MaskHook:
         if not self._masks:
             return
         if self._bound is None or self._bound[0] is not model:
-            weights = [model.get_parameter(name) for name in self._masks]
+            weights: list[Tensor] = [model.get_parameter(name) for name in self._masks]
             pairs = zip(weights, self._masks.values(), strict=True)
             self._bound = (model, weights, [torch.empty_like(w).copy_(m) for w, m in pairs])
         torch._foreach_mul_(self._bound[1], self._bound[2])
