@@ -23,6 +23,7 @@ from prunetune.spec.samplers import validate_sampler
 from prunetune.spec.space import (
     Choice,
     Config,
+    Constant,
     Dimension,
     Float,
     Int,
@@ -32,9 +33,11 @@ from prunetune.spec.space import (
 )
 from prunetune.workload import Workload
 
-BINDING = ("method.scope", "method.floor", "method.criterion", "method.by")
+BINDING = ("method.scope", "method.floor", "method.criterion", "method.by", "method.cost_aware")
 """What decides, beside the budget, whether a method can reach it; of other ranges than choices the
 low end is tried."""
+RATIOS = "method.ratios."
+"""Of rates below it the highest is tried: they are relative, and 0 is never."""
 PROFILE = "method.profile."
 """Ranges below it decide too; both their ends are tried."""
 Goals = tuple[tuple[Budget, int], ...]
@@ -236,4 +239,6 @@ def _options(dimension: Dimension) -> tuple[Any, ...]:
         return domain.options
     if isinstance(domain, Int | Float) and path.startswith(PROFILE):
         return (domain.low, domain.high)
+    if path.startswith(RATIOS) and not isinstance(domain, Constant):
+        return (max(domain.options) if isinstance(domain, Choice) else domain.high,)
     return ()
