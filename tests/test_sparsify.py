@@ -33,6 +33,7 @@ CONFIG = {
     "method.sparsify.regularizer": "growing_reg",
     "method.sparsify.regularizer.growing_reg.strength": 0.01,
     "method.sparsify.recipe.weight_decay": 0.0,
+    "method.sparsify.recipe.batch_size": 64,
 }
 DENSE_MACS_TRAINED = 1000
 
@@ -128,9 +129,9 @@ def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store,
     ("config", "fields", "same"),
     [
         ({"method.criterion": "random"}, {"seed": 3}, True),
-        ({"recipe.weight_decay": 0.001}, {}, True),  # its own decay stands in place of it
+        ({"recipe.optimizer.sgd.lr": 0.06}, {}, True),  # of what comes after it
         ({"method.sparsify.regularizer.growing_reg.growth": 1.0}, {}, True),  # the default
-        ({"recipe.optimizer.sgd.lr": 0.06}, {}, False),
+        ({"method.sparsify.recipe.weight_decay": 0.001}, {}, False),
         ({"method.sparsify.regularizer.growing_reg.strength": 0.02}, {}, False),
         ({}, {"sparsify_epochs": 1}, False),
         ({}, {"inputs": {"dense": "other"}}, False),

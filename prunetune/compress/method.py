@@ -12,7 +12,7 @@ calls that had finished return at once what they returned before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol
@@ -22,6 +22,7 @@ from torch import nn
 
 from prunetune.records.architecture import Architecture
 from prunetune.spec.parts import Named
+from prunetune.spec.recipe import Recipe
 
 BudgetKind = Literal["macs", "sparsity"]
 
@@ -89,10 +90,10 @@ class Context:
     """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
     steps_per_epoch: int = 1
     """Optimizer steps in each epoch."""
-    sparsify: Callable[[Named, Mapping[str, Any]], nn.Module] | None = None
+    sparsify: Callable[[Named, Recipe], nn.Module] | None = None
     """`sparsify(regularizer, recipe)`: the dense network, trained on by the sweep's sparsify epochs
-    with this regulariser, under the trial's recipe with these fields in place of its own. It is
-    made once and shared by all trials that ask for the same; not to be changed, as `dense`."""
+    with this regulariser and recipe. It is made once and shared by all trials that ask for the
+    same; not to be changed, as `dense`."""
     recalibrate: Callable[[nn.Module, int], None] | None = None
     """`recalibrate(model, n)`: batch norm statistics measured anew on n training images."""
 

@@ -20,8 +20,8 @@ from prunetune.compress.groups import Group, find_groups
 from prunetune.compress.method import Context, Hook
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models, regularizers
-from prunetune.spec.fields import RecipeTree
 from prunetune.spec.parts import Kind, Named, Params
+from prunetune.spec.recipe import Recipe
 
 
 class Sparsify(Params):
@@ -30,9 +30,8 @@ class Sparsify(Params):
     regularizer: Annotated[
         Named | None, Kind("regularizers"), Field(description="null, in a choice: not at all")
     ]
-    recipe: RecipeTree = Field(
-        default_factory=dict, description="fields that replace the trial's own whole"
-    )
+    recipe: Recipe = Recipe()
+    """Its own: were it the trial's, hardly two trials would share a sparsified network."""
 
 
 Factor = Annotated[float, Field(ge=0, description="factor of what is added to gradients; 0: off")]

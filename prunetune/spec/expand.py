@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from prunetune.spec.errors import Path, Problems
-from prunetune.spec.fields import tree_of
 from prunetune.spec.ranges import (
     BY_BUDGET,
     CHOICE,
@@ -114,8 +113,6 @@ class _Expansion:
             tree = Located(slot.default, path)
         if tree is None:
             return []
-        if of := tree_of(slot.field):
-            return self.overrides(slot, of, tree)
         if slot.mapping and isinstance(tree.value, Mapping) and not word_of(tree.value):
             return self.entries(slot, tree) if tree.value else self.plain(slot, tree)
         kind, below = kind_of(slot.field), nested_model(slot.field.annotation)
@@ -140,29 +137,6 @@ class _Expansion:
                 self.problems.add(path, message, value=key)
             elif entry := self.pick(Located(value, path)):
                 dimensions += self.plain(slot.at(key), entry)
-        return dimensions
-
-    def overrides(self, slot: Slot, model: type[BaseModel], tree: Located) -> list[Dimension]:
-        """The dimensions of those fields of `model` that are written; others stand elsewhere.
-
-        A field that is written at its default is another thing than one that is not written: it has
-        no default.
-        """
-        if not isinstance(tree.value, Mapping) or word_of(tree.value):
-            self.problems.add(tree.path, "must be a mapping of fields", value=tree.value)
-            return []
-        fields = fields_of(model)
-        for name in tree.value:
-            if name not in fields:
-                self.problems.unknown((*tree.path, name), fields)
-        dimensions: list[Dimension] = []
-        for name in (name for name in fields if name in tree.value):
-            own = Slot(model, name, f"{slot.path}.{name}", slot.when)
-            whole = nested_model(own.field.annotation) is not None
-            for dimension in self.entry(own, tree, (*tree.path, name)):
-                bare = {"default": None, "has_default": False}
-                stated = whole or dimension.path == own.path
-                dimensions.append(dimension.model_copy(update=bare) if stated else dimension)
         return dimensions
 
     def pick(self, tree: Located) -> Located | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
-from pydantic.fields import FieldInfo
 
 from prunetune.spec.budget import FORMS, read_budget
 from prunetune.spec.matching import Matching
@@ -20,11 +19,6 @@ class TreeOf:
     """Marks a raw tree with the model that its values, drawn, make one of."""
 
     model: type[BaseModel]
-
-
-def tree_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The model that a field's raw tree makes one of, where it holds such a tree."""
-    return next((mark.model for mark in field.metadata if isinstance(mark, TreeOf)), None)
 
 
 def _plain_name(text: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from prunetune.spec.fields import tree_of
+from prunetune.spec.fields import TreeOf
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.ranges import SHAPES
 from prunetune.spec.translate import describe_field, fields_of, nested_model
@@ -71,7 +71,7 @@ def _field(name: str, field: FieldInfo, value: Any, indent: str) -> Iterator[str
     below = nested_model(field.annotation)
     inside = get_args(field.annotation)
     entry = nested_model(inside[-1]) if inside and isinstance(value, dict) else None
-    tree = tree_of(field)
+    tree = next((mark.model for mark in field.metadata if isinstance(mark, TreeOf)), None)
     if tree and not indent:  # the shared recipe; elsewhere it is the same again
         yield from _block(name, field, field_lines(tree, tree(), indent + "  "), indent)
     elif isinstance(value, BaseModel) and below:

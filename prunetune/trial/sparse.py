@@ -13,9 +13,7 @@ agenda has put it into `inherited_macs` beside the dense network's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 from torch import nn
@@ -33,7 +31,6 @@ from prunetune.records.versions import versions
 from prunetune.registry import regularizers
 from prunetune.spec.parts import Named
 from prunetune.spec.recipe import Recipe
-from prunetune.spec.space import subtree
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import precision_name
 from prunetune.train.loop import train
@@ -71,10 +68,9 @@ class Sparsifier:
         self.key: str | None = None
         """Of the network that was asked for."""
 
-    def network(self, regularizer: Named, overrides: Mapping[str, Any]) -> nn.Module:
+    def network(self, regularizer: Named, recipe: Recipe) -> nn.Module:
         """See `Context.sparsify`."""
         spec = self.spec
-        recipe = Recipe.model_validate({**subtree(spec.config, "recipe"), **overrides})
         regularizer = _salient(regularizer)
         self.key = key = trial_key(
             phase="sparse",
