@@ -36,5 +36,5 @@ def test_every_other_arm_is_compared_with_the_control_alone(tmp_path: Path) -> N
 
 
 def test_a_control_that_is_no_arm_is_refused_with_the_near_match(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="names no arm.*did you mean 'random'"):
+    with pytest.raises(SpecError, match=r"names no arm.*did you mean 'random'"):
         planned(tmp_path, "confirm: {control: randon}")
