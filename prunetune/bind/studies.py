@@ -100,8 +100,8 @@ class Studies:
         method = self.parts.method(arm)
         assert method is not None
         source = self.spec.arms[arm].method.params["from"] if method.takes_architecture else None
-        lent = source is not None and not hasattr(method, "reach")
-        reached = self._reach(source if lent else arm, budget)
+        lender = source if source and not hasattr(method, "reach") else arm
+        reached = self._reach(lender, budget)
         within = any(r.within for r in reached)
         return Study(
             id=study_id(arm, budget, None, 0),

@@ -69,7 +69,7 @@ class Prunable:
 
     def masks(self, living: Tensor, model: nn.Module) -> dict[str, Tensor]:
         """A mask per parameter from one value per weight."""
-        parts = living.split(list(self.sizes))
+        parts = torch.split(living, list(self.sizes))
         return {
             name: part.view(model.get_parameter(name).shape)
             for name, part in zip(self.names, parts, strict=True)

@@ -128,8 +128,9 @@ class WideResNetFamily(OfWidths):
 
     def build(self, params: WideResNetParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
-        widths, inner = self.stage_widths(params), self.inner_widths(params)
-        check_widths(widths, STAGES, inner, STAGES * self.blocks, fewest=0)
+        widths = self.stage_widths(params)
+        check_widths(widths, STAGES, params.inner, STAGES * self.blocks, fewest=0)
+        inner = self.inner_widths(params)
         return WideResNet(widths, inner, self.factor > 1, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:

@@ -106,7 +106,7 @@ def test_hooks_see_outputs_that_nobody_changes_later(name):
             module.register_forward_hook(lambda _m, _x, out: seen.append((out, out.clone())))
             module.register_full_backward_hook(lambda *_: None)
     model(torch.randn(2, *SHAPE, requires_grad=True)).sum().backward()
-    assert len(seen) > 20
+    assert len(seen) > 10
     assert all(torch.equal(now, then) for now, then in seen)
 
 

@@ -59,7 +59,7 @@ def spots(report: Report) -> list[Spot]:
             spot = Spot(name, matching, arm.macs, arm.mean, arm.low, arm.high, label)
             found.setdefault((name, verdict.budget, matching), spot)
     controls = (row for row in report.frontier if row.budget is None)
-    return [*found.values(), *(spot for row in controls if (spot := _control(row)))]
+    return [*found.values(), *filter(None, map(_control, controls))]
 
 
 def _control(row: Row) -> Spot | None:
