@@ -124,7 +124,8 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
     if path.exists():
         before = json.loads(path.read_bytes())
         grown = before["growth"]
-        changes = growth(before["spec"], tree)
+        begun = SweepSpec.model_validate(before["spec"])  # fields that are new have their default
+        changes = growth(begun.model_dump(mode="json"), tree)
         if changes:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
     facts = plan.model_dump(mode="json", by_alias=True)

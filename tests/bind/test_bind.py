@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
+from prunetune.registry import models
 from prunetune.spec.errors import SpecError
+from prunetune.spec.parse import load_sweep
 from prunetune.spec.plan import Plan
 from prunetune.spec.recipe import Recipe
 from prunetune.spec.space import subtree
@@ -25,6 +28,19 @@ search: {replicates: 2}
 """
 
 
+def checkpoint_of(path: Path, folder: Path) -> list[str]:
+    """An override that has some weights of its dense network stand in for a file it wants."""
+    spec = load_sweep(path)
+    if spec.workload.dense.checkpoint is None:
+        return []
+    entry = models.get(spec.workload.model.name)
+    params = entry.params.model_validate(spec.workload.model.params)
+    model = entry.part.build(params, 10, (3, 32, 32))
+    file = folder / "weights.safetensors"
+    safetensors.torch.save_file(model.state_dict(), file)
+    return [f"workload.dense.checkpoint.path={file}"]
+
+
 def write(text: str, folder: Path) -> Path:
     path = folder / "sweep.yaml"
     path.write_text(text)
@@ -37,8 +53,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
-def test_every_shipped_sweep_binds_and_each_budget_can_be_met(path: Path):
-    plan = plan_sweep(path)
+def test_every_shipped_sweep_binds_and_each_budget_can_be_met(path: Path, tmp_path: Path):
+    plan = plan_sweep(path, overrides=checkpoint_of(path, tmp_path))
     assert not any(study.infeasible for study in plan.studies)
     assert all(reach.within for study in plan.studies for reach in study.reach)
 

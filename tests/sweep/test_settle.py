@@ -1,0 +1,47 @@
+"""What a sweep writes before it runs, and what it may find there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prunetune.bind import bind
+from prunetune.records.store import Store
+from prunetune.spec.growth import GrowthError
+from prunetune.spec.model import SweepSpec
+from prunetune.spec.parse import check
+from prunetune.sweep.run import settle
+
+SPEC = {
+    "name": "small",
+    "workload": {"model": "resnet14", "dataset": "digits"},
+    "budgets": [0.5],
+    "arms": {"thin": {"method": "width_scaling"}},
+}
+
+
+def settled(folder: Path, **fields: object) -> dict:
+    spec = SweepSpec.model_validate(SPEC | fields)
+    settle(Store(folder, "small"), spec, bind(spec, check(spec)))
+    written: dict = json.loads((folder / "small" / "plan.json").read_bytes())
+    return written
+
+
+def test_a_sweep_begun_before_a_field_was_there_goes_on(tmp_path: Path) -> None:
+    begun = settled(tmp_path)
+    older = json.loads(json.dumps(begun))
+    del older["spec"]["confirm"], older["spec"]["plugins"]
+    (tmp_path / "small" / "plan.json").write_text(json.dumps(older))
+    assert settled(tmp_path) == begun
+
+
+def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None:
+    begun = settled(tmp_path)
+    grown = settled(tmp_path, budgets=[0.5, 0.25])
+    (note,) = grown["growth"]
+    assert note["hash"] == begun["hash"] != grown["hash"]
+    with pytest.raises(GrowthError, match="tolerance"):
+        settled(tmp_path, budgets=[0.5, 0.25], tolerance=0.01)
+    assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == grown
