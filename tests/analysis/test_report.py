@@ -134,7 +134,8 @@ def test_frontier_csv_is_the_frontier(
     assert [row["study"] for row in table] == [study.id for study in plan.studies]
     for line, row in zip(table, report.frontier, strict=True):
         for name, value in row.model_dump().items():
-            assert line[name] == ("" if value is None else str(value))
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            assert line[name] == ("" if value is None else text)
 
 
 def test_trials_csv_has_every_record_with_its_config(

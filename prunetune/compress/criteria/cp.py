@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from prunetune.compress.criteria.lasso import entries
@@ -59,7 +60,8 @@ class Cp:
 def lasso_scores(gram: Tensor) -> Tensor:
     """The penalty at which each unit enters the regression of the sum of all contributions."""
     found = gram.numpy()
-    return torch.from_numpy(entries(found, found.sum(1)))
+    with threadpool_limits(torch.get_num_threads()):  # numpy's threads are the trial's, too
+        return torch.from_numpy(entries(found, found.sum(1)))
 
 
 class WeightFit:

@@ -60,7 +60,11 @@ class FisherAccumulated:
     def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""
         how = self.params
-        with passes(scene, "fisher_accumulated", how.images, backward=True) as (model, chunks):
+        with (
+            torch.random.fork_rng(),  # dropout is on, as in training
+            passes(scene, "fisher_accumulated", how.images, backward=True) as (model, chunks),
+        ):
+            torch.manual_seed(scene.generator.initial_seed())
             gathered = self.accumulator(model.train(), scene.groups)
             gathered.attach()
             for x, y in in_batches(chunks, how.batch):

@@ -34,10 +34,11 @@ class Path:
     """A place on the path: between two changes of the active columns β is linear in λ."""
 
     def __init__(self, gram: Array, cross: Array) -> None:
-        self.gram, self.cross = gram, cross
+        self.gram = gram
         self.penalty = float(np.abs(cross).max(initial=0.0))
         self.beta = np.zeros(len(cross))
         self.entered = np.zeros(len(cross))
+        self._left = cross.copy()  # correlation of each column with what β leaves
         self._active: list[int] = []
         self._signs = np.zeros(len(cross))
         self._open = gram.diagonal() > 0  # columns that may enter next
@@ -51,10 +52,12 @@ class Path:
         if self.penalty <= self._smallest or not (self._open & (self.entered == 0)).any():
             return False
         step = self._step()
-        to_entry, to_drop = self._to_entry(step), self._to_drop(step)
+        slopes = self.gram @ step
+        to_entry, to_drop = self._to_entry(slopes), self._to_drop(step)
         entry, drop = int(to_entry.argmin()), int(to_drop.argmin())
         length = min(to_entry[entry], to_drop[drop], self.penalty)
         self.beta += length * step
+        self._left -= length * slopes
         self.penalty -= length
         if to_drop[drop] == length:
             self._drop(drop)
@@ -71,14 +74,13 @@ class Path:
         step[self._active] = solve_triangular(factor, half, lower=True, trans="T")
         return step
 
-    def _to_entry(self, step: Array) -> Array:
+    def _to_entry(self, slopes: Array) -> Array:
         """By how much λ may fall until each column's correlation has its size."""
-        left, slopes = self.cross - self.gram @ self.beta, self.gram @ step
-        found = np.full(len(left), np.inf)
+        found = np.full(len(slopes), np.inf)
         for sign in (1, -1):
             speed = 1 - sign * slopes
             may = self._open & (speed > SMALLEST)  # others keep behind λ, or side by side with it
-            gap = np.maximum(self.penalty - sign * left[may], 0) / speed[may]
+            gap = np.maximum(self.penalty - sign * self._left[may], 0) / speed[may]
             found[may] = np.minimum(found[may], gap)
         return found
 
@@ -99,7 +101,7 @@ class Path:
         if left <= DEPENDENT * energy:
             return
         self._factor[count, :count], self._factor[count, count] = row, np.sqrt(left)
-        self._signs[column] = np.sign(self.cross[column] - self.gram[column] @ self.beta)
+        self._signs[column] = np.sign(self._left[column])
         self._active.append(column)
         self.entered[column] = max(self.entered[column], self.penalty)
 
