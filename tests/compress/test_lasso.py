@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import lars_path, lasso_path
 
-from prunetune.compress.criteria.lasso import Array, Array, Path, entries
+from prunetune.compress.criteria.lasso import Array, Path, entries
 
 
 def problem(seed: int, rows: int, columns: int, rank: int | None = None) -> tuple[Array, Array]:
