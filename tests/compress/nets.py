@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -71,29 +68,6 @@ def context(network: Architecture, share: float, dense: nn.Module | None = None)
         build=lambda found: fresh(found, 1),
         dense=model,
     )
-
-
-def silenced(
-    model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[int]]
-) -> nn.Module:
-    """The same network where nothing reads the removed channels: what a cut must compute."""
-    quiet = copy.deepcopy(model)
-    for group, units in zip(groups, removed, strict=True):
-        for member in group.members:
-            if member.side == "in":
-                layer = quiet.get_submodule(member.layer)
-                assert isinstance(layer, nn.Conv2d | nn.Linear)
-                _mute(layer, [int(i) for i in member.index[list(units)].ravel()])
-    return quiet
-
-
-@torch.no_grad()
-def _mute(layer: nn.Conv2d | nn.Linear, inputs: list[int]) -> None:
-    slices = layer.weight.shape[1]
-    readers = layer.weight.shape[0] // (layer.groups if isinstance(layer, nn.Conv2d) else 1)
-    for i in inputs:
-        rows = slice(i // slices * readers, (i // slices + 1) * readers)
-        layer.weight[rows, i % slices] = 0
 
 
 def image(network: Architecture, dtype: torch.dtype = torch.float64) -> torch.Tensor:

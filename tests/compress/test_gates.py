@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.groups import Group
+from prunetune.testing.model import silenced
 from tests.compress.gradients import KINDS, groups, images, joint_q, losses, network
-from tests.compress.nets import silenced
 
 JOINED = ("pre-activation", "densenet", "tokens")
 """Networks where norms read what several layers have joined; a gate does not reach their shifts."""

@@ -11,7 +11,8 @@ from prunetune.compress.groups import find_groups
 from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.rebuild import layer_widths, rebuild
 from prunetune.compress.surgery import cut, kept_channels
-from tests.compress.nets import SMALL, architecture, groups_of, image, silenced, trained
+from prunetune.testing.model import silenced
+from tests.compress.nets import SMALL, architecture, groups_of, image, trained
 
 NETWORKS = [
     ("resnet20", {"shortcut": "A"}),
