@@ -102,7 +102,7 @@ class Store:
 
     def drop_checkpoints(self, key: str) -> None:
         """Remove what a trial would have gone on from: its record is written."""
-        for pattern in ("checkpoint.safetensors", "stage-*.safetensors"):
+        for pattern in ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors"):
             for path in self.trial_dir(key).glob(pattern):
                 path.unlink()
 

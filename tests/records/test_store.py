@@ -90,8 +90,9 @@ def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
 def test_dropping_checkpoints_keeps_everything_else(tmp_path):
     store = Store(tmp_path, "s")
     folder = store.trial_dir("a")
-    names = ("checkpoint.safetensors", "stage-1.safetensors", "weights.safetensors", "trial.json")
-    for name in names:
+    kept = {"weights.safetensors", "trial.json"}
+    dropped = {"checkpoint.safetensors", "shrinking.safetensors", "stage-1.safetensors"}
+    for name in kept | dropped:
         write_whole(folder / name, b"x")
     store.drop_checkpoints("a")
-    assert {p.name for p in folder.iterdir()} == {"weights.safetensors", "trial.json"}
+    assert {p.name for p in folder.iterdir()} == kept
