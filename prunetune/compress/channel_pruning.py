@@ -61,7 +61,8 @@ class ChannelPruning:
             scene, removed = survivors.shrink(model, architecture, down_to(goal), context)
             model, architecture = narrow(model, architecture, scene.groups, removed)
             if isinstance(survivors.criterion, Refitting):
-                survivors.criterion.refit(scene, model, kept_units(scene.groups, removed))
+                with context.scoring():
+                    survivors.criterion.refit(scene, model, kept_units(scene.groups, removed))
         return self._compact(model, architecture, survivors, context)
 
     def _in_training(self, dense: nn.Module, survivors: Survivors, context: Context) -> Shrinking:

@@ -13,6 +13,7 @@ calls that had finished return at once what they returned before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol
@@ -86,6 +87,8 @@ class Context:
     """`batches(n)`: n training images without augmentation, in a seeded order, as (x, y)."""
     book: Callable[[int], None] = lambda macs: None
     """Told the MACs of every pass over images that scoring makes, before it is made."""
+    scoring: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered while channels are scored: their seconds are booked."""
     train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
     """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
     steps_per_epoch: int = 1

@@ -100,8 +100,9 @@ class Survivors:
         """
         scene, numbers = self._scene(model, architecture, context)
         scores: list[Scores] = [np.empty(0)] * len(self.groups)
-        for number, score in zip(numbers, self._score(scene), strict=True):
-            scores[number] = score
+        with context.scoring():
+            for number, score in zip(numbers, self._score(scene), strict=True):
+                scores[number] = score
         removed = self.remove(scores, goal, context.target)
         return scene, [removed[number] for number in numbers]
 

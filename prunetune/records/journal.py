@@ -33,6 +33,8 @@ class Journal:
         self._spent: int = past.get("macs", 0)
         self._past_seconds: float = past.get("seconds", 0.0)
         self._start = time.perf_counter()
+        self._inside = 0.0
+        """Seconds of the clocks that ran within the one that is running."""
 
     def spend(self, macs: int) -> None:
         """Book MACs that are about to be computed, and save the books."""
@@ -47,12 +49,15 @@ class Journal:
 
     @contextmanager
     def clock(self, stage: str) -> Iterator[None]:
-        """Count the seconds of the block towards `stage`."""
-        start = time.perf_counter()
+        """Count the seconds of the block towards `stage`, and to no stage around it."""
+        start, around = time.perf_counter(), self._inside
+        self._inside = 0.0
         try:
             yield
         finally:
-            self._seconds[stage] += time.perf_counter() - start
+            took = time.perf_counter() - start
+            self._seconds[stage] += took - self._inside
+            self._inside = around + took
 
     def train_macs(self) -> TrainMacs:
         """The books as they stand in a record."""

@@ -144,6 +144,7 @@ class Trial:
                 source=spec.source_architecture,
                 batches=self.trainer.calibration,
                 book=self.trainer.book_scoring,
+                scoring=lambda: self.journal.clock("score"),
                 train=self.trainer.train_stage,
                 steps_per_epoch=self.trainer.steps_per_epoch,
                 sparsify=self.sparsifier.network if self.sparsifier else None,
