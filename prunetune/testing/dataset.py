@@ -74,7 +74,8 @@ def _check_unopened(name: str, params: Mapping[str, Any], dataset: Dataset) -> D
     assert digest == _made(name, params).digest(), (
         f"data set {name!r}: digest() differs between two objects alike, so no record would match"
     )
-    otherwise = _made(name, {**params, "val_fraction": info.val_size / (info.train_size * 3)})
+    fraction = min(0.5, info.val_size / (info.train_size * 3))
+    otherwise = _made(name, {**params, "val_fraction": fraction})
     assert digest != otherwise.digest(), (
         f"data set {name!r}: another val_fraction has the same digest, though it trains on other "
         "images"
