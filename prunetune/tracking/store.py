@@ -63,6 +63,7 @@ class MlflowStore:
         self._backlog = Backlog()
         self._thread: threading.Thread | None = None
         self._writer: Writer | None = None  # the thread's alone
+        self._written = 0
         self._warned = False
 
     def on_dealt(self, spec: TrialSpec) -> None:
@@ -100,14 +101,17 @@ class MlflowStore:
         self._put(Won(record, model, example))
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Wait until all is written: at most `timeout_s`, and not for a server that is away.
+        """Wait until all is written, while every `timeout_s` see something written.
 
-        News is taken even after that; it wants another `close`.
+        Not for a server that is away. News is taken even after that; it wants another `close`.
         """
         if self._thread is None:
             return
         self._backlog.close()
-        self._thread.join(timeout_s)
+        before = -1
+        while self._thread.is_alive() and self._written > before:
+            before = self._written
+            self._thread.join(timeout_s)
         if self._thread.is_alive() or len(self._backlog):
             log.warning(
                 "MLflow at %s has not heard everything; the next run of this sweep sends the rest",
@@ -139,6 +143,7 @@ class MlflowStore:
         for number, work in enumerate(works):
             if not self._done(work):
                 return (*works[number + 1 :], work)  # last, so that it blocks no other next time
+            self._written += 1
         return ()
 
     def _done(self, work: Work) -> bool:

@@ -6,15 +6,18 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from mlflow import MlflowClient
 
 from prunetune.spec.plan import Plan
 from prunetune.tracking import store as store_module
+from prunetune.tracking.backlog import Latest
 from prunetune.tracking.layout import StudyResult
 from prunetune.tracking.store import MlflowStore
 from prunetune.tracking.writer import Writer
@@ -115,6 +118,25 @@ def test_no_call_waits_for_a_server_that_does_not_answer(
     assert store._thread is not None
     assert store._thread.is_alive()
     assert "has not heard everything" in warnings.text
+
+
+def test_closing_waits_for_as_long_as_something_is_written(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Slow(Latest):
+        slot: str
+
+        def write(self, writer: Writer) -> None:
+            time.sleep(0.3)
+
+    store = MlflowStore(plan, None, tmp_path)
+    monkeypatch.setattr(store, "_open", Mock)
+    store._put(*(Slow(str(number)) for number in range(5)))
+    store.close(0.5)
+    assert not len(store._backlog)
+    assert store._thread is not None
+    assert not store._thread.is_alive()
 
 
 def test_what_mlflow_refuses_does_not_block_the_rest(
