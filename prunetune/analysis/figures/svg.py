@@ -47,8 +47,11 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
 
 
 def mark(x: float, y: float, arm: int, *children: str, class_: str = "mark") -> str:
-    """The mark of the arm at place `arm`, in its shape and colour."""
-    shape = SHAPES[arm % len(SHAPES)]
+    """The mark of the arm at place `arm`, in its shape and colour.
+
+    Colours repeat after eight arms, then with the next arm's shape: 64 arms are told apart.
+    """
+    shape = SHAPES[(arm + arm // len(SHAPES)) % len(SHAPES)]
     place = f"translate({_number(x)},{_number(y)})"
     return tag("path", *children, d=shape, transform=place, class_=f"{class_} {arm_class(arm)}")
 
