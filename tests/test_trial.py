@@ -68,6 +68,8 @@ def run(trial: TrialSpec, store: Store, limit: int | None = None) -> Record | No
     assembly = Assembly(trial)
     for report in islice(run_trial(trial, store, device="cpu"), limit):
         assembly.add(report)
+        if "status" in report:  # an actor asks for no more
+            break
     return assembly.record() if limit is None else None
 
 

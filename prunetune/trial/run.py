@@ -96,10 +96,11 @@ class Trial:
             judged |= {"val_acc1": after.acc1, "val_loss": after.loss, "val_acc1_best": after.acc1}
         elif used:  # before, it was not yet this network
             judged["val_acc1_best"] = max(epoch.val_acc1 for epoch in checkpoint.curve())
-        yield self.told(self.end("completed", **judged))
-        if dense:
+        last = self.told(self.end("completed", **judged))
+        if dense:  # before the last report: who has heard it asks for no more
             record = self.assembly.record()
             write_whole(outputs.folder_of(self.spec, self.store) / outputs.RECORD, to_json(record))
+        yield last
 
     def shrunk(self, made: Shrinking) -> Generator[Report, None, CompactModel]:
         """The network after the first epochs, at the dense one's price, in which it shrinks."""
