@@ -74,7 +74,8 @@ def mean_magnitudes(
         (x,) = inputs
         channels = x.dim() - 1 if isinstance(layer, nn.Linear) else 1
         others = [dim for dim in range(x.dim()) if dim != channels]
-        totals[name].append(x.abs().sum(others, dtype=torch.float64).cpu())
+        norms = torch.linalg.vector_norm(x, 1, others)  # in one pass, without a copy of x
+        totals[name].append(norms.double().cpu())
         counts[name] += x.numel() // x.shape[channels]
 
     with passes(scene, criterion, images, backward=False) as (model, chunks):
