@@ -36,7 +36,8 @@ def power_sums(model: nn.Module, group: Group, p: int, reduction: str) -> Tensor
 
     Weights are filters, readers' slices of them, and batch norm scales (not shifts).
     """
-    return unit_means(model, group.members, lambda _, w: w.abs().pow(p), reduction)
+    power = torch.abs if p == 1 else torch.square
+    return unit_means(model, group.members, lambda _, weight: power(weight), reduction)
 
 
 def unit_means(
