@@ -11,16 +11,20 @@ alone would leave a constant: they keep a channel each.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from prunetune.compress.groups import Group
-from prunetune.compress.rebuild import layer_widths, rebuild, skeleton
+from prunetune.compress.rebuild import (
+    family_of,
+    layer_widths,
+    rebuild,
+    skeleton,
+    with_widths,
+)
 from prunetune.compress.surgery import cut
 from prunetune.records.architecture import Architecture
-from prunetune.registry import models
 
 
 def removable(architecture: Architecture, groups: Sequence[Group]) -> dict[int, tuple[str, ...]]:
@@ -58,7 +62,7 @@ def _without(
     model: nn.Module, architecture: Architecture, names: Collection[str]
 ) -> tuple[nn.Module, Architecture]:
     """The network built anew without the branches that have these layers, with its weights."""
-    family, params = _family(architecture)
+    family, params = family_of(architecture)
     inner = [
         0 if set(branch) & set(names) else width
         for branch, width in zip(_branches(architecture), family.inner_widths(params), strict=True)
@@ -81,7 +85,7 @@ def _without(
 
 def _branches(architecture: Architecture) -> list[tuple[str, ...]]:
     """The layers that each block lacks without inner channels; none where that is not defined."""
-    family, params = _family(architecture)
+    family, params = family_of(architecture)
     blocks = len(family.inner_widths(params))
     by_block: dict[str, list[str]] = {}
     try:
@@ -101,16 +105,5 @@ def _layers(architecture: Architecture, inner: tuple[int, ...] | None) -> Collec
 
 def _with_inner(architecture: Architecture, inner: tuple[int, ...] | None) -> Architecture:
     """The family's network with these inner widths; None: as many as its stages have."""
-    family, params = _family(architecture)
-    changed = family.with_widths(params, family.stage_widths(params), inner)
-    stated = (
-        type(params)
-        .model_validate(changed.model_dump())
-        .model_dump(mode="json", exclude_defaults=True)
-    )
-    return architecture.model_copy(update={"params": stated, "layers": {}})
-
-
-def _family(architecture: Architecture) -> tuple[Any, Any]:
-    entry = models.get(architecture.model)
-    return entry.part, entry.params.model_validate(architecture.params)
+    family, params = family_of(architecture)
+    return with_widths(architecture, family.stage_widths(params), inner)

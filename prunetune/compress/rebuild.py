@@ -62,10 +62,29 @@ def fresh(architecture: Architecture, seed: int) -> nn.Module:
 
 def skeleton(architecture: Architecture) -> nn.Module:
     """The family's network as its parameters describe it, before layers get their own widths."""
-    entry = models.get(architecture.model)
-    params = entry.params.model_validate(architecture.params)
-    model: nn.Module = entry.part.build(params, architecture.classes, architecture.input_shape)
+    family, params = family_of(architecture)
+    model: nn.Module = family.build(params, architecture.classes, architecture.input_shape)
     return model
+
+
+def family_of(architecture: Architecture) -> tuple[Any, Any]:
+    """The registered family and its parameters, checked."""
+    entry = models.get(architecture.model)
+    return entry.part, entry.params.model_validate(architecture.params)
+
+
+def with_widths(
+    architecture: Architecture, widths: tuple[int, ...], inner: tuple[int, ...] | None
+) -> Architecture:
+    """The family's network of these stage and inner widths, its layers not yet listed.
+
+    `inner` None: what the stages' widths say. ValueError where the family has no such widths.
+    """
+    family, params = family_of(architecture)
+    changed = family.with_widths(params, widths, inner)
+    checked = type(params).model_validate(changed.model_dump())
+    stated = checked.model_dump(mode="json", exclude_defaults=True)
+    return architecture.model_copy(update={"params": stated, "layers": {}})
 
 
 def _widths(layer: nn.Module) -> tuple[int, ...]:

@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import torch
-from pydantic import BaseModel
 
 from prunetune.compress.macs import CostTable, LayerCost, Point, unit_costs
 from prunetune.compress.method import Infeasible
-from prunetune.compress.rebuild import layer_widths, skeleton
+from prunetune.compress.rebuild import family_of, layer_widths, skeleton, with_widths
 from prunetune.records.architecture import Architecture
-from prunetune.registry import models
 
 Widths = tuple[int, ...]
 STAGE, BLOCK = 1_000_003, 100_000_007
@@ -53,9 +50,7 @@ class Thinner:
 
     def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
         self.architecture, self.profile = architecture, profile
-        entry = models.get(architecture.model)
-        self.family: Any = entry.part
-        self.params: BaseModel = entry.params.model_validate(architecture.params)
+        self.family, self.params = family_of(architecture)
         base = self.family.stage_widths(self.params)
         if base is None:
             raise ValueError(f"width_scaling: {architecture.model} has no stage widths to scale")
@@ -108,12 +103,7 @@ class Thinner:
     def architecture_at(self, widths: Widths, inner: Widths) -> Architecture:
         """The dense architecture with these widths."""
         plain = inner == self.inner(widths)
-        params = self.family.with_widths(self.params, widths, None if plain else inner)
-        entry = models.get(self.architecture.model)
-        stated = entry.params.model_validate(params.model_dump()).model_dump(
-            mode="json", exclude_defaults=True
-        )
-        thin = self.architecture.model_copy(update={"params": stated, "layers": {}})
+        thin = with_widths(self.architecture, widths, None if plain else inner)
         with torch.device("meta"):
             return thin.model_copy(update={"layers": layer_widths(skeleton(thin))})
 
