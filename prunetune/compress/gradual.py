@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from prunetune.compress.branches import narrow
 from prunetune.compress.criterion import Accumulating, Accumulator
 from prunetune.compress.masks import MaskHook, unit_masks
-from prunetune.compress.method import Context
+from prunetune.compress.method import Context, Hook
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.rounds import Goal, Survivors, down_to, goals, worst
 from prunetune.records.architecture import Architecture
@@ -35,7 +35,7 @@ def timetable(params: ChannelPruningParams, context: Context, length: int) -> Ti
     return lambda done: rest if done == length else None if done % every else some
 
 
-class GradualHook:
+class GradualHook(Hook):
     """Silences units as the timetable says; which are left is its memory."""
 
     def __init__(
@@ -58,9 +58,6 @@ class GradualHook:
             self._gathered = self.survivors.criterion.accumulator(model, self.survivors.groups)
             self._gathered.attach()
 
-    def after_backward(self, model: nn.Module, step: int) -> None:
-        """Nothing."""
-
     def after_step(self, model: nn.Module, step: int) -> None:
         """Remove units if it is time, and keep those that are gone silent."""
         goal = self.timetable(step + 1)
@@ -69,9 +66,6 @@ class GradualHook:
         if self._masks is None:
             self._masks = MaskHook(self.silence(model))
         self._masks.after_step(model, step)
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Nothing."""
 
     def shrink(self, model: nn.Module, goal: Goal) -> None:
         """Let units go, unless the target is met already."""

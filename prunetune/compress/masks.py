@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.groups import Group, Member
+from prunetune.compress.method import Hook
 
 Masks = Mapping[str, Tensor]
 """Parameter name -> a boolean tensor of its shape, true where the weight lives."""
 
 
-class MaskHook:
+class MaskHook(Hook):
     """Zeroes the masked weights before the first step and after every one.
 
     `masks` may be replaced while it trains; they are the hook's memory, so a training that goes on
@@ -55,15 +56,9 @@ class MaskHook:
         self._bound = None  # the model may have come to another device
         self.apply(model)
 
-    def after_backward(self, model: nn.Module, step: int) -> None:
-        """Nothing."""
-
     def after_step(self, model: nn.Module, step: int) -> None:
         """The optimizer has moved: zero again."""
         self.apply(model)
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Nothing."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """See `prunetune.train.protocols.Stateful`."""

@@ -29,16 +29,20 @@ BudgetKind = Literal["macs", "sparsity"]
 
 
 class Hook(Protocol):
-    """What may act inside training. All three are called by the engine; any may do nothing."""
+    """What may act inside training. All three are called by the engine; a class that derives from
+    this one writes only what acts."""
 
     def after_backward(self, model: nn.Module, step: int) -> None:
         """Gradients are there, the optimizer has not moved: add a regulariser's gradient."""
+        return
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """The optimizer has moved: apply masks again."""
+        return
 
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
         """An epoch is over (1-based), its validation not yet done."""
+        return
 
 
 @dataclass(frozen=True)

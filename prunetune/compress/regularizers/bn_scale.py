@@ -45,7 +45,7 @@ class BnScale:
         return ScalePenalty(groups, self.params, steps)
 
 
-class ScalePenalty:
+class ScalePenalty(Hook):
     """The hook that adds strength x the sign of each scale."""
 
     def __init__(self, groups: Sequence[Group], params: Strength, steps: int) -> None:
@@ -63,12 +63,6 @@ class ScalePenalty:
         scales, masks = self._masks
         added = torch._foreach_mul(torch._foreach_sign(scales), masks)
         torch._foreach_add_(gradients(scales), added, alpha=strength)
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        """Nothing."""
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Nothing."""
 
 
 def _masks(model: nn.Module, groups: Sequence[Group]) -> tuple[list[Tensor], list[Tensor]]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from prunetune.compress.groups import Group
+from prunetune.compress.method import Hook
 from prunetune.compress.regularizer import Strength
 from prunetune.compress.units import Units
 
 
-class Decay:
+class Decay(Hook):
     """A hook that adds strength x factor x parameters to the gradient of every unit.
 
     `factors` gives the factor of each unit, anew in every step.
@@ -39,9 +40,3 @@ class Decay:
         if strength:
             units = self.units(model)
             units.shrink(strength * self.factors(units))
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        """Nothing."""
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Nothing."""
