@@ -20,7 +20,7 @@ from prunetune.compress.rebuild import skeleton
 from prunetune.compress.regularizer import sparsified
 from prunetune.compress.rounds import Survivors, down_to, goals
 from prunetune.compress.select import select
-from prunetune.compress.surgery import kept_units
+from prunetune.compress.surgery import other_units
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
@@ -62,7 +62,7 @@ class ChannelPruning:
             model, architecture = narrow(model, architecture, scene.groups, removed)
             if isinstance(survivors.criterion, Refitting):
                 with context.scoring():
-                    survivors.criterion.refit(scene, model, kept_units(scene.groups, removed))
+                    survivors.criterion.refit(scene, model, other_units(scene.groups, removed))
         return self._compact(model, architecture, survivors, context)
 
     def _in_training(self, dense: nn.Module, survivors: Survivors, context: Context) -> Shrinking:

@@ -22,6 +22,7 @@ from prunetune.compress.method import Context, Infeasible, Target
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.ranking import Scores, Step, ranking, rule_of, unit_costs, weigh_costs
 from prunetune.compress.select import REPAIRS, Repair, select
+from prunetune.compress.surgery import other_units
 from prunetune.records.architecture import Architecture
 from prunetune.registry import criteria, models
 
@@ -69,8 +70,7 @@ class Survivors:
     @property
     def removed(self) -> list[list[int]]:
         """The units of each group that are gone."""
-        pairs = zip(self.groups, self.kept, strict=True)
-        return [sorted(set(range(group.width)) - set(units)) for group, units in pairs]
+        return other_units(self.groups, self.kept)
 
     @cached_property
     def smallest_macs(self) -> int:

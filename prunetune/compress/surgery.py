@@ -100,11 +100,11 @@ def _reading(conv: _ConvNd, inside: list[int]) -> torch.Tensor:
     return torch.cat(blocks)
 
 
-def kept_units(groups: Sequence[Group], removed: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The units of each group that stay."""
+def other_units(groups: Sequence[Group], units: Sequence[Sequence[int]]) -> list[list[int]]:
+    """All units of each group but these: what stays where they go, or the other way round."""
     return [
-        sorted(set(range(group.width)) - set(units))
-        for group, units in zip(groups, removed, strict=True)
+        sorted(set(range(group.width)) - set(some))
+        for group, some in zip(groups, units, strict=True)
     ]
 
 
@@ -112,5 +112,5 @@ def kept_channels(
     groups: Sequence[Group], removed: Sequence[Sequence[int]]
 ) -> dict[str, list[int]]:
     """The output channels of each group's first layer that stay."""
-    kept = kept_units(groups, removed)
+    kept = other_units(groups, removed)
     return {group.name: group.channels(units) for group, units in zip(groups, kept, strict=True)}

@@ -25,7 +25,7 @@ from prunetune.compress.criteria.sampling import SampleParams
 from prunetune.compress.criteria.thinet import ScaleFit, Thinet, ThinetParams, greedy, greedy_scores
 from prunetune.compress.criterion import Scene
 from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.surgery import cut, kept_units
+from prunetune.compress.surgery import cut, other_units
 from tests.compress.nets import architecture, groups_of, trained
 
 torch.set_num_threads(1)
@@ -200,7 +200,7 @@ def test_the_refit_puts_a_twin_in_its_place(criterion: Any, made_with: Any, gone
     removed = [[gone], [], []]
     small = cut(model, GROUPS, removed)
     before = (small(IMAGES) - model(IMAGES)).square().sum()
-    criterion(made_with(**params())).refit(scene(model), small, kept_units(GROUPS, removed))
+    criterion(made_with(**params())).refit(scene(model), small, other_units(GROUPS, removed))
     after = (small(IMAGES) - model(IMAGES)).square().sum()
     assert after < 1e-9 * before
 
@@ -214,7 +214,7 @@ def test_where_nothing_is_missed_the_refit_reproduces_the_output(
         model.stem.bias[:2], model.stem.weight[:2] = -1, 0
     removed = [[0], [], []]  # one of two dead channels: least squares alone would be singular
     small = cut(model, GROUPS, removed)
-    criterion(made_with(**params())).refit(scene(model), small, kept_units(GROUPS, removed))
+    criterion(made_with(**params())).refit(scene(model), small, other_units(GROUPS, removed))
     torch.testing.assert_close(small(IMAGES), model(IMAGES), rtol=0, atol=1e-9)
 
 
@@ -238,7 +238,7 @@ def test_the_first_readers_error_never_grows(criterion: Any, made_with: Any) -> 
         removed = [units if n == number else [] for n, units in enumerate(REMOVED)]
         small = cut(MODEL, GROUPS, removed)
         mended = copy.deepcopy(small)
-        criterion(made_with(**params())).refit(scene(), mended, kept_units(GROUPS, removed))
+        criterion(made_with(**params())).refit(scene(), mended, other_units(GROUPS, removed))
         for member in (m for m in GROUPS[number].members if m.side == "in"):
             left = range(len(MODEL.get_submodule(member.layer).weight))
             before, after = (error_at(member.layer, net, left) for net in (small, mended))
@@ -282,7 +282,7 @@ def test_chunks_matter_neither_to_scores_nor_to_the_refit(
     for at_once in (2**27, 6 * 648, 2 * 648):  # chunks of 20, 6, and 2 images
         monkeypatch.setattr(refitting, "AT_ONCE", at_once)
         small, booked = cut(MODEL, GROUPS, REMOVED), list[int]()
-        part.refit(scene(booked=booked), small, kept_units(GROUPS, REMOVED))
+        part.refit(scene(booked=booked), small, other_units(GROUPS, REMOVED))
         mended.append(small(IMAGES))
         passes.append(sum(booked))
     for other in mended[1:]:
@@ -299,7 +299,7 @@ def test_passes_are_booked_and_the_scene_is_left_as_it_was(criterion: Any, made_
     part, small = criterion(made_with(**params())), cut(model, GROUPS, REMOVED)
     part.score(seen)
     once = sum(booked)
-    part.refit(seen, small, kept_units(GROUPS, REMOVED))
+    part.refit(seen, small, other_units(GROUPS, REMOVED))
     assert once < sum(booked) < 3 * once  # one pass of the dense network, one of the cut one
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
     for network in (model, small):
@@ -308,7 +308,7 @@ def test_passes_are_booked_and_the_scene_is_left_as_it_was(criterion: Any, made_
         assert all(p.requires_grad and p.grad is None for p in network.parameters())
     unmended = cut(model, GROUPS, REMOVED)
     part.__class__(made_with(**params(refit=False))).refit(
-        seen, unmended, kept_units(GROUPS, REMOVED)
+        seen, unmended, other_units(GROUPS, REMOVED)
     )
     plain = cut(model, GROUPS, REMOVED).state_dict()
     assert all(torch.equal(plain[k], v) for k, v in unmended.state_dict().items())
@@ -341,7 +341,7 @@ def test_the_refit_helps_a_residual_network_that_was_trained() -> None:
     for name, (criterion, made_with) in zip(["cp", "thinet"], CRITERIA, strict=True):
         mended = copy.deepcopy(small)
         part = criterion(made_with(images=200, positions=10))
-        part.refit(scene(model, groups, x, 100), mended, kept_units(groups, removed))
+        part.refit(scene(model, groups, x, 100), mended, other_units(groups, removed))
         errors[name] = float(distance(model, mended))
     assert errors["cp"] < errors["thinet"] < float(distance(model, small))
 
