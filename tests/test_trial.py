@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -158,14 +160,39 @@ def test_a_second_sweep_takes_the_dense_network_for_nothing(store: Store):
     assert {**facts(record), "sweep": "s"} == facts(first)
 
 
-def test_weights_that_are_gone_are_trained_again(store: Store, tmp_path):
-    own = Store(tmp_path, "s")
-    dense = run(DENSE, own)
-    before = run(pruned("first"), own)
-    (own.dense_dir("dense0") / "weights.safetensors").unlink()
-    after = run(pruned("second"), own)
+def bereft(tmp_path: Path) -> tuple[Store, Record, Record]:
+    """A store whose dense weights are gone; the dense record, and a trial's before they went."""
+    store = Store(tmp_path, "s")
+    dense = run(DENSE, store)
+    store.write_record(dense)
+    store.drop_checkpoints(dense.key)
+    before = run(pruned("first"), store)
+    (store.dense_dir("dense0") / "weights.safetensors").unlink()
+    return store, dense, before
+
+
+def test_weights_that_are_gone_are_trained_again_at_the_expense_of_who_needs_them(tmp_path: Path):
+    store, dense, before = bereft(tmp_path)
+    after, later = run(pruned("second"), store), run(pruned("third"), store)
     assert facts(after) == {**facts(before), "key": "second"}
-    assert after.train_macs.spent >= before.train_macs.spent + dense.train_macs.train
+    assert after.train_macs.spent == before.train_macs.spent + dense.train_macs.spent
+    assert later.train_macs.spent == before.train_macs.spent
+    assert store.records() == {"dense0": dense}
+
+
+def test_a_crash_while_weights_are_trained_again_forgets_no_spending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store, dense, before = bereft(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("prunetune.trial.outputs.save", Mock(side_effect=OSError("unplugged")))
+        with pytest.raises(OSError, match="unplugged"):
+            run(pruned("second"), store)
+    after = run(pruned("second"), store)
+    assert facts(after) == {**facts(before), "key": "second"}
+    tests_twice = dense.macs * WORKLOAD.info.test_size
+    expected = before.train_macs.spent + dense.train_macs.spent + tests_twice
+    assert after.train_macs.spent == expected
 
 
 @pytest.mark.parametrize(

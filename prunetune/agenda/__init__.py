@@ -3,10 +3,10 @@
 from prunetune.agenda.counts import Amount, Counts, counts
 from prunetune.agenda.due import Closed, Deal, Finished, Wait, closed, due
 from prunetune.agenda.progress import Row, Tally, answer, progress
-from prunetune.agenda.specs import Ask, search_spec
+from prunetune.agenda.specs import Ask, dense_spec, search_spec
 from prunetune.records.answers import Answer
 
 __all__ = [
     "Amount", "Answer", "Ask", "Closed", "Counts", "Deal", "Finished", "Row", "Tally", "Wait",
-    "answer", "closed", "counts", "due", "progress", "search_spec",
+    "answer", "closed", "counts", "dense_spec", "due", "progress", "search_spec",
 ]  # fmt: skip

@@ -23,9 +23,11 @@ class Journal:
     made the trial compute it; what was really computed goes to `spent` every time.
     """
 
-    def __init__(self, folder: Path, inherited_macs: int) -> None:
+    def __init__(self, folder: Path, inherited_macs: int, payer: Journal | None = None) -> None:
         self._path = folder / "spent.json"
         self._inherited = inherited_macs
+        self._payer = payer
+        """The books of the trial that all this is spent for, where it is another's."""
         self._macs: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         past = json.loads(self._path.read_bytes()) if self._path.exists() else {}
@@ -38,6 +40,8 @@ class Journal:
 
     def spend(self, macs: int) -> None:
         """Book MACs that are about to be computed, and save the books."""
+        if self._payer is not None:
+            self._payer.spend(macs)
         self._spent += macs
         total = self._past_seconds + time.perf_counter() - self._start
         books = {"started_at": self.started_at, "macs": self._spent, "seconds": total}

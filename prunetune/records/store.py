@@ -68,6 +68,10 @@ class Store:
         """The folder of trial `key`: trial.json, checkpoint, weights."""
         return self.root / "trials" / key
 
+    def trial_path(self, key: str) -> Path:
+        """Where trial `key` is written down as it was dealt."""
+        return self.trial_dir(key) / "trial.json"
+
     def dense_dir(self, key: str) -> Path:
         """The folder of a dense network, shared between the sweeps of one storage."""
         return self.storage / "dense" / key
@@ -108,7 +112,12 @@ class Store:
 
     def write_trial(self, spec: TrialSpec) -> None:
         """Write what is about to run, before it runs."""
-        write_whole(self.trial_dir(spec.key) / "trial.json", to_json(spec))
+        write_whole(self.trial_path(spec.key), to_json(spec))
+
+    def trial(self, key: str) -> TrialSpec:
+        """The trial `key` as it was dealt."""
+        spec: TrialSpec = self._load(self.trial_path(key), TrialSpec)
+        return spec
 
     def trials(self) -> dict[str, TrialSpec]:
         """Every trial that was ever dealt, by key."""

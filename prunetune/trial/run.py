@@ -19,6 +19,8 @@ from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinki
 from prunetune.compress.rebuild import fresh, rebuild
 from prunetune.models.checkpoint import load_state, match_state
 from prunetune.records.assembly import Assembly
+from prunetune.records.journal import Journal
+from prunetune.records.lock import held
 from prunetune.records.record import TrialSpec
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
@@ -66,11 +68,18 @@ def run_trial(
 class Trial:
     """The state of one trial while it runs."""
 
-    def __init__(self, spec: TrialSpec, store: Store, device: str, offline: bool) -> None:
-        self.spec, self.store = spec, store
+    def __init__(
+        self,
+        spec: TrialSpec,
+        store: Store,
+        device: str,
+        offline: bool,
+        payer: Journal | None = None,
+    ) -> None:
+        self.spec, self.store, self.offline = spec, store, offline
         self.folder: Path = store.trial_dir(spec.key)
         self.device = pick_device(device)
-        self.trainer = Trainer(spec, self.folder, self.device, download=not offline)
+        self.trainer = Trainer(spec, self.folder, self.device, download=not offline, payer=payer)
         self.workload, self.journal = self.trainer.workload, self.trainer.journal
         self.memory = PeakMemory(self.device)
         self.assembly = Assembly(spec)
@@ -157,15 +166,22 @@ class Trial:
     def dense_weights(self) -> nn.Module:
         """The dense network this trial starts from; trained again where its weights are gone."""
         key = self.spec.inputs["dense"]
-        path = self.store.dense_dir(key) / outputs.WEIGHTS
+        folder = self.store.dense_dir(key)
+        path = folder / outputs.WEIGHTS
         if not path.exists():
-            dense = self.store.trials()[key]
-            for report in Trial(dense, self.store, self.device.type, offline=False).reports():
-                again = report.get("train_macs")
-            self.journal.spend(again.spent if again else 0)
+            with held(folder / ".lock"):
+                if not path.exists():  # nor made by whom we waited for
+                    self._train_dense(key)
         model = rebuild(self.workload.architecture)
         model.load_state_dict(match_state(model, load_state(path)))
         return model
+
+    def _train_dense(self, key: str) -> None:
+        """Train the dense network `key` at this trial's expense; its record stays as it was."""
+        spec = self.store.trial(key)
+        for _ in Trial(spec, self.store, self.device.type, self.offline, self.journal).reports():
+            pass
+        self.store.drop_checkpoints(key)
 
     def facts(self, network: CompactModel) -> Report:
         """All that is known before training."""

@@ -29,14 +29,20 @@ class Trainer:
     """The engine with one trial's data, recipe, seeds, checkpoints and books."""
 
     def __init__(
-        self, spec: TrialSpec, folder: Path, device: torch.device, *, download: bool
+        self,
+        spec: TrialSpec,
+        folder: Path,
+        device: torch.device,
+        *,
+        download: bool,
+        payer: Journal | None = None,
     ) -> None:
         self.device, self.folder = device, folder
         self.workload = Workload.from_json(spec.workload)
         self.splits = self.workload.open(device, download=download)
         self.seeds = trial_seeds(spec.sweep_seed, spec.seed)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
-        self.journal = Journal(folder, spec.inherited_macs)
+        self.journal = Journal(folder, spec.inherited_macs, payer)
         self.deterministic = spec.deterministic
         self.stages = 0
 

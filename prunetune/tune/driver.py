@@ -154,11 +154,17 @@ class Driver:
         return agenda.due(self.plan, self.records, self.dealt, self.running.keys())
 
     def _begin(self, spec: TrialSpec) -> None:
+        dense = self.records.get(spec.inputs.get("dense", ""))
+        if dense is not None:  # of which the record may be all that is left
+            self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
+        self._write(spec)
+        self.running[spec.key] = Live(spec, Assembly(spec))
+        self.observers.on_dealt(spec)
+
+    def _write(self, spec: TrialSpec) -> None:
         if spec.key not in self.dealt:
             self.store.write_trial(spec)
             self.dealt[spec.key] = spec
-        self.running[spec.key] = Live(spec, Assembly(spec))
-        self.observers.on_dealt(spec)
 
     def _close(self, record: Record) -> None:
         self.store.write_record(record)

@@ -104,6 +104,22 @@ def test_a_restart_deals_unfinished_trials_again_unchanged_and_repeats_nothing(s
     assert not again.records.keys() & set(witness.dealt)
 
 
+def test_from_records_alone_it_goes_on_and_dense_networks_can_be_trained_again(store, tmp_path):
+    whole, _ = make_driver(store)
+    run_out(whole, random.Random(0))
+    rest = Store(tmp_path / "elsewhere", "fake")
+    kept = [r for r in store.records().values() if r.phase in ("dense", "search")]
+    for record in kept:
+        rest.write_record(record)
+    again, witness = make_driver(rest)
+    run_out(again, random.Random(0))
+    assert again.records.keys() == whole.records.keys()
+    assert not {record.key for record in kept} & set(witness.dealt)
+    for key in witness.dealt:
+        dense = rest.trial(key).inputs.get("dense")
+        assert dense is None or rest.trial(dense) == store.trial(dense)
+
+
 def test_a_trial_is_closed_once_whoever_tells_first(store):
     driver, witness = make_driver(store)
     key = driver.deal().spec.key
