@@ -116,7 +116,7 @@ def load_plugins(modules: Iterable[str]) -> None:
 
 models: Registry[Any] = Registry("models", "prunetune.models")
 datasets: Registry[Any] = Registry("datasets", "prunetune.data")
-methods: Registry[Any] = Registry("methods", "prunetune.compress")
+methods: Registry[Any] = Registry("methods", "prunetune.compress.methods")
 criteria: Registry[Any] = Registry("criteria", "prunetune.compress.criteria")
 regularizers: Registry[Any] = Registry("regularizers", "prunetune.compress.regularizers")
 optimizers: Registry[Any] = Registry("optimizers", "prunetune.train")

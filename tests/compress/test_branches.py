@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from prunetune.compress.branches import narrow, removable
-from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.masks import MaskHook, unit_masks
 from prunetune.compress.method import CompactModel
+from prunetune.compress.methods.channel_pruning import ChannelPruning
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.rebuild import fresh, rebuild
 from prunetune.records.architecture import Architecture

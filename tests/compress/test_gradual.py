@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.gradual import GradualHook
 from prunetune.compress.macs import count_macs
 from prunetune.compress.masks import MaskHook
 from prunetune.compress.method import Context, Infeasible, Shrinking
+from prunetune.compress.methods.channel_pruning import ChannelPruning
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.rebuild import rebuild
 from prunetune.spec.recipe import Recipe

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.criteria.magnitude import Magnitude, MagnitudeParams
+from prunetune.compress.methods.channel_pruning import ChannelPruning
+from prunetune.compress.methods.width_scaling import WidthScaling, WidthScalingParams
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.regularizers.group_lasso import GroupLasso, GroupLassoParams
-from prunetune.compress.width_scaling import WidthScaling, WidthScalingParams
 from prunetune.data.dataset import DatasetParams
 from prunetune.data.digits import Digits
 from prunetune.models.cifar_resnet import CifarResNetFamily, ResNetParams

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.macs import unit_costs
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
-from prunetune.compress.weight_pruning import WeightPruning, WeightPruningParams
+from prunetune.compress.methods.weight_pruning import WeightPruning, WeightPruningParams
 from prunetune.compress.weights import Prunable, Quota, living
 from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointFile

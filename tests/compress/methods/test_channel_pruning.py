@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.channel_pruning import ChannelPruning
 from prunetune.compress.groups import find_groups
 from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.methods.channel_pruning import ChannelPruning
 from prunetune.compress.pruning_params import ChannelPruningParams
 from prunetune.compress.ranking import Scope, floors_of
 from prunetune.compress.rebuild import rebuild

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from prunetune.compress.channel_pruning import ChannelPruning, ChannelPruningParams
-from prunetune.compress.copycat import Copycat, CopycatParams, Profile
 from prunetune.compress.macs import count_macs
 from prunetune.compress.method import Infeasible, Target
-from prunetune.compress.reinit import Reinit, ReinitParams
+from prunetune.compress.methods.channel_pruning import ChannelPruning, ChannelPruningParams
+from prunetune.compress.methods.copycat import Copycat, CopycatParams, Profile
+from prunetune.compress.methods.reinit import Reinit, ReinitParams
 from prunetune.records.architecture import Architecture
 from tests.compress.nets import architecture, context, image
 
