@@ -88,6 +88,10 @@ def test_the_mean_normaliser_forgets_the_scale_of_a_group() -> None:
         torch.testing.assert_close(plain, same, rtol=1e-6, atol=0)
         raw = score("magnitude", scaled, normalize="none")[number]
         torch.testing.assert_close(raw, 3 * score("magnitude", normalize="none")[number])
+        one = copy.deepcopy(MODEL)
+        with torch.no_grad():
+            one.get_submodule(group.members[-1].layer).weight *= 3
+        assert not torch.allclose(plain, score("magnitude", one)[number], rtol=1e-3)
 
 
 def test_the_largest_channel_of_every_group_has_lamp_one() -> None:

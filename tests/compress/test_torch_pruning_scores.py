@@ -12,6 +12,8 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner.importance import OBDCImportance
 
+from prunetune.compress.groups import Group, is_depthwise
+from prunetune.registry import criteria
 from tests.compress.gradients import groups, images, network, scene_of, score
 
 KIND = "basic blocks"
@@ -79,3 +81,57 @@ def test_its_obd_c_fails_on_convolutional_networks() -> None:
     with pytest.raises(TypeError):
         importance._prepare_model(model, pruner)
     assert all(s.isfinite().all() for s in score("obd_c", scene_of(network(KIND), groups(KIND))))
+
+
+def their_scores(model: nn.Module, group: Group, importance: Any) -> Tensor:
+    graph = tp.DependencyGraph().build_dependency(model, images(1)[0])
+    layer = model.get_submodule(group.name)
+    prune = graph.get_pruner_of_module(layer).prune_out_channels
+    found: Tensor = importance(graph.get_pruning_group(layer, prune, list(range(group.width))))
+    return found.double()
+
+
+def test_its_fpgm_sees_a_constant_added_to_all_filters() -> None:
+    model, group = traced()
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        moved.get_submodule("blocks.0.conv1").weight += 1.0
+    (ours,) = (g for g in groups(KIND) if g.name == "blocks.0.conv1")
+    before, after = (score("fpgm", scene_of(m, [ours]))[0] for m in (model, moved))
+    torch.testing.assert_close(before, after)
+    filters = tp.importance.FPGMImportance(group_reduction="first", normalizer=None)
+    theirs = [their_scores(m, ours, filters) for m in (model, moved)]
+    assert not torch.allclose(*theirs, rtol=0.1)
+    assert len(group) > 1
+
+
+SAME: dict[str, tuple[Any, dict[str, Any]]] = {
+    "magnitude": (tp.importance.MagnitudeImportance(p=2), {"p": 2}),
+    "lamp": (tp.importance.LAMPImportance(p=2), {}),
+    "bn_scale": (tp.importance.BNScaleImportance(), {"normalize": "mean"}),
+}
+
+
+@pytest.mark.parametrize("kind", ["cifar resnet B", "bottlenecks", "vgg with batch norm"])
+@pytest.mark.parametrize("name", SAME)
+def test_where_it_is_right_ours_are_the_same(name: str, kind: str) -> None:
+    importance, params = SAME[name]
+    model, part = network(kind), criteria.get(name).part
+    found = [g for g in groups(kind) if part(criteria.get(name).params()).applies(model, g)]
+    scores = score(name, scene_of(model, found), **params)
+    for group, ours in zip(found, scores, strict=True):
+        theirs = their_scores(copy.deepcopy(model), group, importance)
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["magnitude", "lamp"])
+def test_it_leaves_depthwise_convolutions_out(name: str) -> None:
+    model = network("mobilenet")
+    deep = [
+        group for group in groups("mobilenet")
+        if any(is_depthwise(model.get_submodule(m.layer)) for m in group.writers)
+    ]  # fmt: skip
+    assert deep
+    for group, ours in zip(deep, score(name, scene_of(model, deep)), strict=True):
+        theirs = their_scores(copy.deepcopy(model), group, SAME[name][0])
+        assert not torch.allclose(ours, theirs, rtol=1e-3)

@@ -27,7 +27,9 @@ class BnScale:
     about: ClassVar[About] = About(
         paper="Liu et al., ICCV 2017, 1708.06519",
         cost="weights alone",
-        differs="groups without batch norm are refused by name, not skipped",
+        differs="raw scales are ranked; there a group's are divided by their mean first "
+        "(`normalize: mean`). A group without batch norm stays whole, and the record names it; a "
+        "network without any is refused by name",
     )
     needs: ClassVar[Needs] = "weights"
 

@@ -25,7 +25,8 @@ class Fpgm:
     about: ClassVar[About] = About(
         paper="He et al., CVPR 2019, 1811.00250",
         cost="weights alone",
-        differs="distances of the raw weights; there |w|^p is taken first, so that signs are lost",
+        differs="distances of the raw filters, as published; there of |w|^p, so that signs are "
+        "lost, and of the readers' slices as well",
     )
     needs: ClassVar[Needs] = "weights"
 

@@ -40,7 +40,8 @@ class Hrank:
         paper="Lin et al., CVPR 2020, 2002.10179",
         cost="one forward pass, and a singular value decomposition per channel, map and image",
         differs="missing there; elsewhere ranks behind a fresh batch norm and ReLU. Scored once a "
-        "round, not anew after every layer",
+        "round, not anew after every layer; on a residual stream the mean over the maps that are "
+        "read behind its sums, not over what each writer puts into them",
     )
     needs: ClassVar[Needs] = "activations"
 

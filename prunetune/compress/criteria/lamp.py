@@ -29,6 +29,7 @@ class Lamp:
     about: ClassVar[About] = About(
         paper="Lee et al., ICLR 2021, 2010.07611",
         cost="weights alone",
+        differs="depthwise convolutions count, which write as others do; there they do not",
     )
     needs: ClassVar[Needs] = "weights"
 

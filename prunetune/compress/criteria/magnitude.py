@@ -27,7 +27,8 @@ class Magnitude:
     about: ClassVar[About] = About(
         paper="Li et al., ICLR 2017, 1608.08710",
         cost="weights alone",
-        differs="p 2 is the squared norm, as there; `normalize: none` ranks raw sums across groups",
+        differs="depthwise convolutions count, which write as others do; there they do not. p 2 is "
+        "the squared norm, as there; `normalize: none` ranks raw sums across groups",
     )
     needs: ClassVar[Needs] = "weights"
 

@@ -31,7 +31,8 @@ class ObdC:
     about: ClassVar[About] = About(
         paper="Wang et al., ICML 2019, 1905.05934",
         cost="one forward and backward pass, and each image's own gradients of all filters",
-        differs="runs on any network; there it fails on convolutional ones",
+        differs="runs on any network; there it fails on convolutional ones. Raw scores are ranked; "
+        "there a group's are divided by their mean first",
     )
     needs: ClassVar[Needs] = "curvature"
 

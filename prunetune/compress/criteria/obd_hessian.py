@@ -34,7 +34,8 @@ class ObdHessian:
     about: ClassVar[About] = About(
         paper="LeCun et al., NIPS 1989; Fang et al., CVPR 2023, 2301.12900",
         cost="one forward and backward pass, and each image's own gradients of all weights",
-        differs="all images count; there each one overwrites the one before, so only the last does",
+        differs="all images count; there each one overwrites the one before, so only the last "
+        "does. Raw scores are ranked; there a group's are divided by their mean first",
     )
     needs: ClassVar[Needs] = "curvature"
 

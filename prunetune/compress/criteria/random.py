@@ -24,7 +24,7 @@ class Random:
     about: ClassVar[About] = About(
         paper="Mittal et al., WACV 2018, 1801.10447",
         cost="none",
-        differs="drawn from the trial's own generator",
+        differs="drawn from the trial's own generator, so that a seed repeats them",
     )
     needs: ClassVar[Needs] = "weights"
 

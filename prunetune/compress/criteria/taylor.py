@@ -36,7 +36,8 @@ class Taylor:
         paper="Molchanov et al., CVPR 2019, 1906.10771",
         cost="one forward and backward pass",
         differs="the papers' gate behind batch norm, one for all layers of a group, squared per "
-        "batch; there Σ|w·g| of weights, in which batch norm is never counted",
+        "batch; there Σ|w·g| of weights, in which batch norm is never counted. "
+        "Raw scores are ranked; there a group's are divided by their mean first",
     )
     needs: ClassVar[Needs] = "gradients"
 
