@@ -48,10 +48,18 @@ def check_criterion(
 
 
 def check_criterion_on(
-    network: Network, name: str, params: Mapping[str, Any] | None = None, *, images: int = IMAGES
+    network: Network,
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    images: int = IMAGES,
+    feasible: bool = False,
 ) -> bool:
-    """The same on one network; whether the criterion applies there (if not, it was refused)."""
-    trial = _Trial(network, name, dict(params or {}), images)
+    """The same on one network; whether the criterion applies there (if not, it was refused).
+
+    Where `feasible`, every budget has to be met, under every scope.
+    """
+    trial = _Trial(network, name, dict(params or {}), images, feasible)
     trial.check_about()
     groups = trial.groups()
     if groups:
@@ -71,6 +79,7 @@ class _Trial:
     name: str
     params: dict[str, Any]
     images: int
+    feasible: bool
 
     @property
     def who(self) -> str:
@@ -186,6 +195,7 @@ class _Trial:
             try:
                 found = select(steps, costs, target, target * (1 - TOLERANCE))
             except Infeasible as miss:
+                assert not self.feasible, f"{where}: infeasible: {miss}"
                 assert str(miss), f"{where}: infeasible without a reason"
                 continue
             widths = [w - len(r) for w, r in zip(costs.widths, found.removed, strict=True)]
