@@ -72,7 +72,8 @@ class Refitting(Protocol):
 
     def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
         """Change the weights of `compact`, in place, so that its layers put out what the dense ones
-        of `scene.model` do; `kept` are the units of each group of the scene that stayed."""
+        of `scene.model` do; `kept` are the units of each group of the scene that stayed, after all
+        rounds so far."""
 
 
 class Accumulator(Protocol):
@@ -87,8 +88,12 @@ class Accumulator(Protocol):
     def detach(self) -> None:
         """Leave nothing on the network; what was gathered stays."""
 
-    def scores(self) -> list[torch.Tensor]:
-        """Per group a float64 tensor (units,) on the CPU; ValueError if nothing was gathered."""
+    def scores(self, kept: Sequence[Sequence[int]] | None = None) -> list[torch.Tensor]:
+        """Per group a float64 tensor (units,) on the CPU; ValueError if nothing was gathered.
+
+        Where units are silenced, `kept` are those of each group that are not: they alone are
+        scored, and the others count for nothing.
+        """
 
     def reset(self) -> None:
         """Forget what was gathered."""

@@ -76,8 +76,8 @@ class GradualHook(Hook):
             compact, architecture = self.cut(model)
             left.shrink(compact.eval(), architecture, goal, context)
         else:
-            scores = zip(self._gathered.scores(), left.kept, strict=True)
-            left.remove([score[units].numpy() for score, units in scores], goal, context.target)
+            scores = [score.numpy() for score in self._gathered.scores(left.kept)]
+            left.remove(scores, goal, context.target)
             self._gathered.reset()
         self._masks = None
 

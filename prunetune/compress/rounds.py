@@ -43,7 +43,9 @@ class Survivors:
         self.params = params
         entry = criteria.get(params.criterion.name)
         self.criterion: Criterion = entry.part(entry.params.model_validate(params.criterion.params))
-        self.groups = self._scored(model, architecture)
+        groups, self.groups = self._found(model, architecture)
+        self.unscored = [group.name for group in groups if group not in self.groups]
+        """Groups that stay whole, the criterion being undefined for them."""
         self.costs = CostTable.measure(model, architecture.input_shape, self.groups)
         """Of the dense network."""
         self.branches = {} if params.floor else removable(architecture, self.groups)
@@ -147,7 +149,7 @@ class Survivors:
     ) -> tuple[Scene, list[int]]:
         """What the criterion looks at, and which of our groups its groups are."""
         own = {m.layer: i for i, g in enumerate(self.groups) for m in g.writers}
-        found = [g for g in self._scored(model, architecture) if g.name in own]
+        found = [g for g in self._found(model, architecture)[1] if g.name in own]
         scene = Scene(
             model,
             architecture.input_shape,
@@ -167,8 +169,10 @@ class Survivors:
                 )
             yield score.numpy()
 
-    def _scored(self, model: nn.Module, architecture: Architecture) -> list[Group]:
-        """The groups that may lose channels and that the criterion can score."""
+    def _found(
+        self, model: nn.Module, architecture: Architecture
+    ) -> tuple[tuple[Group, ...], list[Group]]:
+        """The groups that may lose channels, and those of them that the criterion can score."""
         ignored = models.get(architecture.model).part.ignored_layers(model)
         groups = find_groups(model, architecture.input_shape, ignored)
         scored = [group for group in groups if self.criterion.applies(model, group)]
@@ -178,7 +182,7 @@ class Survivors:
                 f"criterion {name!r} is defined for none of the {len(groups)} prunable groups of "
                 f"{architecture.model}; choose another criterion"
             )
-        return scored
+        return groups, scored
 
 
 def down_to(macs: int) -> Goal:

@@ -240,6 +240,11 @@ def test_an_accumulator_gathers_per_image_whatever_the_batch() -> None:
     again = FisherAccumulator(model, groups(KIND))
     again.load_state_dict(accumulator.state_dict())
     close(accumulator.scores(), again.scores())
+    left = [range(0, group.width, 2) for group in groups(KIND)]
+    per_mean = FisherAccumulator(model, groups(KIND), normalize="mean")
+    per_mean.load_state_dict(accumulator.state_dict())
+    for part, whole, units in zip(per_mean.scores(left), accumulator.scores(), left, strict=True):
+        close([part * whole[units].mean()], [whole[units]])
     accumulator.reset()
     assert accumulator.images == 0
 

@@ -271,6 +271,29 @@ def test_what_the_images_do_not_determine_is_left_alone() -> None:
         assert fit.change().shape == weight.shape
 
 
+@pytest.mark.parametrize("rows_per_weight", [0.9, 1.1, 2, 3.2, 10])
+def test_weights_are_fitted_only_where_that_helps_on_other_images(rows_per_weight: float) -> None:
+    inputs, taps, outputs = 8, 9, 6
+    weight = torch.randn(1, outputs, inputs, taps, generator=seeded()).double()
+    truth = 0.2 * torch.randn(outputs, inputs * taps, generator=seeded(1)).double()
+
+    def sample(rows: int, seed: int) -> tuple[Tensor, Tensor]:
+        x = torch.randn(1, rows, inputs, taps, generator=seeded(seed)).double()
+        noise = torch.randn(1, rows, outputs, generator=seeded(seed + 1)).double()
+        return x, x.flatten(2) @ truth.T + noise
+
+    rows = int(rows_per_weight * inputs * taps)
+    fit = WeightFit(weight, rows)
+    fit.add(*sample(rows, 2))
+    change = fit.change()
+    x, missing = sample(5000, 4)
+    left = missing - x.flatten(2) @ change.reshape(1, outputs, -1).mT
+    if rows_per_weight < 3:
+        assert not change.any()
+    else:
+        assert left.square().mean() < missing.square().mean()
+
+
 @pytest.mark.parametrize(("criterion", "made_with"), CRITERIA)
 def test_chunks_matter_neither_to_scores_nor_to_the_refit(
     criterion: Any, made_with: Any, monkeypatch: pytest.MonkeyPatch

@@ -43,8 +43,8 @@ class Activation:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+        """Where anything reads the group."""
+        return any(member.side == "in" for member in group.members)
 
     def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""

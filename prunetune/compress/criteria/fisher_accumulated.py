@@ -123,8 +123,8 @@ class FisherAccumulator:
         self._sums = [state[str(group)].to(device) for group in range(len(state) - 1)]
         self.images = int(state["images"])
 
-    def scores(self) -> list[Tensor]:
-        """Per group a float64 tensor (units,) on the CPU.
+    def scores(self, kept: Sequence[Sequence[int]] | None = None) -> list[Tensor]:
+        """See `Accumulator`.
 
         Raises:
             ValueError: no training step was made since the accumulator was made or reset.
@@ -132,6 +132,8 @@ class FisherAccumulator:
         if not self.images:
             raise ValueError("fisher_accumulated: no training step was watched; attach() it first")
         means = [(total / (2 * self.images)).mean(0).cpu() for total in self._sums]
+        if kept is not None:
+            means = [mean[list(units)] for mean, units in zip(means, kept, strict=True)]
         return [normalized(mean, self._normalize) for mean in means]
 
     def _add(self) -> None:

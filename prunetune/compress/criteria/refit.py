@@ -1,9 +1,9 @@
 """Least squares for the layers that read what was cut away, so that they put out what they did.
 
 In forward order: a reader's inputs come from the cut network as it stands, the readers before it
-mended; its targets from the network before the cut, at the same positions. What is fitted is a
-change of the weights, lightly damped, so that weights of dead channels, and of layers that miss
-nothing, stay as they are.
+mended; its targets from the dense network, before all rounds, at the same positions. What is fitted
+is a change of the weights, lightly damped, so that weights of dead channels, and of layers that
+miss nothing, stay as they are.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Fit(Protocol):
         """`inputs` as by `Sample.inputs`, and what its outputs lack, (groups, rows, outputs)."""
 
     def change(self) -> Tensor:
-        """What to add to the weights; zero where there are fewer equations than unknowns."""
+        """What to add to the weights; zero where there are too few equations for a fit."""
 
 
 MakeFit = Callable[[Tensor, int], Fit]
@@ -88,7 +88,7 @@ def refit(
 def _to_mend(
     scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]
 ) -> dict[str, list[int]]:
-    """The readers that lost inputs, and which of their output channels before the cut are left."""
+    """The readers that lost inputs, and which of their dense output channels are left."""
     there = dict(compact.named_modules())  # a block that lost all its channels is not
     names: list[str] = []
     lost: dict[str, set[int]] = {}
@@ -107,7 +107,7 @@ def _to_mend(
 
 
 class _Targets:
-    """What the readers put out before the cut, but for channels that are cut themselves."""
+    """What the dense readers put out, but for channels that are cut themselves."""
 
     def __init__(self, dense: nn.Module, sample: Sample, outputs: dict[str, list[int]]) -> None:
         self.sample = sample

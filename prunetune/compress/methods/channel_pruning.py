@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from prunetune.compress.rebuild import skeleton
 from prunetune.compress.regularizer import sparsified
 from prunetune.compress.rounds import Survivors, down_to, goals
 from prunetune.compress.select import select
-from prunetune.compress.surgery import other_units
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
@@ -61,8 +61,9 @@ class ChannelPruning:
             scene, removed = survivors.shrink(model, architecture, down_to(goal), context)
             model, architecture = narrow(model, architecture, scene.groups, removed)
             if isinstance(survivors.criterion, Refitting):
+                whole = replace(scene, model=dense, groups=survivors.groups)
                 with context.scoring():
-                    survivors.criterion.refit(scene, model, other_units(scene.groups, removed))
+                    survivors.criterion.refit(whole, model, survivors.kept)
         return self._compact(model, architecture, survivors, context)
 
     def _in_training(self, dense: nn.Module, survivors: Survivors, context: Context) -> Shrinking:
@@ -79,6 +80,8 @@ class ChannelPruning:
             compact, architecture = hook.finish(model)
             found = self._compact(compact, architecture, survivors, context)
             found.epochs_used = epochs
+            if isinstance(survivors.criterion, Refitting):
+                found.departures["refit"] = "none: the training mends"
             return found
 
         return Shrinking(copy.deepcopy(dense), epochs, [hook], finish)
@@ -93,9 +96,11 @@ class ChannelPruning:
         """What is handed over, its batch norm statistics measured anew."""
         if context.recalibrate is not None and self.params.recalibrate:
             context.recalibrate(model, self.params.recalibrate)
-        departures: dict[str, int | str] = {}
+        departures: dict[str, Any] = {}
         if survivors.repair != "none":
-            departures = {"repair": survivors.repair, "channels": survivors.departures}
+            departures |= {"repair": survivors.repair, "channels": survivors.departures}
+        if survivors.unscored:
+            departures["unscored"] = survivors.unscored
         kept = survivors.channels()
         return CompactModel(model, architecture, survivors.macs, kept, departures=departures)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from prunetune.compress.criterion import Scene
 from prunetune.compress.groups import find_groups
 from prunetune.compress.macs import CostTable, count_macs
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
@@ -180,8 +181,55 @@ def test_a_smaller_budget_keeps_no_more_of_any_group() -> None:
         for share in BUDGETS:
             given = context(R20, share, MODELS[id(R20)])
             found = prune(given, scope=scope)
+            assert all(len(channels) <= before[name] for name, channels in found.kept.items())
             assert sum(map(len, found.kept.values())) < sum(before[name] for name in found.kept)
             before = {name: len(channels) for name, channels in found.kept.items()}
+
+
+def test_every_round_scores_the_network_that_the_last_one_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def score(self: object, scene: Scene) -> list[torch.Tensor]:
+        """First units first in the first round, last ones first in the second."""
+        seen.append(count_macs(scene.model, scene.input_shape))
+        up = [torch.arange(float(group.width)).double() for group in scene.groups]
+        return up if len(seen) == 1 else [scores.flip(0) for scores in up]
+
+    monkeypatch.setattr(criteria.get("magnitude").part, "score", score)
+    given = context(R20, 0.3, MODELS[id(R20)])
+    found = prune(given, scope="local", steps=2)
+    first = goals(ChannelPruningParams(steps=2), given.target)[0]
+    assert seen[0] == given.target.dense_macs
+    assert first * 0.9 < seen[1] <= first
+    for name, channels in found.kept.items():
+        assert channels == list(range(channels[0], channels[-1] + 1))
+        assert 0 < channels[0] <= channels[-1] < R20.channels()[name] - 1
+
+
+def test_every_round_is_mended_towards_the_dense_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[nn.Module, list[int], list[int]]] = []
+
+    def refit(self: object, scene: Scene, compact: nn.Module, kept: Any) -> None:
+        widths = [len(compact.get_submodule(group.name).weight) for group in scene.groups]
+        told.append((scene.model, [len(units) for units in kept], widths))
+
+    monkeypatch.setattr(criteria.get("magnitude").part, "refit", refit, raising=False)
+    given = context(R20, 0.3, MODELS[id(R20)])
+    found = prune(given, steps=3)
+    assert [model is given.dense for model, *_ in told] == [True] * 3
+    assert all(kept == widths for _, kept, widths in told)
+    assert told[-1][1] == [len(channels) for channels in found.kept.values()]
+
+
+def test_a_group_that_the_criterion_is_undefined_for_stays_whole_and_is_named() -> None:
+    vgg = architecture("vgg11_bn", size=32)
+    found = prune(context(vgg, 0.5), criterion="bn_scale")
+    unscored = found.departures["unscored"]
+    assert unscored == ["classifier.0", "classifier.3"]
+    assert not set(unscored) & found.kept.keys()
+    assert all(vgg.channels()[n] == found.architecture.channels()[n] for n in unscored)
 
 
 @pytest.mark.parametrize("schedule", ["geometric", "linear", "cubic"])
