@@ -13,7 +13,7 @@ import torch
 
 from prunetune.compress.macs import count_macs
 from prunetune.compress.rebuild import architecture_of
-from prunetune.models.checkpoint import load_state, match_state
+from prunetune.models.checkpoint import CheckpointError, load_state, match_state
 from prunetune.records.key import canonical, digest
 from prunetune.registry import datasets, models
 from prunetune.spec.parts import Named
@@ -129,13 +129,22 @@ def find_weights(
 ) -> Weights:
     """The weights in a file, seen to be those of the dense network; or torchvision's by name.
 
-    Raises CheckpointError if the file cannot be read, is foreign, or is of another network.
+    Raises CheckpointError if the file cannot be read, is foreign, or is of another network, or if
+    there are no weights of that name and for as many classes.
     """
     if path is None:
+        told = getattr(workload.family, "published_classes", None)
+        if told is not None and (classes := told(name)) != workload.info.classes:
+            raise CheckpointError(
+                f"{name}: tells {classes} classes apart, the data set has {workload.info.classes}"
+            )
         return Weights(name=name)
     state = load_state(path)
-    with torch.device("meta"):
-        match_state(workload.build(), state)
+    try:
+        with torch.device("meta"):
+            match_state(workload.build(), state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     full = Path(path).absolute()
     return Weights(path=str(full), sha256=hashlib.sha256(full.read_bytes()).hexdigest())
 

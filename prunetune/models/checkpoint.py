@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,11 @@ def _parse(data: bytes, path: Path | str) -> Any:
     try:
         if kind == "safetensors":
             return safetensors.torch.load(data)
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of old formats, which it reads
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch would advise to run what is in it
+        reason = "it is no torch file, or holds code or objects beside tensors"
+        raise CheckpointError(f"{path}: refused, not readable as {kind}: {reason}") from error
     except Exception as error:  # whatever a broken file makes a parser raise
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise CheckpointError(f"{path}: refused, not readable as {kind}: {reason}") from error

@@ -7,15 +7,14 @@ width per stage.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.checkpoint import CheckpointError
-from prunetune.models.family import Shape, check_widths, classifier
+from prunetune.models.family import Plain, Shape, check_widths, classifier
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -127,10 +126,11 @@ class CifarResNet(nn.Module):
         return logits
 
 
-class CifarResNetFamily:
+class CifarResNetFamily(Plain):
     """ResNet of depth 6n + 2 for small images, at any widths."""
 
     def __init__(self, depth: int) -> None:
+        self.name = f"a ResNet-{depth} for small images"
         self.depth = depth
         self.blocks = (depth - 2) // 6
         """Per stage."""
@@ -175,13 +175,6 @@ class CifarResNetFamily:
             blocks = [block for block in model.modules() if isinstance(block, BasicBlock)]
             fixed += [block.conv2 for block in blocks if block.inner]
         return fixed
-
-    def published(self, weights: str, *, download: bool = True) -> dict[str, Any]:
-        """None by name: a file of weights is loaded by its path."""
-        raise CheckpointError(
-            f"{weights}: no weights of the CIFAR ResNets go by a name; "
-            "give a file: {checkpoint: {path: …}}"
-        )
 
 
 for _depth in DEPTHS:  # the plain name of depth 50 is ImageNet's

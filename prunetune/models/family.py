@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from prunetune.models.checkpoint import CheckpointError
+from prunetune.models.published import torchvision_classes, torchvision_weights
 
 Shape = tuple[int, int, int]
 """(channels, height, width)"""
@@ -49,6 +50,9 @@ class Family(Protocol):
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
         """Published weights by name; CheckpointError where there are none of that name."""
 
+    def published_classes(self, weights: str) -> int:
+        """How many classes weights of that name tell apart, without downloading them."""
+
 
 class Plain:
     """What most families share: only the classifier stays whole, and no weights go by a name."""
@@ -61,10 +65,31 @@ class Plain:
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
         """None by name: a file of weights is loaded by its path."""
-        raise CheckpointError(
+        raise self._no_weights(weights)
+
+    def published_classes(self, weights: str) -> int:
+        """None, likewise."""
+        raise self._no_weights(weights)
+
+    def _no_weights(self, weights: str) -> CheckpointError:
+        return CheckpointError(
             f"{weights}: no weights of {self.name} go by a name; "
             "give a file: {checkpoint: {path: …}}"
         )
+
+
+class OfTorchvision:
+    """A family whose name is one of torchvision's, and so are its published weights."""
+
+    name: str
+
+    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
+        """torchvision's weights of that name."""
+        return torchvision_weights(self.name, weights, download=download)
+
+    def published_classes(self, weights: str) -> int:
+        """As torchvision states it."""
+        return torchvision_classes(self.name, weights)
 
 
 class OfWidths(Plain):

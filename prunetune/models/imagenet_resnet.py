@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import Shape, check_widths, classifier
-from prunetune.models.published import torchvision_weights
+from prunetune.models.family import OfTorchvision, Shape, check_widths, classifier
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -151,7 +150,7 @@ class ImageNetResNet(nn.Module):
         return logits
 
 
-class ImageNetResNetFamily:
+class ImageNetResNetFamily(OfTorchvision):
     """ResNet of four stages for ImageNet, at any widths."""
 
     def __init__(self, name: str, block: Block, blocks: tuple[int, ...], wide: int = 1) -> None:
@@ -194,10 +193,6 @@ class ImageNetResNetFamily:
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
         """The classifier."""
         return [classifier(model)]
-
-    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """torchvision's weights of that name."""
-        return torchvision_weights(self.name, weights, download=download)
 
 
 for _name, _block, _blocks, _wide in (

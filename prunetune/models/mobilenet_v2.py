@@ -12,9 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfWidths, Shape, check_widths
+from prunetune.models.family import OfTorchvision, OfWidths, Shape, check_widths
 from prunetune.models.init import kaiming_small_linear, redraw
-from prunetune.models.published import torchvision_weights
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -118,7 +117,7 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-class MobileNetV2Family(OfWidths):
+class MobileNetV2Family(OfTorchvision, OfWidths):
     """MobileNetV2 for ImageNet or small images, at any widths."""
 
     name = "mobilenet_v2"
@@ -149,10 +148,6 @@ class MobileNetV2Family(OfWidths):
         ends = zip(pairwise(params.widths[:-1]), BLOCKS, strict=True)
         read = [w for (before, after), n in ends for w in (before, *(after,) * (n - 1))]
         return tuple(EXPANSION * width for width in read[1:])
-
-    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """torchvision's weights of that name."""
-        return torchvision_weights(self.name, weights, download=download)
 
 
 FIRSTS = {sum(BLOCKS[:i]) for i in range(len(BLOCKS))}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from prunetune.models.checkpoint import CheckpointError, load_state
+from prunetune.registry import near_match
 
 
 def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str, Tensor]:
@@ -18,13 +20,7 @@ def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str
     The file is looked for where torch.hub keeps it, and downloaded if missing and allowed;
     CheckpointError names the weights there are, the file that is missing, or a wrong checksum.
     """
-    from torchvision.models import get_model_weights  # 4 s: not at the module's import
-
-    known = get_model_weights(model)
-    if weights not in known.__members__:
-        names = ", ".join(known.__members__)
-        raise CheckpointError(f"{model} has no weights {weights!r}; known: {names}")
-    url = known[weights].url
+    url: str = _known(model, weights).url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():
         if not download:
@@ -34,6 +30,24 @@ def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str
     if not found.startswith(_prefix(path)):
         raise CheckpointError(f"{path}: SHA-256 is {found}, not the {_prefix(path)}… of its name")
     return {current_name(name): tensor for name, tensor in load_state(path).items()}
+
+
+def torchvision_classes(model: str, weights: str) -> int:
+    """How many classes they tell apart; CheckpointError names the weights there are."""
+    return len(_known(model, weights).meta["categories"])
+
+
+def _known(model: str, weights: str) -> Any:
+    """torchvision's entry."""
+    from torchvision.models import get_model_weights  # 4 s: not at the module's import
+
+    known = get_model_weights(model)
+    if weights not in known.__members__:
+        names = ", ".join(known.__members__)
+        near = near_match(weights, known.__members__)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise CheckpointError(f"{model} has no weights {weights!r}; known: {names}{hint}")
+    return known[weights]
 
 
 def current_name(name: str) -> str:

@@ -7,9 +7,9 @@ SqueezeNet, which has no linear classifier.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from prunetune.models.family import OneWidth, Shape
+from prunetune.models.family import OfTorchvision, OneWidth, Shape
 from prunetune.models.init import (
     Rule,
     as_torch,
@@ -21,7 +21,6 @@ from prunetune.models.init import (
     redraw,
     truncated_normal,
 )
-from prunetune.models.published import torchvision_weights
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -30,7 +29,7 @@ class TorchvisionParams(Params):
     """These networks have one form."""
 
 
-class TorchvisionFamily(OneWidth):
+class TorchvisionFamily(OfTorchvision, OneWidth):
     """A network of torchvision's, as it is."""
 
     def __init__(self, name: str, rule: Rule) -> None:
@@ -48,10 +47,6 @@ class TorchvisionFamily(OneWidth):
     def initialise(self, model: nn.Module) -> None:
         """The init of torchvision's constructor, layer by layer."""
         redraw(model, self.rule)
-
-    def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """torchvision's weights of that name."""
-        return torchvision_weights(self.name, weights, download=download)
 
 
 RULES: dict[Rule, str] = {

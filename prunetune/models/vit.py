@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from prunetune.models.family import OneWidth, Shape
 from prunetune.models.init import redraw, truncated_normal
-from prunetune.models.published import torchvision_weights
+from prunetune.models.published import torchvision_classes, torchvision_weights
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -167,6 +167,12 @@ class ViTFamily(OneWidth):
             return super().published(weights, download=download)
         state = torchvision_weights(self.name, weights, download=download)
         return {our_name(name): tensor for name, tensor in state.items()}
+
+    def published_classes(self, weights: str) -> int:
+        """As torchvision states it, where it has the network."""
+        if self.name != "vit_b_16":
+            return super().published_classes(weights)
+        return torchvision_classes(self.name, weights)
 
 
 def _truncated_linear(module: nn.Module) -> None:
