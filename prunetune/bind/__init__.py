@@ -14,6 +14,7 @@ from prunetune.registry import load_plugins
 from prunetune.spec.errors import Problems
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import DensePlan, Plan
+from prunetune.spec.samplers import check_sampler
 from prunetune.spec.space import Space
 from prunetune.workload import Workload
 
@@ -37,9 +38,14 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     parts.check_matching()
     parts.check_control()
     check_sparsifying(spec, problems, by_study, workload)
+    check_sampler(spec.search.sampler, problems)
+    bound = Studies(spec, parts, workload, by_study) if workload else None
+    if bound and not problems.under("arms"):  # whatever else is wrong, budgets can be tried
+        bound.reached()
     problems.check(source)
     assert workload is not None
-    studies = Studies(spec, parts, workload, by_study).bound()
+    assert bound is not None
+    studies = bound.bound()
     problems.check(source)
     early = spec.search.early_stopping
     return Plan(

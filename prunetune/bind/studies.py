@@ -19,7 +19,7 @@ from prunetune.spec.errors import Path
 from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget, Comparison, Reach, Study
-from prunetune.spec.samplers import validate_sampler
+from prunetune.spec.samplers import PLACE, unsearchable
 from prunetune.spec.space import (
     Choice,
     Config,
@@ -82,14 +82,19 @@ class Studies:
     ) -> None:
         self.spec, self.parts, self.workload, self.cells = spec, parts, workload, cells
         self._memo: dict[tuple[str, str, Goals], tuple[Reached, ...]] = {}
+        self._first: dict[Cell, Study] = {}
+        """Without matching and replicate."""
+
+    def reached(self) -> None:
+        """Make them as far as their budgets; one that no arm can reach is a problem."""
+        self._first = {cell: self._study(*cell) for cell in self.cells}
+        self._unreachable()
 
     def bound(self) -> tuple[Study, ...]:
-        """All studies; a budget that no arm can reach is a problem."""
-        first = {cell: self._study(*cell) for cell in self.cells}
-        self._unreachable(first)
-        self._sampler(first)
+        """All studies, once they are `reached`; a sampler that cannot search one is a problem."""
+        self._sampler()
         return tuple(
-            self._numbered(first[cell], matching, replicate)
+            self._numbered(self._first[cell], matching, replicate)
             for replicate in range(self.spec.search.replicates)
             for cell in self.cells
             for matching in self._matchings(cell[0])
@@ -162,30 +167,33 @@ class Studies:
         dense = self.spec.workload.dense.epochs
         return scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
 
-    def _unreachable(self, studies: Mapping[Cell, Study]) -> None:
-        for budget in dict.fromkeys(budget for _, budget in studies if budget is not None):
-            here = [s for s in studies.values() if s.budget == budget]
+    def _unreachable(self) -> None:
+        for budget in dict.fromkeys(budget for _, budget in self._first if budget is not None):
+            here = [s for s in self._first.values() if s.budget == budget]
             if all(s.infeasible for s in here):
-                smallest = min(r.smallest_macs for s in here for r in s.reach)
+                why, allowed = here[0].infeasible, None
+                if not isinstance(budget, str):
+                    smallest = min(r.smallest_macs for s in here for r in s.reach)
+                    why = f"the smallest network has {smallest:,} MACs"
+                    allowed = f"{smallest / self.workload.macs:.4f} of the dense ones, or more"
                 place = place_of(budget, self.spec.budgets, self.workload.macs)
                 self.parts.problems.add(
                     ("budgets", place),
-                    f"no arm can meet this budget; the smallest network has {smallest:,} MACs, "
-                    f"{smallest / self.workload.macs:.4f} of the dense ones",
+                    f"no arm can meet this budget: {why}",
                     value=self.spec.budgets[place],
-                    allowed=here[0].infeasible,
+                    allowed=allowed,
                 )
 
-    def _sampler(self, studies: Mapping[Cell, Study]) -> None:
-        """A sampler that cannot search some study is told once, with the studies it fails on."""
+    def _sampler(self) -> None:
+        """What a sampler cannot search is told once, with the studies concerned."""
         sampler = self.spec.search.sampler
         why: dict[str, list[str]] = {}
-        for study in studies.values():
-            for problem in validate_sampler(sampler, study):
+        for study in self._first.values():
+            if problem := unsearchable(sampler, study):
                 why.setdefault(problem, []).append(study.id)
         for problem, where in why.items():
-            place = "" if len(where) == len(studies) else f" ({', '.join(where)})"
-            self.parts.problems.add(("search", "sampler"), problem + place)
+            message = f"cannot search {', '.join(where)}: {problem}"
+            self.parts.problems.add(PLACE, message, value=sampler.name)
 
     def _reach(self, arm: str, budget: Budget) -> tuple[Reach, ...]:
         """One answer per scope that the arm may draw; the best over criteria and floors."""

@@ -86,6 +86,10 @@ class Problems:
         known = ", ".join(names) or "none"
         self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
 
+    def under(self, field: str) -> bool:
+        """Whether anything was found in the field `field` of the file."""
+        return any(problem.path[:1] == (field,) for problem in self.found)
+
     def line(self, path: Path) -> int | None:
         """The line of `path` or of its nearest parent that the file holds."""
         for end in range(len(path), 0, -1):

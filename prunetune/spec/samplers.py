@@ -7,10 +7,14 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from prunetune.spec.errors import near_match
+from prunetune.spec.errors import Path, Problems, near_match
 from prunetune.spec.grid import EndlessError, Grid
 from prunetune.spec.parts import Named, Params
 from prunetune.spec.plan import Study
+from prunetune.spec.translate import translate
+
+PLACE: Path = ("search", "sampler")
+"""Where a sweep file names it."""
 
 
 class Tpe(Params):
@@ -61,33 +65,36 @@ def sampler_params(sampler: Named) -> SamplerParams:
     return SAMPLERS[sampler.name].model_validate(sampler.params)
 
 
-def validate_sampler(sampler: Named, study: Study) -> list[str]:
-    """Why `sampler` cannot search `study`, a line each; empty when it can."""
+def check_sampler(sampler: Named, problems: Problems) -> None:
+    """Note what is wrong with the sampler itself, whatever it is to search."""
     if sampler.name not in SAMPLERS:
         near = near_match(sampler.name, SAMPLERS)
-        hint = f"; did you mean {near!r}?" if near else ""
-        return [f"unknown sampler {sampler.name!r}, known are: {', '.join(SAMPLERS)}{hint}"]
+        known = ", ".join(SAMPLERS)
+        problems.add(PLACE, "unknown sampler", value=sampler.name, allowed=known, near=near)
+        return
+    place = (*PLACE, sampler.name)
     try:
         params = sampler_params(sampler)
     except ValidationError as error:
-        return [
-            f"{sampler.name}.{'.'.join(map(str, e['loc']))}: {e['msg']}; got {e['input']!r}"
-            for e in error.errors()
-        ]
+        of = SAMPLERS[sampler.name]
+        translate(error, problems, tree=sampler.params, path=place, of=of)
+        return
     if isinstance(params, Tpe) and params.group and not params.multivariate:
-        return ["tpe: group needs multivariate: true"]
+        problems.add((*place, "group"), "needs multivariate: true", value=True, allowed="false")
     if isinstance(params, Gp) and (missing := [m for m in ("torch", "scipy") if not find_spec(m)]):
-        return [f"gp needs {' and '.join(missing)}, which cannot be imported here"]
-    return _grid_problems(study) if isinstance(params, GridSearch) else []
+        problems.add(place, f"needs {' and '.join(missing)}, which cannot be imported here")
 
 
-def _grid_problems(study: Study) -> list[str]:
+def unsearchable(sampler: Named, study: Study) -> str | None:
+    """Why `sampler`, sound in itself, cannot search `study`; None when it can."""
+    if not isinstance(sampler_params(sampler), GridSearch):
+        return None
     try:
         size = Grid(study.space).size
     except EndlessError as error:
-        return [f"grid: {study.id}: {error}; give it a step"]
+        return f"{error}; give it a step"
     owed = study.trials - len(study.first)
     if size < owed:
         given = f" beside the {len(study.first)} given first" if study.first else ""
-        return [f"grid: {study.id} has {size} configurations for {owed} trials{given}"]
-    return []
+        return f"the grid has {size} configurations for {owed} trials{given}"
+    return None

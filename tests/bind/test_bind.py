@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 
+from prunetune.agenda import counts
 from prunetune.registry import models
 from prunetune.spec.errors import SpecError
 from prunetune.spec.parse import load_sweep
@@ -106,6 +107,7 @@ WRONG = [
     ("replicates: 2", "sampler: grid", "search.sampler", "step"),
     ("[0.5, 0.25]", "[0.5, 0.0001]", "budgets[1]", "smallest network"),
     ("epochs: 4}", "epochs: 4, recipe: {batch_size: 0}}", "batch_size", "at least 1"),
+    ("replicates: 2", "sampler: {tpe: {startup: 3}}", "search.sampler.tpe.startup", "n_startup"),
     ("name: small", "name: small\nplugins: [no_such_module]", "plugins[0]", "imported"),
     ("dense: {train: {epochs: 4}}", "dense: {checkpoint: {path: no.th, epochs: 4}}",
      "workload.dense.checkpoint", "no.th"),
@@ -130,6 +132,35 @@ def test_all_errors_are_told_at_once(tmp_path):
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text, tmp_path))
     assert len(error.value.problems) >= 7
+
+
+def test_budgets_and_sampler_are_told_beside_a_recipe_that_is_wrong(tmp_path):
+    text = SMALL.replace("[0.5, 0.25]", "[0.5, 0.0001]").replace("replicates: 2", "sampler: tpee")
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(text.replace("adamw: {}", "adam: {}"), tmp_path))
+    assert [p.path[0] for p in error.value.problems] == ["budgets", "recipe", "search"]
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "said"),
+    [
+        ("resnet18", "IMAGENET1K_V9", "did you mean 'IMAGENET1K_V1'"),
+        ("resnet18", "IMAGENET1K_V1", "tells 1000 classes apart, the data set has 10"),
+        ("resnet14", "IMAGENET1K_V1", "give a file"),
+    ],
+)
+def test_weights_by_name_are_known_and_fit_before_anything_runs(model, weights, said, tmp_path):
+    dense = f"dense: {{weights: {{name: {weights}, epochs: 90}}}}"
+    text = SMALL.replace("dense: {train: {epochs: 4}}", dense).replace("resnet14", model)
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(text.replace("digits", "cifar10"), tmp_path))
+    (told,) = [str(p) for p in error.value.problems]
+    assert "workload.dense.weights" in told
+    assert said in told
+
+
+def test_the_headline_sweep_keeps_within_its_epochs():
+    assert counts(plan_sweep("sweeps/resnet56.yaml")).total.epochs <= 80_000
 
 
 def test_a_root_is_the_same_place_from_any_working_directory(tmp_path, monkeypatch):

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from prunetune.spec import samplers
+from prunetune.spec.errors import Problems
 from prunetune.spec.parts import Named
-from prunetune.spec.samplers import SAMPLERS, validate_sampler
+from prunetune.spec.samplers import SAMPLERS, check_sampler, unsearchable
 from prunetune.spec.space import Choice, Dimension, Float, Space
 from tests.agenda.simulated import study
 
@@ -17,36 +18,49 @@ FOUR = Space(
 ENDLESS = Space(dimensions=(Dimension(path="lr", domain=Float(low=0, high=1)),))
 
 
+def told(sampler: Named) -> list[str]:
+    problems = Problems()
+    check_sampler(sampler, problems)
+    return [str(problem) for problem in problems.found]
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_takes_a_study_that_suits_it(name):
-    assert validate_sampler(Named(name=name), study("thin", 0.5, trials=4, space=FOUR)) == []
+    assert told(Named(name=name)) == []
+    assert unsearchable(Named(name=name), study("thin", 0.5, trials=4, space=FOUR)) is None
 
 
 @pytest.mark.parametrize(
-    ("sampler", "space", "words"),
+    ("sampler", "words"),
     [
-        ({"name": "tpee"}, FOUR, ["'tpee'", "'tpe'"]),
-        ({"name": "tpe", "params": {"n_startup": 3}}, FOUR, ["tpe.n_startup", "3"]),
-        ({"name": "tpe", "params": {"n_startup_trials": 0}}, FOUR, ["n_startup_trials", "0"]),
-        ({"name": "tpe", "params": {"multivariate": False}}, FOUR, ["group"]),
-        ({"name": "qmc", "params": {"qmc_type": "dice"}}, FOUR, ["sobol", "dice"]),
-        ({"name": "grid"}, ENDLESS, ["lr", "step"]),
-        ({"name": "grid"}, FOUR, ["4 configurations", "5 trials"]),
+        ({"name": "tpee"}, ["search.sampler: ", "'tpee'", "'tpe'"]),
+        ({"name": "tpe", "params": {"n_startup": 3}}, ["tpe.n_startup: ", "n_startup_trials"]),
+        ({"name": "tpe", "params": {"n_startup_trials": 0}}, ["n_startup_trials: ", "0", "1"]),
+        ({"name": "tpe", "params": {"multivariate": False}}, ["tpe.group: ", "multivariate"]),
+        ({"name": "qmc", "params": {"qmc_type": "dice"}}, ["qmc_type: ", "sobol", "dice"]),
     ],
     ids=str,
 )
-def test_what_a_sampler_cannot_do_is_said(sampler, space, words):
-    (line,) = validate_sampler(Named(**sampler), study("thin", 0.5, trials=5, space=space))
+def test_what_is_wrong_with_a_sampler_is_said_at_its_place(sampler, words):
+    (line,) = told(Named(**sampler))
+    assert all(word in line for word in words)
+
+
+@pytest.mark.parametrize(
+    ("space", "words"), [(ENDLESS, ["lr", "step"]), (FOUR, ["4 configurations", "5 trials"])]
+)
+def test_what_a_grid_cannot_search_is_said(space, words):
+    line = unsearchable(Named(name="grid"), study("thin", 0.5, trials=5, space=space))
     assert all(word in line for word in words)
 
 
 def test_configurations_given_first_are_not_asked_of_the_grid():
     given = study("thin", 0.5, trials=5, space=FOUR, first=({"a": "x", "b": 0.0},))
-    assert validate_sampler(Named(name="grid"), given) == []
+    assert unsearchable(Named(name="grid"), given) is None
 
 
 def test_a_gaussian_process_names_what_it_lacks(monkeypatch):
     monkeypatch.setattr(samplers, "find_spec", lambda name: None if name == "torch" else name)
-    (line,) = validate_sampler(Named(name="gp"), study("thin", 0.5, space=FOUR))
+    (line,) = told(Named(name="gp"))
     assert "torch" in line
     assert "scipy" not in line
