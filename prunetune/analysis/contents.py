@@ -159,7 +159,7 @@ def not_run(plan: Plan, report: Report) -> Iterator[str]:
     yield from dict.fromkeys(_losses(report))
     if plan.early_stopping is None:
         yield "No early stopping: every search trial ran its planned epochs."
-    yield "Latency is not part of this report; fewer MACs need not be faster (prunetune bench)."
+    yield "Latency is not part of this report; fewer MACs need not be faster."
     yield "Intervals over new test images (seeds crossed with images) are not computed here."
 
 

@@ -98,7 +98,8 @@ def print_status(found: Status) -> None:
         table.add_row(*_status_cells(study))
     console.print(table)
     if found.unfinished:
-        console.print(f"{found.unfinished} trials were dealt and go on when the sweep does")
+        state = "run" if found.running else "were dealt and go on when the sweep does"
+        console.print(f"{found.unfinished} trials {state}")
     for study in found.studies:
         for reason, count in study.closed.items():
             console.print(f"{study.study}: {count} closed: {reason}", markup=False)

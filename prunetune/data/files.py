@@ -15,9 +15,13 @@ TIMEOUT_S = 60
 class DataMissingError(OSError):
     """A data set whose files are not there; says which file to put where."""
 
+    exit_code = 3
+
 
 class CorruptDataError(OSError):
     """A data file with a wrong checksum, by name; it is not read, and not replaced."""
+
+    exit_code = 3
 
 
 def data_root(root: str | None) -> Path:

@@ -24,6 +24,12 @@ class StorageError(OSError):
     """The storage cannot be read, written or locked."""
 
 
+class StorageAddressError(ValueError):
+    """A storage that is not a folder."""
+
+    exit_code = 2
+
+
 class CorruptFileError(ValueError):
     """A stored file that is not what its name says."""
 
@@ -56,6 +62,8 @@ class Store:
     """The files of one sweep under one storage folder."""
 
     def __init__(self, storage: str | os.PathLike[str], sweep: str) -> None:
+        if "://" in str(storage):
+            raise StorageAddressError(f"storage {str(storage)!r} is not a folder; give a folder")
         self.storage = Path(storage).expanduser().absolute()
         self.sweep = sweep
         self.root = self.storage / sweep
@@ -132,6 +140,18 @@ class Store:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise CorruptFileError(f"{path}: {where}: {first['msg']}") from error
+
+    def is_locked(self) -> bool:
+        """Whether a living process holds the sweep."""
+        path = self.root / ".lock"
+        if not path.exists():
+            return False
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     @contextmanager
     def lock(self) -> Iterator[None]:

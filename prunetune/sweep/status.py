@@ -36,7 +36,9 @@ class Status(Params):
     owed: int
     """Trials done, and in all; those that can never run are not counted."""
     unfinished: int
-    """Trials that were dealt and have no record: running, or to go on when the sweep does."""
+    """Trials that were dealt and have no record."""
+    running: bool
+    """Whether a process holds the sweep: those trials run, or else go on when the sweep does."""
     studies: tuple[StudyStatus, ...]
 
 
@@ -67,5 +69,6 @@ def status_of(store: Store) -> Status:
         done=sum(done for s in studies for done, _ in s.phases.values()),
         owed=sum(owed for s in studies for _, owed in s.phases.values()),
         unfinished=len(dealt.keys() - records.keys()),
+        running=store.is_locked(),
         studies=tuple(studies),
     )

@@ -139,7 +139,7 @@ class Driver:
         live = self.running.get(key)
         if live is None:
             return
-        self._check_storage(fault)
+        self._check_surroundings(fault)
         write_whole(self.store.trial_dir(key) / "error.txt", fault.traceback.encode())
         self._attempts[key] += not fault.preempted
         if self._attempts[key] <= RETRIES:
@@ -174,10 +174,14 @@ class Driver:
         del self.running[record.key]
         self.observers.on_record(record)
 
-    def _check_storage(self, fault: Fault) -> None:
-        """A full or lost disk is nobody's result: it ends the sweep, not the trial."""
+    def _check_surroundings(self, fault: Fault) -> None:
+        """A full or lost disk is nobody's result: it ends the sweep, not the trial.
+
+        So does whatever the user has to mend, missing data say, which bears an `exit_code`.
+        """
         cause = fault.cause
-        if isinstance(cause, StorageError):
+        if isinstance(cause, StorageError) or hasattr(cause, "exit_code"):
+            assert cause is not None
             raise cause
         if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
             raise StorageError(fault.error) from cause

@@ -114,6 +114,7 @@ def test_the_answer_is_told_everywhere_alike(swept):
     status = status_of(store)
     assert status.done == status.owed == len(frame)
     assert status.unfinished == 0
+    assert not status.running
     spent = sum(r.train_macs.spent for r in store.records().values())
     assert report["ledger"]["spent_macs"] == spent
     page = (store.report_dir() / "index.html").read_text()
@@ -142,6 +143,16 @@ def test_a_finished_sweep_is_not_run_again(swept):
     again = prunetune("sweep", TINY, "--storage", store.storage, "--set", "tracking.uri=none")
     assert again.returncode == 0
     assert {p: p.stat().st_mtime_ns for p in store.root.glob("records/*.json")} == before
+
+
+def test_data_that_are_not_there_are_nobodys_failure(tmp_path):
+    data = f"workload.dataset={{cifar10: {{root: {tmp_path}, train_limit: 200}}}}"
+    ended = prunetune("sweep", TINY, "--storage", tmp_path / "runs", "--offline", "--set", data)
+    assert ended.returncode == 3, ended.stderr
+    assert "data_batch_1" in ended.stderr
+    assert str(tmp_path) in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert Store(tmp_path / "runs", "tiny").records() == {}
 
 
 def test_another_question_under_the_same_name_is_refused(swept):

@@ -8,7 +8,13 @@ import sys
 import pytest
 
 from prunetune.records.record import Record
-from prunetune.records.store import CorruptFileError, StorageError, Store, write_whole
+from prunetune.records.store import (
+    CorruptFileError,
+    StorageAddressError,
+    StorageError,
+    Store,
+    write_whole,
+)
 
 FACTS = {"sweep": "s", "phase": "search", "seed": 0, "status": "completed", "dense_macs": 2}
 COUNTS = {"target_macs": 1, "dense_params": 3, "epochs_planned": 1}
@@ -80,11 +86,19 @@ def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
         "except StorageError as error: sys.exit(str(error))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
+    assert not Store(tmp_path, "s").is_locked()
     with Store(tmp_path, "s").lock():
+        assert Store(tmp_path, "s").is_locked()
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
         assert refused.returncode == 1
         assert f"process {os.getpid()}" in refused.stderr
     assert subprocess.run(command, check=False).returncode == 0
+    assert not Store(tmp_path, "s").is_locked()
+
+
+def test_a_storage_that_is_no_folder_is_refused_not_taken_for_one():
+    with pytest.raises(StorageAddressError, match="s3://bucket/runs"):
+        Store("s3://bucket/runs", "s")
 
 
 def test_dropping_checkpoints_keeps_everything_else(tmp_path):

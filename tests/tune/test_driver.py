@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from prunetune.agenda import Deal, Finished, Wait, closed, counts
+from prunetune.data.files import DataMissingError
 from prunetune.records.store import StorageError, Store
 from prunetune.spec.plan import Asha
 from prunetune.tune.driver import RETRIES, Driver, Fault
@@ -175,6 +176,16 @@ def test_a_full_disk_in_a_worker_ends_the_sweep_not_the_trial(store):
     with driver.guarded():
         driver.fault(key, Fault("full", "", cause=OSError(28, "No space left on device")))
     assert isinstance(driver.failure, StorageError)
+    assert driver.abandoned
+    assert store.records() == {}
+
+
+def test_what_the_user_has_to_mend_ends_the_sweep_not_the_trial(store):
+    driver, _ = make_driver(store)
+    key = driver.deal().spec.key
+    with driver.guarded():
+        driver.fault(key, Fault("no data", "", cause=DataMissingError("put it there")))
+    assert isinstance(driver.failure, DataMissingError)
     assert driver.abandoned
     assert store.records() == {}
 
