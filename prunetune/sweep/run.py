@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prunetune.records.assembly import now
 from prunetune.records.key import digest
 from prunetune.records.record import Record
-from prunetune.records.store import Store, to_json, write_whole
+from prunetune.records.store import CorruptFileError, Store, to_json, write_whole
 from prunetune.spec.errors import SpecError
 from prunetune.spec.growth import growth
 from prunetune.spec.model import SweepSpec
@@ -122,9 +123,10 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
     tree = spec.model_dump(mode="json")
     grown: list[dict[str, Any]] = []
     if path.exists():
-        before = json.loads(path.read_bytes())
-        grown = before["growth"]
-        begun = SweepSpec.model_validate(before["spec"])  # fields that are new have their default
+        with _intact(path):
+            before = json.loads(path.read_bytes())
+            grown = before["growth"]
+            begun = SweepSpec.model_validate(before["spec"])  # new fields have their default
         changes = growth(begun.model_dump(mode="json"), tree)
         if changes:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
@@ -142,16 +144,32 @@ def load_plan(store: Store) -> Plan:
         known = sorted(p.parent.name for p in store.storage.glob("*/plan.json"))
         there = f"there are: {', '.join(known)}" if known else "there is none"
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
-    return Plan.model_validate(json.loads(path.read_bytes())["plan"])
+    with _intact(path):
+        return Plan.model_validate(json.loads(path.read_bytes())["plan"])
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """Name the file where its content is not what prunetune wrote."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(f"{path} is not a plan of prunetune: {error}") from error
 
 
 def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
-    """The records of a sweep: a row each, facts and config by dotted name; curves stay out."""
+    """The records of a sweep: a row each, facts and config by dotted name; curves stay out.
+
+    Raises NoSweepError if there is none of that name.
+    """
     import pandas as pd
 
     from prunetune.analysis.tables import facts
 
-    records = Store(storage, sweep).records().values()
+    store = Store(storage, sweep)
+    if not store.root.exists():
+        load_plan(store)
+    records = store.records().values()
     return pd.DataFrame([facts(record) | record.config for record in records])
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from prunetune.bind import bind
-from prunetune.records.store import Store
+from prunetune.records.store import CorruptFileError, Store
 from prunetune.spec.growth import GrowthError
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.parse import check
-from prunetune.sweep.run import settle
+from prunetune.sweep.run import NoSweepError, load_plan, load_records, settle
 
 SPEC = {
     "name": "small",
@@ -45,3 +45,21 @@ def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None
     with pytest.raises(GrowthError, match="tolerance"):
         settled(tmp_path, budgets=[0.5, 0.25], tolerance=0.01)
     assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == grown
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"plan": {}}'])
+def test_a_plan_that_is_torn_is_named_and_left_alone(tmp_path: Path, content: str) -> None:
+    settled(tmp_path)
+    path = tmp_path / "small" / "plan.json"
+    path.write_text(content)
+    for look in (lambda: load_plan(Store(tmp_path, "small")), lambda: settled(tmp_path)):
+        with pytest.raises(CorruptFileError, match=r"small/plan\.json"):
+            look()
+    assert path.read_text() == content
+
+
+def test_records_of_no_sweep_are_not_an_empty_table(tmp_path: Path) -> None:
+    settled(tmp_path)
+    assert load_records("small", tmp_path).empty
+    with pytest.raises(NoSweepError, match="no sweep 'smal'.*there are: small"):
+        load_records("smal", tmp_path)
