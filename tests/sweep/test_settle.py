@@ -61,5 +61,5 @@ def test_a_plan_that_is_torn_is_named_and_left_alone(tmp_path: Path, content: st
 def test_records_of_no_sweep_are_not_an_empty_table(tmp_path: Path) -> None:
     settled(tmp_path)
     assert load_records("small", tmp_path).empty
-    with pytest.raises(NoSweepError, match="no sweep 'smal'.*there are: small"):
+    with pytest.raises(NoSweepError, match=r"no sweep 'smal'.*there are: small"):
         load_records("smal", tmp_path)
