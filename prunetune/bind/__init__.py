@@ -27,8 +27,9 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     for i, module in enumerate(spec.plugins):
         try:
             load_plugins([module])
-        except ImportError as error:
-            problems.add(("plugins", i), f"cannot be imported: {error}", value=module)
+        except Exception as error:  # whatever goes wrong in it is its author's to mend
+            why = f"{type(error).__name__}: {error}"
+            problems.add(("plugins", i), f"cannot be imported: {why}", value=module)
     parts = Parts(spec, problems)
     workload = parts.workload()
     spaces = Spaces(spec, parts, workload.macs if workload else UNCOUNTED)

@@ -10,6 +10,7 @@ import torch
 from prunetune.bind.spaces import Cell
 from prunetune.compress.rebuild import skeleton
 from prunetune.compress.regularizer import regularizing
+from prunetune.registry import regularizers
 from prunetune.spec.errors import Path, Problems
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.parts import Named
@@ -47,7 +48,7 @@ def check_sparsifying(
     seen: set[tuple[str, str]] = set()
     for (arm, _), (_, space, _) in cells.items():
         for name in filter(None, regularizers_of(space)):
-            if (arm, name) in seen:
+            if (arm, name) in seen or name not in regularizers.names():  # which is told already
                 continue
             seen.add((arm, name))
             path: Path = ("arms", arm, "method", spec.arms[arm].method.name, "sparsify")

@@ -6,7 +6,7 @@ a budget is filled with extra channels inside the blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 
@@ -57,35 +57,50 @@ class Narrower(Inside):
 class Shallower(Inside):
     """Fewer blocks of the dense widths: those with an identity beside them may go.
 
-    That leaves the first block of each stage. The others go from the end, one stage after the
-    other, so that a ResNet of 6n + 2 layers becomes those of fewer in between. A block that is gone
-    has inner width 0; ValueError for a family that cannot have that.
+    That leaves the first block of each stage, or else those that the family cannot be without. The
+    others go from the end, one stage after the other, so that a ResNet of 6n + 2 layers becomes
+    those of fewer in between. A block that is gone has inner width 0; ValueError for a family that
+    cannot have that at all.
     """
 
     def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
         super().__init__(architecture, profile)
-        nothing = f"width_scaling: {architecture.model} has no blocks to leave out"
-        if len(self.candidates) == 1:
-            raise ValueError(nothing)
-        try:
-            self.architecture_at(self.base, self.candidates[0])
-        except ValueError as error:
-            raise ValueError(f"{nothing}: {error}") from error
+        blocks = range(len(self.stages))
+        if self._why_not(self._without(self._leaving(self._later(blocks)))):
+            self._may_go = [b for b in blocks if not self._why_not(self._without([b]))]
+        else:
+            self._may_go = self._later(blocks)
+        if not self._may_go:
+            why = self._why_not(self._without([blocks[-1]])) or "each is the first of its stage"
+            name = architecture.model
+            raise ValueError(f"width_scaling: {name} has no blocks to leave out: {why}")
 
     @cached_property
     def candidates(self) -> list[Widths]:
-        """From one block a stage to all of them."""
-        widths = list(self.inner(self.base))
-        found = [tuple(widths)]
-        for block in self._leaving():
-            widths[block] = 0
-            found.append(tuple(widths))
-        return found[::-1]
+        """From as few blocks as can be to all of them."""
+        order = self._leaving(self._may_go)
+        return [self._without(order[:gone]) for gone in range(len(order), -1, -1)]
 
-    def _leaving(self) -> list[int]:
-        """The blocks in the order in which they go."""
+    def _later(self, blocks: Iterable[int]) -> list[int]:
+        """All but the first of each stage."""
+        return [block for block in blocks if block and self.stages[block - 1] == self.stages[block]]
+
+    def _without(self, gone: Collection[int]) -> Widths:
+        widths = enumerate(self.inner(self.base))
+        return tuple(0 if block in gone else width for block, width in widths)
+
+    def _why_not(self, inner: Widths) -> str:
+        """Why the family cannot have these widths; nothing if it can."""
+        try:
+            self.architecture_at(self.base, inner)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def _leaving(self, blocks: Collection[int]) -> list[int]:
+        """These blocks in the order in which they go."""
         rest = [
-            [block for block, of in enumerate(self.stages) if of == stage][1:]
+            [block for block in blocks if self.stages[block] == stage]
             for stage in range(len(self.base))
         ]
         order = []

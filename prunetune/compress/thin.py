@@ -45,7 +45,7 @@ class Thinner:
     """All thin networks of one dense architecture, by their MACs.
 
     `profile` has each stage's width relative to the dense one's, 1 where it ends. Raises ValueError
-    if the family has no stages to scale.
+    if the family has no stages to scale, or not as many.
     """
 
     def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
@@ -55,6 +55,9 @@ class Thinner:
         if base is None:
             raise ValueError(f"width_scaling: {architecture.model} has no stage widths to scale")
         self.base: Widths = base
+        if any(share != 1 for share in self.profile[len(base) :]):
+            name, stages = architecture.model, len(base)
+            raise ValueError(f"width_scaling: {name} has {stages} stages, the profile names more")
         self.costs = self._closed_form()
 
     @cached_property

@@ -34,6 +34,10 @@ def check_model(
     outputs; a network cut along its groups computes what the dense one does with the removed
     channels silenced; and the cut network rebuilds, bit for bit, from its table of layers.
     """
+    assert not isinstance(models.get(name).part, type), (
+        f"model {name!r}: its class is registered; register an object of it: "
+        f"models.register({name!r}, params=…)(Family())"
+    )
     network = Network(name, dict(params or {}), input_shape, CLASSES)
     _check_build(network)
     _check_init(network)

@@ -31,20 +31,28 @@ STEPS = EPOCHS * STEPS_PER_EPOCH
 
 
 def check_regularizer(
-    name: str, params: Mapping[str, Any] | None = None, *, network: Network = RESIDUAL
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    network: Network = RESIDUAL,
+    refused: bool = False,
 ) -> None:
     """Assert the laws of the registered regulariser `name` with these parameters.
 
     With strength 0 training is plain training, bit for bit. Otherwise gradients change, on the
     tensors of the groups alone, and nothing else does: no weight, buffer, mode, hook or global
-    generator. Training repeats, and goes on after a crash, bit for bit. Where it applies to no
-    group it is refused by name, before training.
+    generator. Training repeats, and goes on after a crash, bit for bit. On a network that has
+    nothing for it, which is to be said by `refused`, it is refused by name, before training.
     """
     who = f"regularizer {name!r} on {network}"
     stated = dict(params or {})
     _check_about(who, name)
     groups = _groups(who, name, stated, network)
-    if not groups:
+    assert bool(groups) != refused, (
+        f"{who} applies to {len(groups)} of {len(network.groups)} groups; pass network=… that has "
+        "what it acts on, or refused=True where it shall be refused"
+    )
+    if refused:
         _check_refused(who, name, stated, network)
         return
     for group in groups:
@@ -86,6 +94,10 @@ def _check_refused(who: str, name: str, params: Mapping[str, Any], network: Netw
 
 def _check_gradients(who: str, hook: Hook, network: Network, group: Group) -> None:
     """Called by hand in the last step: what changes, and what must not."""
+    for call in ("after_backward", "after_step", "after_epoch"):
+        assert callable(getattr(hook, call, None)), (
+            f"{who}: its hook lacks {call}; derive it from compress.method.Hook, which has them all"
+        )
     model = lived_in(fresh(network.architecture, seed=0))
     x, y = next(network.batches(8, 8)(8))
     torch.autograd.backward(F.cross_entropy(model(x), y))

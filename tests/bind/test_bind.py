@@ -134,6 +134,31 @@ def test_all_errors_are_told_at_once(tmp_path):
     assert len(error.value.problems) >= 7
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("def broken(:", "SyntaxError"),
+        (
+            "from prunetune.registry import schedules\n"
+            "from prunetune.spec.parts import Params\n"
+            "schedules.names()\n"
+            "schedules.register('cosine', params=Params)(print)",
+            "'cosine' is taken",
+        ),
+    ],
+)
+def test_a_plug_in_that_breaks_is_a_problem_among_others(content, said, tmp_path, monkeypatch):
+    module = f"broken_plugin_{len(content)}"
+    (tmp_path / f"{module}.py").write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = SMALL.replace("name: small", f"name: small\nplugins: [{module}]")
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(text.replace("adamw: {}", "adam: {}"), tmp_path))
+    told = [str(p) for p in error.value.problems]
+    assert any("plugins[0]" in line and said in line for line in told)
+    assert any("adam" in line for line in told)
+
+
 def test_budgets_and_sampler_are_told_beside_a_recipe_that_is_wrong(tmp_path):
     text = SMALL.replace("[0.5, 0.25]", "[0.5, 0.0001]").replace("replicates: 2", "sampler: tpee")
     with pytest.raises(SpecError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.agenda import Ask, counts, search_spec
+from prunetune.agenda import Ask, counts, dense_spec, search_spec
 from prunetune.agenda.specs import study_spec
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Record
@@ -15,6 +15,7 @@ from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.plan import Plan
 from prunetune.spec.space import Config, any_value
 from prunetune.sweep import plan_sweep
+from tests.agenda.simulated import ended
 
 KS, K2 = 3, 2
 SWEEP = """
@@ -71,16 +72,22 @@ def test_epochs_follow_from_what_a_trial_does(plan: Plan):
 
 def test_a_trial_is_dealt_the_epochs_of_its_configuration(plan: Plan):
     study = plan.study("maybe@0.5")
-    spec = {
+    specs = {
         name: search_spec(plan, Ask(study, 0, 0), config_of(plan, study.id, regularizer=name), {})
         for name in ("growing_reg", None)
     }
-    sparse, plain = spec["growing_reg"], spec[None]
+    sparse, plain = specs["growing_reg"], specs[None]
     assert (sparse.epochs, sparse.sparsify_epochs) == (K2, KS)
     assert sparse.inherited_macs == training_macs(plan.dense.macs, plan.train_size, KS)
     assert (plain.epochs, plain.sparsify_epochs) == (study.epochs, 0)
     assert plain.inherited_macs == 0
     assert sparse.key != plain.key
+    trained = ended(dense_spec(plan, 0, 0))
+    heir = Ask(study, 0, 0, {"dense": trained.key})
+    config = config_of(plan, study.id, regularizer="growing_reg")
+    spec = search_spec(plan, heir, config, {trained.key: trained})
+    assert trained.train_macs.total > 0
+    assert spec.inherited_macs == sparse.inherited_macs + trained.train_macs.total
     own = plan.study("plain@0.5")
     assert search_spec(plan, Ask(own, 0, 0), config_of(plan, own.id), {}).epochs == plain.epochs
 
@@ -139,3 +146,12 @@ def test_no_key_of_a_finished_sweep_changes():
             assert spec.key == record.key
         checked += 1
     assert checked > 10
+
+
+def test_an_unknown_regularizer_is_one_problem_among_all(tmp_path: Path):
+    text = SWEEP.replace("group_lasso", "group_laso").replace("width_scaling", "width_scalin")
+    with pytest.raises(SpecError) as refused:
+        planned(tmp_path, text)
+    told = [str(problem) for problem in refused.value.problems]
+    assert any("did you mean 'group_lasso'" in line and line.startswith("line") for line in told)
+    assert any("did you mean 'width_scaling'" in line for line in told)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from prunetune.data.files import DataMissingError
-from prunetune.registry import datasets, methods, regularizers, schedules
+from prunetune.registry import datasets, methods, models, regularizers, schedules
 from prunetune.testing import (
     Network,
     check_dataset,
@@ -30,6 +30,15 @@ def test_schedules(name: str) -> None:
         check_schedule(name, {"warmup_epochs": 0.5})
 
 
+VIT = Network("vit_tiny", {"patch": 4})
+CONCATENATED = Network("densenet_bc_40", {"growth": 4})
+
+
+@pytest.mark.parametrize("name", regularizers.names())
+def test_regularizers_where_channels_are_concatenated(name: str) -> None:
+    check_regularizer(name, {"strength": 0.1}, network=CONCATENATED)
+
+
 @pytest.mark.parametrize("name", regularizers.names())
 @pytest.mark.parametrize("ramp", [0.0, 0.5])
 def test_regularizers(name: str, ramp: float) -> None:
@@ -37,7 +46,7 @@ def test_regularizers(name: str, ramp: float) -> None:
 
 
 def test_a_regularizer_that_looks_at_batch_norm_is_refused_without() -> None:
-    check_regularizer("bn_scale", {"strength": 0.1}, network=Network("vit_tiny", {"patch": 4}))
+    check_regularizer("bn_scale", {"strength": 0.1}, network=VIT, refused=True)
 
 
 METHODS: dict[str, list[dict[str, Any]]] = {
@@ -49,6 +58,8 @@ METHODS: dict[str, list[dict[str, Any]]] = {
     ],
     "copycat": [{"from": "pruned", "at": 0.5}],
     "reinit": [{"from": "pruned"}],
+    "weight_pruning": [{}, {"minimum": 40}, {"gradual": {"epochs": 1, "every": 2}}],
+    "width_scaling": [{}, {"by": "inner"}, {"by": "depth"}, {"profile": {"stage1": 2.0}}],
 }
 """Parameters to try; a method that is not named is tried with its defaults."""
 
@@ -72,8 +83,14 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("mobilenet_v1", {"stem": "cifar", "widths": (8, 8, 16, 16, 32, 32)}),
     ("mobilenet_v2", {"stem": "cifar", "widths": (8, 8, 8, 8, 16, 16, 16, 32, 64)}),
     ("vit_tiny", {"patch": 8}),
+    ("mnasnet0_5", {}),
 ]
-"""One of every family that is written here, at widths that a test can afford."""
+"""One of every family, at widths that a test can afford."""
+
+
+def test_every_family_is_among_them() -> None:
+    kinds = {type(models.get(name).part) for name in models.names()}
+    assert kinds == {type(models.get(name).part) for name, _ in FAMILIES}
 
 
 @pytest.mark.parametrize(("name", "params"), FAMILIES)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model, get_model_weights
 
+from prunetune.compress.macs import count_macs
 from prunetune.models.checkpoint import CheckpointError
 from prunetune.models.vit import our_name
 from prunetune.registry import models
@@ -102,6 +103,25 @@ def test_sizes_of_vision_transformers_with_their_attention(name, mparams, gmacs)
     model = on_meta(name, IMAGENET, 1000)
     assert round(n_params(model) / 1e6, 2) == mparams
     assert round(macs(model, IMAGENET) / 1e9, 3) == gmacs
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "given", "params", "mmacs"),
+    [
+        ("vit_small", CIFAR, {"patch": 4}, 21_342_346, 1_381.371648),
+        ("vit_b_16", CIFAR, {"patch": 4}, 85_152_010, 5_523.119616),
+        ("vit_small", IMAGENET, {}, 22_050_664, 4_241.218560),
+        ("vit_b_16", IMAGENET, {}, 86_567_656, 16_848.500736),
+        ("densenet121", IMAGENET, {}, 7_978_856, 2_834.161664),
+    ],
+)
+def test_sizes_as_budgets_count_them(name, shape, given, params, mmacs):
+    """Convolutions and linear layers alone: the products of attention are not among them."""
+    model = on_meta(name, shape, 10 if shape == CIFAR else 1000, **given)
+    assert n_params(model) == params
+    assert count_macs(model, shape) == round(mmacs * 1e6)
+    if not name.startswith("vit"):
+        assert count_macs(model, shape) == macs(model, shape)
 
 
 def test_size_of_vit_b_16_with_and_without_attention():

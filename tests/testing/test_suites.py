@@ -19,7 +19,7 @@ from prunetune.compress.regularizers.group_lasso import GroupLasso, GroupLassoPa
 from prunetune.data.dataset import DatasetParams
 from prunetune.data.digits import Digits
 from prunetune.models.cifar_resnet import CifarResNetFamily, ResNetParams
-from prunetune.registry import KINDS, Entry
+from prunetune.registry import KINDS, Entry, models
 from prunetune.spec.parts import Params
 from prunetune.testing import (
     NETWORKS,
@@ -300,7 +300,26 @@ def test_a_sound_regularizer_is_found_sound_and_one_for_nothing_is_refused(regis
     register("regularizers", Decay, GroupLassoParams)
     check_regularizer("wrong", {"strength": 0.1})
     register("regularizers", AppliesToNothing, GroupLassoParams)
-    check_regularizer("wrong", {"strength": 0.1})
+    check_regularizer("wrong", {"strength": 0.1}, refused=True)
+    with pytest.raises(AssertionError, match="applies to 0 of"):
+        check_regularizer("wrong", {"strength": 0.1})
+
+
+class Lacking(Decay):
+    def hook(self, groups, steps):
+        return SimpleNamespace(after_backward=super().hook(groups, steps).after_backward)
+
+
+def test_a_hook_that_lacks_a_call_is_told_what_to_derive_from(register):
+    register("regularizers", Lacking, GroupLassoParams)
+    with pytest.raises(AssertionError, match=r"lacks after_step; derive it from .*Hook"):
+        check_regularizer("wrong", {"strength": 0.1})
+
+
+def test_a_family_registered_as_a_class_is_told_to_be_an_object(register):
+    register("models", type(models.get("resnet14").part), ResNetParams)
+    with pytest.raises(AssertionError, match="register an object"):
+        check_model("wrong")
 
 
 class TooWide(WidthScaling):

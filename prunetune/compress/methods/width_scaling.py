@@ -24,19 +24,25 @@ Share = Annotated[float, Field(gt=0, le=16)]
 
 
 class StageProfile(Params):
-    """Widths of the stages relative to the dense ones; only their ratios count."""
+    """Widths of the stages relative to the dense ones; only their ratios count.
+
+    A network has as many as its family has stage widths; MobileNetV2 has most, nine.
+    """
 
     stage1: Share = 1.0
     stage2: Share = 1.0
     stage3: Share = 1.0
     stage4: Share = 1.0
+    stage5: Share = 1.0
+    stage6: Share = 1.0
+    stage7: Share = 1.0
+    stage8: Share = 1.0
+    stage9: Share = 1.0
 
     @property
     def shares(self) -> tuple[Fraction, ...]:
         """Each as the decimal that was written."""
-        return tuple(
-            Fraction(str(share)) for share in (self.stage1, self.stage2, self.stage3, self.stage4)
-        )
+        return tuple(Fraction(str(share)) for _, share in self)
 
 
 class WidthScalingParams(Params):

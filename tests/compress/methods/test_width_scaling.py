@@ -143,6 +143,33 @@ def test_by_depth_whole_rounds_are_the_networks_of_fewer_layers() -> None:
             assert macs[at] == count_macs(rebuild(architecture(name)), (3, 32, 32))
 
 
+def test_by_depth_wide_resnets_are_those_of_fewer_layers() -> None:
+    """Crowley et al., 1810.04622: their reduced-depth networks."""
+    thinner = Shallower(architecture("wrn_40_2"))
+    macs = [thinner.uniform(inner).macs for inner in thinner.candidates]
+    rounds = [round(macs[at] / 1e6, 2) for at in range(0, len(macs), 3)]
+    assert rounds == [44.48, 101.11, 157.73, 214.35, 270.98, 327.60]
+
+
+def test_by_depth_blocks_that_a_family_cannot_be_without_stay() -> None:
+    thinner = Shallower(architecture("mobilenet_v2", stem="cifar"))
+    fewest, whole = thinner.candidates[0], thinner.candidates[-1]
+    assert 0 not in whole
+    assert fewest.count(0) == 10  # of 17 blocks, seven have no shortcut (the first has no inside)
+    found = scaled("mobilenet_v2", 0.7, {"by": "depth"}, stem="cifar")
+    assert found.departures["blocks_removed"] > 0
+
+
+def test_a_profile_names_no_more_stages_than_there_are() -> None:
+    with pytest.raises(ValueError, match="resnet20 has 3 stages, the profile names more"):
+        scaled("resnet20", 0.5, {"profile": {"stage4": 0.5}})
+    narrow, plain = (
+        scaled("cifar_vgg16_bn", 0.4, {"profile": profile}).architecture.params["widths"]
+        for profile in ({"stage5": 0.5}, {})
+    )
+    assert narrow[4] / narrow[0] < 0.6 * plain[4] / plain[0]
+
+
 def test_by_depth_the_last_block_of_the_last_stage_goes_first() -> None:
     gone = [inner.count(0) for inner in Shallower(architecture("resnet20")).candidates]
     assert gone == [6, 5, 4, 3, 2, 1, 0]

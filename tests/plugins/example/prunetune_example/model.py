@@ -68,10 +68,6 @@ class PlainNetFamily:
         """The same network at other widths."""
         return params.model_copy(update={"widths": widths})
 
-    def prunable_residual(self, params: PlainNetParams) -> bool:
-        """It has no residual stream that would be fixed."""
-        return True
-
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
         """The classifier."""
         return [classifier(model)]

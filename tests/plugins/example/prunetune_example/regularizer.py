@@ -40,7 +40,7 @@ class L1:
         return L1Hook(sorted(layers), self.params, steps)
 
 
-class L1Hook:
+class L1Hook(Hook):
     """Adds strength x sign(w) to the gradient of every weight w of these convolutions."""
 
     def __init__(self, layers: Sequence[str], params: L1Params, steps: int) -> None:
@@ -56,9 +56,3 @@ class L1Hook:
                     weight: Tensor = layer.weight
                     assert weight.grad is not None
                     weight.grad.add_(weight.sign(), alpha=strength)
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        """Nothing."""
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Nothing."""
