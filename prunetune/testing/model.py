@@ -143,6 +143,8 @@ def check_rebuild(who: str, architecture: Architecture, compact: nn.Module) -> N
     compact = copy.deepcopy(compact).cpu().double().eval()
     again = rebuild(architecture).double().eval()
     again.load_state_dict(compact.state_dict())
+    for model in (compact, again):  # one may come from training, in another memory format
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     image = torch.randn(2, *architecture.input_shape, generator=seeded(9), dtype=torch.float64)
     with torch.no_grad():
         assert torch.equal(again(image), compact(image)), (
