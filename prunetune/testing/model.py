@@ -144,7 +144,7 @@ def check_rebuild(who: str, architecture: Architecture, compact: nn.Module) -> N
     again = rebuild(architecture).double().eval()
     again.load_state_dict(compact.state_dict())
     for model in (compact, again):  # one may come from training, in another memory format
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        model.to(memory_format=torch.contiguous_format)
     image = torch.randn(2, *architecture.input_shape, generator=seeded(9), dtype=torch.float64)
     with torch.no_grad():
         assert torch.equal(again(image), compact(image)), (
