@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from itertools import combinations, product
+from itertools import combinations
 from typing import Any
 
 from prunetune.bind.parts import Parts
 from prunetune.bind.spaces import Cell
 from prunetune.bind.sparsify import regularizers_of, sparsifying
+from prunetune.bind.variants import variants
 from prunetune.compress.method import Target, masks
 from prunetune.compress.reach import Reach as Reached
 from prunetune.compress.reach import reach
@@ -20,26 +21,9 @@ from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget, Comparison, Reach, Study
 from prunetune.spec.samplers import PLACE, unsearchable
-from prunetune.spec.space import (
-    Choice,
-    Config,
-    Constant,
-    Dimension,
-    Float,
-    Int,
-    Space,
-    any_value,
-    subtree,
-)
+from prunetune.spec.space import Config, Space, subtree
 from prunetune.workload import Workload
 
-BINDING = ("method.scope", "method.floor", "method.criterion", "method.by", "method.cost_aware")
-"""What decides, beside the budget, whether a method can reach it; of other ranges than choices the
-low end is tried."""
-RATIOS = "method.ratios."
-"""Of rates below it the highest is tried: they are relative, and 0 is never."""
-PROFILE = "method.profile."
-"""Ranges below it decide too; both their ends are tried."""
 Goals = tuple[tuple[Budget, int], ...]
 """(budget, target MACs)"""
 
@@ -202,7 +186,7 @@ class Studies:
         goals = tuple((b, target) for (a, b), (target, _, _) in self.cells.items() if a == arm)
         at = [b for b, _ in goals].index(budget)
         best: dict[str, Reach] = {}
-        for config in _variants(space):
+        for config in variants(space):
             scope = str(config.get("method.scope", name))
             if config.get("method.by", "width") != "width":
                 scope = f"by {config['method.by']}"
@@ -229,24 +213,3 @@ class Studies:
                 found = tuple(Reached(0, 0, within=False) for _ in goals)
             self._memo[memo] = found
         return self._memo[memo]
-
-
-def _variants(space: Space) -> Iterator[Config]:
-    """A configuration for every choice of what decides whether a budget can be reached."""
-    decisive = {d.path: _options(d) for d in space.dimensions if d.searched}
-    options = {path: some for path, some in decisive.items() if some}
-    for values in product(*options.values()):
-        chosen = dict(zip(options, values, strict=True))
-        yield space.draw(lambda d, chosen=chosen: chosen.get(d.path, any_value(d.domain)))  # type: ignore[misc]
-
-
-def _options(dimension: Dimension) -> tuple[Any, ...]:
-    """The values to be tried of a dimension; none where it decides nothing."""
-    path, domain = dimension.path, dimension.domain
-    if isinstance(domain, Choice) and (path in BINDING or path.startswith(PROFILE)):
-        return domain.options
-    if isinstance(domain, Int | Float) and path.startswith(PROFILE):
-        return (domain.low, domain.high)
-    if path.startswith(RATIOS) and not isinstance(domain, Constant):
-        return (max(domain.options) if isinstance(domain, Choice) else domain.high,)
-    return ()
