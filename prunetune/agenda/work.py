@@ -37,7 +37,7 @@ class Work:
         self.running = {key for key in running if key not in records}
         self.answers = answers(plan.studies, records, plan.confirm.top)
         self._keys = {_slot(spec): key for key, spec in dealt.items()}
-        self._keys |= {_slot(record): key for key, record in records.items()}
+        self._keys |= {_slot(record): key for key, record in records.items() if key not in dealt}
         self._studies: dict[str, StudyWork] = {}
 
     @property
