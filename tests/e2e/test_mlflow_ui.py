@@ -130,7 +130,12 @@ def test_the_recipes_view_draws_every_trial_with_what_was_searched(ui: Ui, page:
     page.goto(ui.link.replace("=frontier", "=recipes"))
     page.wait_for_selector(".parcoords .dimension")
     labels = page.locator(".parcoords").first.locator(".dimension .label").all_text_contents()
-    assert labels == ["arm", "budget", LR, "recipe.weight_decay", "val_acc1"]
+    wanted = ["arm", "budget", LR, "recipe.weight_decay", "val_acc1"]
+    assert len(labels) == len(wanted)
+    for label, name in zip(labels, wanted, strict=True):
+        # Where an axis is narrow for the machine's fonts, MLflow leaves out the middle of a name.
+        head, gap, tail = label.partition("...")
+        assert label == name or (gap and name.startswith(head) and name.endswith(tail)), label
 
 
 def test_a_sweep_that_began_before_the_server_has_been_caught_up(ui: Ui, plan: Plan) -> None:
