@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfTorchvision, Shape, check_widths, classifier
+from prunetune.models.family import OfTorchvision, OfWidths, Shape, check_widths
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -150,7 +150,7 @@ class ImageNetResNet(nn.Module):
         return logits
 
 
-class ImageNetResNetFamily(OfTorchvision):
+class ImageNetResNetFamily(OfTorchvision, OfWidths):
     """ResNet of four stages for ImageNet, at any widths."""
 
     def __init__(self, name: str, block: Block, blocks: tuple[int, ...], wide: int = 1) -> None:
@@ -180,19 +180,6 @@ class ImageNetResNetFamily(OfTorchvision):
         """Channels inside each block; the wide networks have twice the stage's."""
         stages = zip(params.widths, self.blocks, strict=True)
         return params.inner or tuple(w * self.wide for w, n in stages for _ in range(n))
-
-    def with_widths(
-        self,
-        params: ImageNetResNetParams,
-        widths: tuple[int, ...],
-        inner: tuple[int, ...] | None = None,
-    ) -> ImageNetResNetParams:
-        """The same network at other widths."""
-        return params.model_copy(update={"widths": widths, "inner": inner})
-
-    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """The classifier."""
-        return [classifier(model)]
 
 
 for _name, _block, _blocks, _wide in (

@@ -155,7 +155,7 @@ class Driver:
 
     def _begin(self, spec: TrialSpec) -> None:
         dense = self.records.get(spec.inputs.get("dense", ""))
-        if dense is not None:  # of which the record may be all that is left
+        if dense is not None and dense.key not in self.dealt:  # the record is all that is left
             self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
         self._write(spec)
         self.running[spec.key] = Live(spec, Assembly(spec))
