@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import Plain, Shape, check_widths, classifier
+from prunetune.models.family import OfWidths, Shape, check_widths, classifier
 from prunetune.registry import models
 from prunetune.spec.parts import Params
 
@@ -126,7 +126,7 @@ class CifarResNet(nn.Module):
         return logits
 
 
-class CifarResNetFamily(Plain):
+class CifarResNetFamily(OfWidths):
     """ResNet of depth 6n + 2 for small images, at any widths."""
 
     def __init__(self, depth: int) -> None:
@@ -157,12 +157,6 @@ class CifarResNetFamily(Plain):
     def inner_widths(self, params: ResNetParams) -> tuple[int, ...]:
         """Channels between a block's two convolutions."""
         return params.inner or tuple(w for w in params.widths for _ in range(self.blocks))
-
-    def with_widths(
-        self, params: ResNetParams, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
-    ) -> ResNetParams:
-        """The same network at other widths."""
-        return params.model_copy(update={"widths": widths, "inner": inner})
 
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
         """The classifier; with shortcut A also the stem and what each block adds to the stream.
