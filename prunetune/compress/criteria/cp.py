@@ -18,7 +18,8 @@ from prunetune.registry import criteria
 
 ROWS_PER_WEIGHT = 3
 """Of an output. Least squares with barely more equations than unknowns go astray on other images:
-35 times the error of no fit at 1.0, 2.6 at 1.25, 1.5 at 1.5, 0.75 at 3, 0.55 at 10 (one made-up reader)."""
+35 times the error of no fit at 1.0, 2.6 at 1.25, 1.5 at 1.5, 0.75 at 3, 0.55 at 10 (of one made-up
+reader)."""
 
 
 class CpParams(RefitParams):
