@@ -19,6 +19,7 @@ from prunetune.tune.resources import Node
 
 PATIENCE_S = 60
 """How long a cluster may take to answer. Ray itself would wait for minutes, or for ever."""
+TOO_SLOW = "Starting Ray client server failed"
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -79,6 +80,19 @@ def _start() -> None:
 
 
 def _join(address: str) -> None:
+    """Connect; a second time where a busy head was too slow to start the server of a client."""
+    try:
+        try:
+            _connect(address)
+        except (ConnectionError, RuntimeError) as error:
+            if TOO_SLOW not in str(error):
+                raise
+            _connect(address)
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(_refusal(address, str(error))) from error
+
+
+def _connect(address: str) -> None:
     """Connect, after a process that can be killed has shown that it is possible."""
     command = [sys.executable, "-c", PROBE, address]
     try:
@@ -90,13 +104,10 @@ def _join(address: str) -> None:
             start_new_session=True,  # a Ctrl-C is for us to handle
         )
     except subprocess.TimeoutExpired:
-        raise ClusterError(_refusal(address, f"no answer within {PATIENCE_S} s")) from None
+        raise ConnectionError(f"no answer within {PATIENCE_S} s") from None
     if probe.returncode != 0:
-        raise ClusterError(_refusal(address, probe.stderr.strip().rpartition("\n")[2]))
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(_refusal(address, str(error))) from error
+        raise ConnectionError(probe.stderr.strip().rpartition("\n")[2])
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
 
 
 def _refusal(address: str, reason: str) -> str:
