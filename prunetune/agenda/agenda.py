@@ -7,108 +7,173 @@ be dealt, so a sweep never waits for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 
-from prunetune.agenda.jobs import Job, Start, State, StudyWork, outcome
+from prunetune.agenda.jobs import Job, Queue, Search, Start, outcome
 from prunetune.agenda.specs import search_dense_seed
-from prunetune.records.answers import Answer, answers, finalists
-from prunetune.records.record import Phase, Record, TrialSpec
+from prunetune.agenda.trials import Trials
+from prunetune.records.answers import Answer, answer_of, finalists
+from prunetune.records.record import Phase
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
 from prunetune.spec.plan import Plan, Study
 
+T = TypeVar("T")
 RESCORES = 2
 """Fresh seeds on which each of a study's best is trained again."""
 
-Slot = tuple[str | None, Phase, int | None, int, str | None]
 
+class Agenda:
+    """A plan against its trials, at every moment.
 
-class Work:
-    """A plan against its records, at one moment. Nothing is changed and nothing is kept."""
+    What was found is kept until the trials' log names a trial that it depends on, so that asking
+    again after one trial looks at that trial and its study, not at thousands.
+    """
 
-    def __init__(
-        self,
-        plan: Plan,
-        records: Mapping[str, Record],
-        dealt: Mapping[str, TrialSpec],
-        running: Collection[str],
-    ) -> None:
-        self.plan, self.records, self.dealt = plan, records, dealt
-        self.running = {key for key in running if key not in records}
-        self.answers = answers(plan.studies, records, plan.confirm.top)
-        self._keys = {_slot(spec): key for key, spec in dealt.items()}
-        self._keys |= {_slot(record): key for key, record in records.items() if key not in dealt}
-        self._studies: dict[str, StudyWork] = {}
-
-    @property
-    def studies(self) -> Iterator[StudyWork]:
-        """Every study, in the order of the plan."""
-        return (self.study(study.id) for study in self.plan.studies)
+    def __init__(self, plan: Plan, trials: Trials) -> None:
+        self.plan, self.trials = plan, trials
+        self._by_id = {study.id: study for study in plan.studies}
+        self._heirs: defaultdict[str, list[str]] = defaultdict(list)
+        for study in plan.studies:
+            for basis in self._stands_on(study):
+                self._heirs[basis].append(study.id)
+        self._read = 0
+        self._kept: dict[tuple[str, str | None], Any] = {}
+        self._trials: dict[str, tuple[Start, Queue]] = {}
+        self._stale: defaultdict[str | None, set[int]] = defaultdict(set)
 
     @property
     def jobs(self) -> Iterator[Job]:
         """Everything that the plan owes: dense networks first, then study by study."""
-        yield from self.search_dense
-        yield from self.confirm_dense
-        for work in self.studies:
-            yield from work.jobs
+        yield from self.search_dense.jobs
+        yield from self.confirm_dense.jobs
+        for study in self.plan.studies:
+            yield from self.searching(study).jobs
+            yield from self.confirming(study).jobs
 
-    @cached_property
-    def search_dense(self) -> tuple[Job, ...]:
+    @property
+    def search_dense(self) -> Queue:
         """The dense networks of the searches; the first replicate's is always a reference."""
+        return self._keep("search_dense", None, self._search_dense)
+
+    @property
+    def confirm_dense(self) -> Queue:
+        """The fresh dense networks of the confirm seeds, where any winner may start from one."""
+        return self._keep("confirm_dense", None, self._confirm_dense)
+
+    def searching(self, study: Study) -> Queue:
+        """The trials of the search, and once they are complete the re-scores of the best."""
+        return self._search(study).queue
+
+    def confirming(self, study: Study) -> Queue:
+        """The confirm trials."""
+        return self._keep("confirm", study.id, lambda: self._confirms_of(study))
+
+    def answer(self, study: Study) -> Answer:
+        """The records that answer for the study, as far as they go."""
+        return self._keep("answer", study.id, lambda: self._answer_of(study))
+
+    def _search(self, study: Study) -> Search:
+        return self._keep("search", study.id, lambda: self._search_of(study))
+
+    def _keep(self, what: str, study: str | None, find: Callable[[], T]) -> T:
+        if self._read < len(self.trials.log):
+            self._catch_up()
+        if (what, study) not in self._kept:
+            self._kept[what, study] = find()
+        found: T = self._kept[what, study]
+        return found
+
+    def _catch_up(self) -> None:
+        """Forget what stands on the trials that were heard of since the last look."""
+        for study, phase, number, _, _ in self.trials.log[self._read :]:
+            if study is None:
+                self._kept.clear()
+            for heir in self._heirs[study] if study else ():
+                self._kept.pop(("answer", heir), None)
+                self._kept.pop(("confirm", heir), None)
+                if phase != "confirm":
+                    self._kept.pop(("search", heir), None)
+            self._kept.pop(("confirm_dense", None), None)
+            if phase == "search" and number is not None:
+                self._stale[study].add(number)
+        self._read = len(self.trials.log)
+
+    def _stands_on(self, study: Study) -> Iterator[str]:
+        yield study.id
+        if study.source is not None:
+            yield from self._stands_on(self._by_id[study.source])
+
+    def _source_of(self, study: Study) -> Study | None:
+        return None if study.source is None else self._by_id[study.source]
+
+    def _answer_of(self, study: Study) -> Answer:
+        source = self._source_of(study)
+        below = None if source is None else self.answer(source)
+        return answer_of(study.id, self.trials.ended(study.id), below, self.plan.confirm.top)
+
+    def _search_dense(self) -> Queue:
         replicates = {0: 0} | {s.replicate: 0 for s in self.plan.feasible() if s.inherits}
         seeds = {search_dense_seed(self.plan, r): r for r in sorted(replicates, reverse=True)}
-        return tuple(self._dense_job(seed, r) for seed, r in sorted(seeds.items()))
+        return Queue(tuple(self._dense_job(seed, r) for seed, r in sorted(seeds.items())))
 
-    @cached_property
-    def confirm_dense(self) -> tuple[Job, ...]:
-        """The fresh dense networks of the confirm seeds, where any winner may start from one."""
+    def _confirm_dense(self) -> Queue:
         if not self.plan.dense_fresh:
-            return ()
-        heirs = [work for work in self.studies if work.study.inherits and not work.study.infeasible]
+            return Queue(())
+        heirs = [study for study in self.plan.feasible() if study.inherits]
         jobs = []
-        for replicate in sorted({work.study.replicate for work in heirs}):
-            own = [work for work in heirs if work.study.replicate == replicate]
-            needed = any(not work.settled or work.winner for work in own)
+        for replicate in sorted({study.replicate for study in heirs}):
+            own = [self._search(study) for study in heirs if study.replicate == replicate]
+            needed = any(not search.settled or search.winner for search in own)
             for j in range(self.plan.confirm.seeds):
                 job = self._dense_job(confirm_seed(replicate, j), replicate)
                 if job.state == "ready" and not needed:
                     reason = "no study that starts from it has a winner"
                     job = Job(None, "dense", replicate, job.seed, "closed", reason=reason)
                 jobs.append(job)
-        return tuple(jobs)
+        return Queue(tuple(jobs))
 
-    def study(self, study_id: str) -> StudyWork:
-        """The jobs of the study called `study_id`."""
-        if study_id not in self._studies:
-            self._studies[study_id] = self._study_work(self.plan.study(study_id))
-        return self._studies[study_id]
-
-    def _study_work(self, study: Study) -> StudyWork:
-        answer = self.answers[study.id]
+    def _search_of(self, study: Study) -> Search:
         start = self._search_start(study)
-        search = tuple(
-            self._job(study, "search", n, search_seed(study.replicate, n), start, number=n)
-            for n in range(study.trials)
-        )
-        complete = all(job.state == "done" for job in search)
-        rescores = tuple(self._rescores(study, answer, start)) if complete else ()
-        settled = start.state == "closed" or (
-            complete and all(job.state == "done" for job in rescores)
-        )
-        if not settled:
+        queue = self._trials_of(study, start)
+        if not queue.complete:
+            return Search(start, queue, settled=start.state == "closed", winner=None)
+        answer = self.answer(study)
+        queue = Queue(queue.jobs + tuple(self._rescores(study, answer, start)))
+        winner = answer.winner if queue.complete else None
+        return Search(start, queue, settled=queue.complete, winner=winner)
+
+    def _trials_of(self, study: Study, start: Start) -> Queue:
+        """The trials of the search; those kept are looked at anew where the log names them."""
+        jobs: dict[int, Job] = {}
+        owed: Collection[int] = range(study.trials)
+        stale = self._stale.pop(study.id, set())
+        known, queue = self._trials.get(study.id, (None, Queue(())))
+        if known == start:
+            jobs = dict(enumerate(queue.jobs))
+            owed = stale & jobs.keys()
+        for n in owed:
+            seed = search_seed(study.replicate, n)
+            jobs[n] = self._job(study, "search", n, seed, start, number=n)
+        if owed:
+            queue = Queue(tuple(jobs.values()))
+            self._trials[study.id] = (start, queue)
+        return queue
+
+    def _confirms_of(self, study: Study) -> Queue:
+        search = self._search(study)
+        if search.start.state == "closed":
+            winner = search.start
+        elif not search.settled:
             winner = Start("waiting", reason="its search is under way")
-        elif start.state == "closed":
-            winner = start
-        elif answer.winner is None:
+        elif search.winner is None:
             winner = Start("closed", reason="no trial of its search completed")
         else:
             winner = Start("ready")
-        number = answer.winner.number if answer.winner else None
-        confirms = tuple(
-            self._confirm(study, j, winner, number) for j in range(self.plan.confirm.seeds)
-        )
-        return StudyWork(study, answer, search, rescores, confirms, settled)
+        number = search.winner.number if search.winner else None
+        seeds = range(self.plan.confirm.seeds)
+        return Queue(tuple(self._confirm(study, j, winner, number) for j in seeds))
 
     def _rescores(self, study: Study, answer: Answer, start: Start) -> Iterator[Job]:
         best = finalists(answer.search, self.plan.confirm.top)
@@ -131,11 +196,11 @@ class Work:
         start = Start("ready")
         if study.inherits:
             start += self._from_dense(search_dense_seed(self.plan, study.replicate))
-        if study.source:
-            source = self.study(study.source)
-            if source.winner:
-                start += Start("ready", {"architecture": source.winner.key})
-            elif source.settled:
+        if source := self._source_of(study):
+            found = self._search(source)
+            if found.winner:
+                start += Start("ready", {"architecture": found.winner.key})
+            elif found.settled:
                 start += Start("closed", reason=f"{study.source} has no winner")
             else:
                 start += Start("waiting", reason=f"{study.source} has no winner yet")
@@ -147,36 +212,22 @@ class Work:
             shared = search_dense_seed(self.plan, study.replicate)
             fresh = confirm_seed(study.replicate, j)
             start += self._from_dense(fresh if self.plan.dense_fresh else shared)
-        if study.source:
-            start += outcome(self.study(study.source).confirms[j], "architecture", study.source)
+        if source := self._source_of(study):
+            start += outcome(self.confirming(source).jobs[j], "architecture", source.id)
         return start
 
     def _from_dense(self, seed: int) -> Start:
         return outcome(self._dense_job(seed, 0), "dense", "the dense network")
 
     def _dense_job(self, seed: int, replicate: int) -> Job:
-        key = self._keys.get((None, "dense", None, seed, None))
-        record = self.records.get(key or "")
-        return Job(None, "dense", replicate, seed, self._state(key), record=record)
+        state, record = self.trials.at((None, "dense", None, seed, None))
+        return Job(None, "dense", replicate, seed, state, record=record)
 
     def _job(
         self, study: Study, phase: Phase, index: int, seed: int, start: Start, number: int | None
     ) -> Job:
         if start.state != "ready":
             return Job(study.id, phase, index, seed, start.state, number, reason=start.reason)
-        key = self._keys.get((study.id, phase, number, seed, start.inputs.get("architecture")))
-        record = self.records.get(key or "")
-        return Job(study.id, phase, index, seed, self._state(key), number, start.inputs, record)
-
-    def _state(self, key: str | None) -> State:
-        if key is None:
-            return "ready"
-        if key in self.records:
-            return "done"
-        return "running" if key in self.running else "dealt"
-
-
-def _slot(trial: TrialSpec | Record) -> Slot:
-    """What tells the trials of one sweep apart without hashing them again."""
-    architecture = trial.inputs.get("architecture")
-    return (trial.study, trial.phase, trial.number, trial.seed, architecture)
+        slot = (study.id, phase, number, seed, start.inputs.get("architecture"))
+        state, record = self.trials.at(slot)
+        return Job(study.id, phase, index, seed, state, number, start.inputs, record)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prunetune.agenda.agenda import RESCORES, Agenda
 from prunetune.agenda.specs import trained
-from prunetune.agenda.work import RESCORES, Work
+from prunetune.agenda.trials import Trials
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Phase
 from prunetune.spec.plan import Plan, Study
@@ -56,8 +57,8 @@ class Counts:
 
 def counts(plan: Plan) -> Counts:
     """The amounts of a sweep whose every trial completes."""
-    work = Work(plan, {}, {}, ())
-    networks = len(work.search_dense) + len(work.confirm_dense)
+    agenda = Agenda(plan, Trials())
+    networks = len(agenda.search_dense.jobs) + len(agenda.confirm_dense.jobs)
     epochs = networks * (plan.dense.epochs or 0) if trained(plan) else 0
     macs = training_macs(plan.dense.macs, plan.train_size, epochs)
     dense = Amount({"dense": networks}, epochs, macs)

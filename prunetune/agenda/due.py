@@ -1,15 +1,16 @@
-"""What is due: the next trial to deal, decided from the plan and the records alone."""
+"""What is due: the next trial to deal, decided from the plan and its trials alone."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from prunetune.agenda.jobs import Job, StudyWork
+from prunetune.agenda.agenda import Agenda
+from prunetune.agenda.jobs import Job, Queue
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
-from prunetune.agenda.work import Work
+from prunetune.agenda.trials import Trials
 from prunetune.records.record import Phase, Record, TrialSpec
-from prunetune.spec.plan import Plan
+from prunetune.spec.plan import Study
 
 PHASES: tuple[Phase, ...] = ("dense", "search", "rescore", "confirm")
 
@@ -43,55 +44,39 @@ class Closed:
     reason: str
 
 
-def due(
-    plan: Plan,
-    records: Mapping[str, Record],
-    dealt: Mapping[str, TrialSpec],
-    running: Collection[str],
-) -> Deal | Ask | Wait | Finished:
-    """The next thing to do. `dealt` holds every trial ever dealt, `running` keys of live ones.
+def due(agenda: Agenda) -> Deal | Ask | Wait | Finished:
+    """The next thing to do; nothing is changed by asking.
 
     Trials that a crash left without a record come first, just as they were dealt. The dense network
     follows, then all searches in step (those that need no dense network beside it), the dense
     networks of the confirm seeds, and the confirm trials. Each is dealt as soon as nothing before
     it can be, so that no slot is idle while anything is ready.
     """
-    work = Work(plan, records, dealt, running)
-    if left := _left_over(work):
+    if left := _left_over(agenda.trials):
         return Deal(left)
-    if job := _ready(work.search_dense):
-        return Deal(dense_spec(plan, job.seed, job.index))
-    if behind := _furthest_behind(work, ("search", "rescore")):
-        return _next(work, *behind)
-    if job := _ready(work.confirm_dense):
-        return Deal(dense_spec(plan, job.seed, job.index))
-    if behind := _furthest_behind(work, ("confirm",)):
-        return _next(work, *behind)
-    return Wait() if work.running else Finished()
+    if job := agenda.search_dense.ready:
+        return Deal(dense_spec(agenda.plan, job.seed, job.index))
+    if behind := _furthest_behind(agenda.plan.studies, agenda.searching):
+        return _next(agenda, *behind)
+    if job := agenda.confirm_dense.ready:
+        return Deal(dense_spec(agenda.plan, job.seed, job.index))
+    if behind := _furthest_behind(agenda.plan.studies, agenda.confirming):
+        return _next(agenda, *behind)
+    return Wait() if agenda.trials.running else Finished()
 
 
-def closed(
-    plan: Plan,
-    records: Mapping[str, Record],
-    dealt: Mapping[str, TrialSpec],
-    running: Collection[str],
-) -> list[Closed]:
+def closed(agenda: Agenda) -> list[Closed]:
     """The work that can never run, and why; it has no records."""
-    work = Work(plan, records, dealt, running)
     return [
         Closed(job.study, job.phase, job.index, job.seed, job.reason)
-        for job in work.jobs
+        for job in agenda.jobs
         if job.state == "closed"
     ]
 
 
-def _left_over(work: Work) -> TrialSpec | None:
+def _left_over(trials: Trials) -> TrialSpec | None:
     """A trial that was dealt, has no record and does not run, though its inputs are there."""
-    idle = [
-        spec
-        for key, spec in work.dealt.items()
-        if key not in work.records and key not in work.running and _has_inputs(spec, work.records)
-    ]
+    idle = [spec for spec in trials.idle.values() if _has_inputs(spec, trials.records)]
     return min(idle, key=lambda s: (PHASES.index(s.phase), s.number or 0, s.key), default=None)
 
 
@@ -100,28 +85,25 @@ def _has_inputs(spec: TrialSpec, records: Mapping[str, Record]) -> bool:
     return all(record is not None and record.status == "completed" for record in found)
 
 
-def _ready(jobs: Iterable[Job]) -> Job | None:
-    return next((job for job in jobs if job.state == "ready"), None)
-
-
-def _furthest_behind(work: Work, phases: tuple[Phase, ...]) -> tuple[StudyWork, Job] | None:
-    """The first ready job of the study with fewest trials dealt in these phases."""
-    best: tuple[StudyWork, Job] | None = None
+def _furthest_behind(
+    studies: Iterable[Study], queue_of: Callable[[Study], Queue]
+) -> tuple[Study, Job] | None:
+    """The first ready job of the study with fewest trials dealt in this queue."""
+    best: tuple[Study, Job] | None = None
     fewest = float("inf")
-    for study in work.studies:
-        jobs = [job for job in study.jobs if job.phase in phases]
-        started = sum(job.state in ("done", "running", "dealt") for job in jobs)
-        if started < fewest and (job := _ready(jobs)):
-            best, fewest = (study, job), started
+    for study in studies:
+        queue = queue_of(study)
+        if queue.started < fewest and queue.ready:
+            best, fewest = (study, queue.ready), queue.started
     return best
 
 
-def _next(work: Work, study: StudyWork, job: Job) -> Deal | Ask:
+def _next(agenda: Agenda, study: Study, job: Job) -> Deal | Ask:
     assert job.number is not None
     if job.phase == "search":
-        return Ask(study.study, job.number, job.seed, job.inputs)
-    config = next(r.config for r in study.answer.search if r.number == job.number)
-    spec = study_spec(
-        work.plan, study.study, job.phase, job.number, job.seed, config, job.inputs, work.records
+        return Ask(study, job.number, job.seed, job.inputs)
+    config = next(r.config for r in agenda.answer(study).search if r.number == job.number)
+    records = agenda.trials.records
+    return Deal(
+        study_spec(agenda.plan, study, job.phase, job.number, job.seed, config, job.inputs, records)
     )
-    return Deal(spec)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
-from prunetune.records.answers import Answer
 from prunetune.records.record import Phase, Record
-from prunetune.spec.plan import Study
 
 State = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
 """dealt: it was dealt, has no record and is not running. waiting: for what it starts from."""
+STARTED: frozenset[State] = frozenset({"done", "running", "dealt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +32,25 @@ class Job:
 
 
 @dataclass(frozen=True)
-class StudyWork:
-    """The jobs of one study."""
+class Queue:
+    """Jobs in the order in which they are dealt."""
 
-    study: Study
-    answer: Answer
-    search: tuple[Job, ...]
-    rescores: tuple[Job, ...]
-    confirms: tuple[Job, ...]
-    settled: bool
-    """Whether the winner (or that there is none) is final."""
+    jobs: tuple[Job, ...]
 
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """All of them, phase by phase."""
-        return self.search + self.rescores + self.confirms
+    @cached_property
+    def started(self) -> int:
+        """How many were dealt."""
+        return sum(job.state in STARTED for job in self.jobs)
 
-    @property
-    def winner(self) -> Record | None:
-        """The final winner."""
-        return self.answer.winner if self.settled else None
+    @cached_property
+    def ready(self) -> Job | None:
+        """The next one that can be dealt."""
+        return next((job for job in self.jobs if job.state == "ready"), None)
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether all have records."""
+        return all(job.state == "done" for job in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,20 @@ class Start:
                 if start.state == state:
                     return start
         return Start("ready", {**self.inputs, **other.inputs})
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search of one study, and what came of it."""
+
+    start: Start
+    """What its trials start from."""
+    queue: Queue
+    """Its trials, and once they are complete the re-scores of the best."""
+    settled: bool
+    """Whether the winner (or that there is none) is final."""
+    winner: Record | None
+    """The final winner."""
 
 
 def outcome(job: Job, role: str, name: str) -> Start:

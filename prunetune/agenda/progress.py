@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job
-from prunetune.agenda.work import Work
 from prunetune.records.answers import Answer, answers
-from prunetune.records.record import Phase, Record, Status, TrialSpec
+from prunetune.records.record import Phase, Record, Status
 from prunetune.spec.plan import Plan
 
 
@@ -53,21 +53,15 @@ def answer(plan: Plan, records: Mapping[str, Record]) -> dict[str, Answer]:
     return answers(plan.studies, records, plan.confirm.top)
 
 
-def progress(
-    plan: Plan,
-    records: Mapping[str, Record],
-    dealt: Mapping[str, TrialSpec],
-    running: Collection[str],
-) -> list[Row]:
+def progress(agenda: Agenda) -> list[Row]:
     """One row for the dense networks, then one per study in the order of the plan."""
-    work = Work(plan, records, dealt, running)
-    dense = (*work.search_dense, *work.confirm_dense)
+    dense = (*agenda.search_dense.jobs, *agenda.confirm_dense.jobs)
     networks = [job.record for job in dense if job.record and job.record.status == "completed"]
     rows = [_row("dense", dense, confirmed=networks)]
-    for study in work.studies:
-        winner = study.answer.winner
-        row = _row(study.study.id, study.jobs, confirmed=study.answer.confirmed, winner=winner)
-        rows.append(row)
+    for study in agenda.plan.studies:
+        found = agenda.answer(study)
+        jobs = agenda.searching(study).jobs + agenda.confirming(study).jobs
+        rows.append(_row(study.id, jobs, confirmed=found.confirmed, winner=found.winner))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from prunetune.records.costs import training_macs
@@ -132,8 +133,13 @@ def run_on_numbers(plan: Plan, study: Study) -> frozenset[int]:
     """The search trials that early stopping never stops, so that the rule can be checked."""
     if plan.early_stopping is None:
         return frozenset()
-    lots = {n: child_seed(plan.seed, study.id, "run_on", n) for n in range(study.trials)}
-    return frozenset(sorted(lots, key=lots.__getitem__)[: plan.early_stopping.run_on])
+    return _drawn(plan.seed, study.id, study.trials, plan.early_stopping.run_on)
+
+
+@cache
+def _drawn(seed: int, study: str, trials: int, amount: int) -> frozenset[int]:
+    lots = {n: child_seed(seed, study, "run_on", n) for n in range(trials)}
+    return frozenset(sorted(lots, key=lots.__getitem__)[:amount])
 
 
 def _common(plan: Plan) -> dict[str, Any]:

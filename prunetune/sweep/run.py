@@ -78,7 +78,7 @@ def run_sweep(
         Interrupted: by a signal; the same call goes on from there.
     """
     from prunetune import tune
-    from prunetune.agenda import closed
+    from prunetune.agenda import Agenda, Trials, closed
 
     spec, plan = _bound(source, overrides)
     store = Store(storage, plan.sweep)
@@ -96,10 +96,8 @@ def run_sweep(
             tracking.sync(store.records().values())
         outcome = tune.run(plan, store, address=address, observers=observers, offline=offline)
         report = publish(plan, store, tracking)
-    lost = sum(
-        plan.infeasible(work.study) is None
-        for work in closed(plan, outcome.records, outcome.dealt, ())
-    )
+    agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
+    lost = sum(plan.infeasible(job.study) is None for job in closed(agenda))
     return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_dir())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunetune.agenda import closed, progress
+from prunetune.agenda import Agenda, Trials, closed, progress
 from prunetune.records.store import Store
 from prunetune.spec.parts import Params
 from prunetune.sweep.run import load_plan
@@ -45,12 +45,13 @@ class Status(Params):
 def status_of(store: Store) -> Status:
     """The state of the sweep; NoSweepError if there is none of that name."""
     plan, records, dealt = load_plan(store), store.records(), store.trials()
+    agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}
-    for work in closed(plan, records, dealt, ()):
-        of_study = reasons.setdefault(work.study or "dense", {})
-        of_study[work.reason] = of_study.get(work.reason, 0) + 1
+    for job in closed(agenda):
+        of_study = reasons.setdefault(job.study or "dense", {})
+        of_study[job.reason] = of_study.get(job.reason, 0) + 1
     studies = []
-    for row in progress(plan, records, dealt, ()):
+    for row in progress(agenda):
         phases = {p: (t.done, t.total - t.closed) for p, t in row.phases.items()}
         study = StudyStatus(
             study=row.study,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunetune import agenda
-from prunetune.agenda import Ask, Deal, Finished, Wait
+from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.records.assembly import Assembly
 from prunetune.records.journal import Journal
 from prunetune.records.record import Record, Status, TrialSpec
@@ -64,13 +64,13 @@ class Driver:
     ) -> None:
         self.plan, self.store, self.observers = plan, store, observers
         self.slots, self.deadline = slots, deadline
-        self.records: dict[str, Record] = store.records()
-        self.dealt: dict[str, TrialSpec] = store.trials()
+        self.trials = Trials(store.records(), store.trials())
         self.running: dict[str, Live] = {}
-        self.studies = Studies(plan, self.records, self.dealt)
+        self.studies = Studies(plan, self.trials.records, self.trials.dealt)
         self.failure: Exception | None = None
         self.interrupted: int | None = None
         self.limited = False
+        self._agenda = Agenda(plan, self.trials)
         self._attempts: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Driver:
 
     def finished(self) -> bool:
         """Whether nothing is left to do, before anything is started for it."""
-        return isinstance(self._due(), Finished)
+        return isinstance(agenda.due(self._agenda), Finished)
 
     @property
     def abandoned(self) -> bool:
@@ -100,13 +100,13 @@ class Driver:
             return Finished()
         if len(self.running) >= self.slots:
             return Wait()
-        due = self._due()
+        due = agenda.due(self._agenda)
         if not isinstance(due, Finished) and time.monotonic() > self.deadline:
             self.limited = True
             return Finished()
         if isinstance(due, Ask):
             config = self.studies.ask(due)
-            due = Deal(agenda.search_spec(self.plan, due, config, self.records))
+            due = Deal(agenda.search_spec(self.plan, due, config, self.trials.records))
         if isinstance(due, Deal):
             self._begin(due.spec)
         assert self.running or not isinstance(due, Wait), "the agenda waits while nothing runs"
@@ -130,7 +130,7 @@ class Driver:
         if live is None:
             return
         if live.status is None:
-            del self.running[key]
+            self._release(key)
         else:
             self._close(live.assembly.record(live.status))
 
@@ -143,34 +143,36 @@ class Driver:
         write_whole(self.store.trial_dir(key) / "error.txt", fault.traceback.encode())
         self._attempts[key] += not fault.preempted
         if self._attempts[key] <= RETRIES:
-            del self.running[key]
+            self._release(key)
             return
         past = live.assembly.record("failed").train_macs
         spent = Journal(self.store.trial_dir(key), live.spec.inherited_macs).train_macs().spent
         live.assembly.add({"train_macs": past.model_copy(update={"spent": spent})})
         self._close(live.assembly.record("failed", fault.error))
 
-    def _due(self) -> Deal | Ask | Wait | Finished:
-        return agenda.due(self.plan, self.records, self.dealt, self.running.keys())
-
     def _begin(self, spec: TrialSpec) -> None:
-        dense = self.records.get(spec.inputs.get("dense", ""))
-        if dense is not None and dense.key not in self.dealt:  # the record is all that is left
+        dense = self.trials.records.get(spec.inputs.get("dense", ""))
+        if dense and dense.key not in self.trials.dealt:  # its record is all that is left
             self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
         self._write(spec)
         self.running[spec.key] = Live(spec, Assembly(spec))
+        self.trials.begin(spec.key)
         self.observers.on_dealt(spec)
 
     def _write(self, spec: TrialSpec) -> None:
-        if spec.key not in self.dealt:
+        if spec.key not in self.trials.dealt:
             self.store.write_trial(spec)
-            self.dealt[spec.key] = spec
+            self.trials.deal(spec)
+
+    def _release(self, key: str) -> None:
+        del self.running[key]
+        self.trials.release(key)
 
     def _close(self, record: Record) -> None:
         self.store.write_record(record)
         if record.status != "failed":  # one that failed may be asked to go on
             self.store.drop_checkpoints(record.key)
-        self.records[record.key] = record
+        self.trials.end(record)
         del self.running[record.key]
         self.observers.on_record(record)
 
@@ -188,7 +190,7 @@ class Driver:
 
     def _stops(self, live: Live, known: int) -> bool:
         curves = {key: other.assembly.curve for key, other in self.running.items()}
-        others = rivals(live.spec, self.dealt, self.records, curves)
+        others = rivals(live.spec, self.trials.dealt, self.trials.records, curves)
         at = stop_at(live.spec, known, live.assembly.curve, others, self.plan.early_stopping)
         if at is None:
             return False

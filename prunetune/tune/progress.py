@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from prunetune.agenda import Row, counts, progress
+from prunetune.agenda import Agenda, Row, Trials, counts, progress
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
 from prunetune.spec.plan import Plan
@@ -23,7 +23,8 @@ class Progress:
 
     def __init__(self, plan: Plan, store: Store, console: Console | None = None) -> None:
         self._plan = plan
-        self._records, self._dealt = store.records(), store.trials()
+        self._trials = Trials(store.records(), store.trials())
+        self._agenda = Agenda(plan, self._trials)
         self._running: dict[str, int] = {}
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
@@ -34,7 +35,8 @@ class Progress:
 
     def on_dealt(self, spec: TrialSpec) -> None:
         """A trial runs."""
-        self._dealt[spec.key] = spec
+        self._trials.deal(spec)
+        self._trials.begin(spec.key)
         self._running[spec.key] = 0
         self._refresh()
 
@@ -45,12 +47,12 @@ class Progress:
 
     def on_record(self, record: Record) -> None:
         """It ended: a line of its own where there is no table."""
-        self._records[record.key] = record
+        self._trials.end(record)
         self._running.pop(record.key, None)
         if self._console.is_terminal:
             self._refresh()
         else:
-            rows = progress(self._plan, self._records, self._dealt, self._running)
+            rows = progress(self._agenda)
             self._console.print(f"{_done(rows)}  {line(record)}", markup=False)
 
     def close(self) -> None:
@@ -62,7 +64,7 @@ class Progress:
 
     def table(self) -> Table:
         """The state of every study, with what is left in the caption."""
-        rows = progress(self._plan, self._records, self._dealt, self._running)
+        rows = progress(self._agenda)
         table = Table(title=f"{self._plan.sweep}  {_done(rows)}", caption=self._caption())
         for name in ("study", "done", "running", "best val acc1", "confirmed test acc1"):
             table.add_column(name, justify="left" if name == "study" else "right")
@@ -97,7 +99,7 @@ class Progress:
 
     def _epochs_settled(self) -> int:
         """Epochs trained or no longer owed: a trial that was stopped owes nothing."""
-        ended = sum(record.epochs_planned for record in self._records.values())
+        ended = sum(record.epochs_planned for record in self._trials.records.values())
         return ended + sum(self._running.values())
 
 

@@ -93,7 +93,7 @@ def run(
         raise Interrupted(driver.interrupted)
     if driver.failure is not None:
         raise driver.failure
-    return outcome or Outcome(driver.records, driver.dealt, driver.limited)
+    return outcome or Outcome(driver.trials.records, driver.trials.dealt, driver.limited)
 
 
 def _sweep(driver: Driver, trial: Trial | None, offline: bool) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from prunetune.agenda import Ask, Deal, Finished, Wait, due, search_spec
+from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait, due, search_spec
+from prunetune.agenda.trials import NONE
 from prunetune.records.architecture import Architecture
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec
@@ -154,16 +155,28 @@ class Sweep:
         slots: int = 3,
         end: Callable[[TrialSpec], Record] = ended,
         crash: float = 0.0,
+        records: Mapping[str, Record] = NONE,
+        dealt: Mapping[str, TrialSpec] = NONE,
+        checked: bool = True,
     ) -> None:
-        self.plan, self.slots, self.end, self.crash = plan, slots, end, crash
+        """`checked`: hold what is due against a fresh look at all trials, whenever it is asked."""
+        self.plan, self.slots, self.end, self.crash, self.checked = plan, slots, end, crash, checked
         self.rng = random.Random(seed)
-        self.records: dict[str, Record] = {}
-        self.dealt: dict[str, TrialSpec] = {}
+        self.trials = Trials(records, dealt)
+        self.agenda = Agenda(plan, self.trials)
         self.running: dict[str, TrialSpec] = {}
         self.order: list[TrialSpec] = []
         """Every deal, repeated ones after a crash included."""
         self.idle: list[int] = []
         """How many trials ran whenever the answer was to wait."""
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        return self.trials.records
+
+    @property
+    def dealt(self) -> Mapping[str, TrialSpec]:
+        return self.trials.dealt
 
     def run(self) -> Sweep:
         while self.step():
@@ -173,7 +186,7 @@ class Sweep:
     def step(self) -> bool:
         """Fill the slots, then let one trial end (or the driver crash); False when finished."""
         while len(self.running) < self.slots:
-            match due(self.plan, self.records, self.dealt, tuple(self.running)):
+            match self.due():
                 case Deal(spec):
                     self.deal(spec)
                 case Ask() as ask:
@@ -187,11 +200,28 @@ class Sweep:
                     assert not self.running
                     return False
         if self.rng.random() < self.crash:
-            self.running.clear()
+            self.lose(*self.running)
         else:
-            key = self.rng.choice(sorted(self.running))
-            self.records[key] = self.end(self.running.pop(key))
+            self.finish(self.rng.choice(sorted(self.running)))
         return True
+
+    def due(self) -> Deal | Ask | Wait | Finished:
+        found = due(self.agenda)
+        if self.checked:
+            assert found == due(self.afresh()), "what was kept is out of date"
+        return found
+
+    def afresh(self) -> Agenda:
+        """The same state, with nothing kept from before."""
+        return Agenda(self.plan, Trials(self.records, self.dealt, self.running))
+
+    def finish(self, key: str) -> None:
+        self.trials.end(self.end(self.running.pop(key)))
+
+    def lose(self, *keys: str) -> None:
+        for key in keys:
+            del self.running[key]
+            self.trials.release(key)
 
     def deal(self, spec: TrialSpec) -> None:
         assert spec.key not in self.records, "a finished trial is dealt again"
@@ -199,7 +229,9 @@ class Sweep:
         assert self.dealt.get(spec.key, spec) == spec, "a dealt trial was changed"
         for key in spec.inputs.values():
             assert self.records[key].status == "completed", "dealt before its inputs exist"
-        self.dealt[spec.key] = self.running[spec.key] = spec
+        self.trials.deal(spec)
+        self.trials.begin(spec.key)
+        self.running[spec.key] = spec
         self.order.append(spec)
 
     def keys(self, study_id: str | None, phase: str) -> list[str]:

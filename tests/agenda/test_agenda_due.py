@@ -5,9 +5,20 @@ from collections import Counter
 
 import pytest
 
-from prunetune.agenda import Ask, Deal, Finished, Wait, answer, closed, counts, due, progress
+from prunetune.agenda import (
+    Agenda,
+    Ask,
+    Deal,
+    Finished,
+    Trials,
+    Wait,
+    answer,
+    closed,
+    counts,
+    due,
+    progress,
+)
 from prunetune.agenda.specs import dense_spec
-from prunetune.agenda.work import Work
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.spec.plan import Plan
 from tests.agenda.simulated import Sweep, ended, plan, study
@@ -47,17 +58,20 @@ def badly(seed: int, rate: float):
 
 def check(sweep: Sweep) -> None:
     """What must hold of every sweep that has finished."""
-    plan, records, dealt = sweep.plan, sweep.records, sweep.dealt
-    assert isinstance(due(plan, records, dealt, ()), Finished)
-    work = Work(plan, records, dealt, ())
-    assert {job.state for job in work.jobs} <= {"done", "closed"}
-    shut = Counter((c.study, c.phase) for c in closed(plan, records, dealt, ()))
-    for found in work.studies:
-        name, trials = found.study.id, found.study.trials
-        assert len(found.answer.search) + shut[name, "search"] == trials
-        assert len(found.answer.confirms) + shut[name, "confirm"] == plan.confirm.seeds
-        assert len(found.answer.search) in (0, trials)
-    assert all(c.reason for c in closed(plan, records, dealt, ()))
+    agenda = sweep.agenda
+    assert isinstance(due(agenda), Finished)
+    assert closed(agenda) == closed(sweep.afresh())
+    assert progress(agenda) == progress(sweep.afresh())
+    assert {job.state for job in agenda.jobs} <= {"done", "closed"}
+    shut = Counter((c.study, c.phase) for c in closed(agenda))
+    answers = answer(sweep.plan, sweep.records)
+    for owed in sweep.plan.studies:
+        found = agenda.answer(owed)
+        assert found == answers[owed.id]
+        assert len(found.search) + shut[owed.id, "search"] == owed.trials
+        assert len(found.confirms) + shut[owed.id, "confirm"] == sweep.plan.confirm.seeds
+        assert len(found.search) in (0, owed.trials)
+    assert all(c.reason for c in closed(agenda))
 
 
 @shapes
@@ -71,6 +85,14 @@ def test_every_sweep_ends_with_all_that_is_owed(shape, seed):
         crash=0.1 * (seed % 3),
     )
     check(sweep.run())
+
+
+def test_a_sweep_of_thousands_of_trials_ends_with_all_that_is_owed():
+    """In seconds, since asking what is due looks at what has changed alone."""
+    large = plan(budgets=(0.5, 0.4, 0.25, 0.125, 0.06), trials=40, seeds=5, top=2, replicates=5)
+    sweep = Sweep(large, slots=64, end=badly(1, rate=0.1), crash=0.005, checked=False)
+    check(sweep.run())
+    assert len(sweep.records) > 3_000
 
 
 @shapes
@@ -158,7 +180,7 @@ def test_a_crash_deals_the_same_trials_again_first():
         sweep.step()
     lost = dict(sweep.running)
     assert lost
-    sweep.running.clear()
+    sweep.lose(*lost)
     before = len(sweep.order)
     sweep.slots = len(lost)
     sweep.step()
@@ -171,14 +193,13 @@ def test_a_lost_trial_waits_for_an_input_that_is_made_again(fails):
         plan(budgets=(0.5,)), slots=6, end=failing((None, "dense", 0)) if fails else ended
     )
     dense = dense_spec(sweep.plan, 0, 0)
-    sweep.records[dense.key] = ended(dense)
+    sweep.trials.end(ended(dense))
     sweep.step()
-    del sweep.records[dense.key]
-    sweep.running.clear()
     assert "pruned" in {spec.arm for spec in sweep.order}
-    before = len(sweep.order)
-    check(sweep.run())
-    phases = [spec.phase for spec in sweep.order[before:] if spec.arm in (None, "pruned")]
+    records = {key: record for key, record in sweep.records.items() if key != dense.key}
+    again = Sweep(sweep.plan, slots=6, end=sweep.end, records=records, dealt=sweep.dealt)
+    check(again.run())
+    phases = [spec.phase for spec in again.order if spec.arm in (None, "pruned")]
     assert phases[0] == "dense"
     assert ("search" in phases) != fails
 
@@ -187,17 +208,19 @@ def test_asking_changes_nothing():
     sweep = Sweep(plan(), seed=1)
     for _ in range(12):
         sweep.step()
-    state = (dict(sweep.records), dict(sweep.dealt), tuple(sweep.running))
-    first, second = due(sweep.plan, *state), due(sweep.plan, *state)
+    trials = sweep.trials
+    state = (dict(trials.records), dict(trials.dealt), set(trials.running), dict(trials.idle))
+    first, second = due(sweep.agenda), due(sweep.agenda)
     assert first == second
     assert isinstance(first, Ask | Deal | Wait)
-    assert state == (sweep.records, sweep.dealt, tuple(sweep.running))
+    assert state == (trials.records, trials.dealt, trials.running, trials.idle)
 
 
 def test_a_key_that_has_a_record_does_not_count_as_running():
     """The driver may ask between writing a record and forgetting the trial."""
     sweep = Sweep(plan(arms=("thin",), budgets=(0.5,), trials=1, seeds=1)).run()
-    assert isinstance(due(sweep.plan, sweep.records, sweep.dealt, list(sweep.records)), Finished)
+    trials = Trials(sweep.records, sweep.dealt, list(sweep.records))
+    assert isinstance(due(Agenda(sweep.plan, trials)), Finished)
 
 
 def test_trials_stand_on_what_their_source_produced():
@@ -255,7 +278,7 @@ def test_a_loaded_network_is_one_dense_trial_known_by_its_weights():
 
 def reasons(sweep: Sweep) -> dict[tuple[str | None, str], set[str]]:
     found: dict[tuple[str | None, str], set[str]] = {}
-    for item in closed(sweep.plan, sweep.records, sweep.dealt, ()):
+    for item in closed(sweep.agenda):
         found.setdefault((item.study, item.phase), set()).add(item.reason)
     return found
 
@@ -338,9 +361,7 @@ def test_failed_trials_set_aside_are_dealt_again_and_open_what_they_closed(seed)
     sweep = Sweep(plan(budgets=(0.5,)), seed=seed, end=badly(seed, 0.6)).run()
     finished = {k: r for k, r in sweep.records.items() if r.status != "failed"}
     assert len(finished) < len(sweep.records)
-    again = Sweep(sweep.plan, seed=seed)
-    again.records, again.dealt = dict(finished), dict(sweep.dealt)
-    again.run()
+    again = Sweep(sweep.plan, seed=seed, records=finished, dealt=sweep.dealt).run()
     check(again)
     assert finished.items() <= again.records.items()
     assert not [r for r in again.records.values() if r.status == "failed"]
@@ -348,9 +369,7 @@ def test_failed_trials_set_aside_are_dealt_again_and_open_what_they_closed(seed)
 
 def grown(sweep: Sweep, larger: Plan) -> Sweep:
     """The same records under a larger plan."""
-    more = Sweep(larger, seed=9, end=sweep.end)
-    more.records, more.dealt = dict(sweep.records), dict(sweep.dealt)
-    return more.run()
+    return Sweep(larger, seed=9, end=sweep.end, records=sweep.records, dealt=sweep.dealt).run()
 
 
 @pytest.mark.parametrize(
@@ -396,16 +415,20 @@ def test_a_winner_changed_by_growth_takes_its_confirms_out_of_the_answer():
     assert {r.inputs["architecture"] for r in search} == {winner.key}
 
 
-def test_progress_adds_up():
-    sweep = Sweep(plan(top=2), seed=8, end=badly(1, 0.2))
+@pytest.mark.parametrize("hopeless", [False, True])
+def test_progress_adds_up(hopeless):
+    """Also where no search of pruned networks has a winner, and confirm seeds need no networks."""
+    end = failing(("pruned", "search", None)) if hopeless else badly(1, 0.2)
+    sweep = Sweep(plan(top=2), seed=8, end=end, slots=1 if hopeless else 3)
     while sweep.step():
-        rows = progress(sweep.plan, sweep.records, sweep.dealt, tuple(sweep.running))
+        rows = progress(sweep.agenda)
+        assert rows == progress(sweep.afresh())
         assert [r.study for r in rows] == ["dense", *(s.id for s in sweep.plan.studies)]
         tallies = [tally for row in rows for tally in row.phases.values()]
         assert sum(t.running for t in tallies) == sum(r.running for r in rows) == len(sweep.running)
         assert sum(t.done for t in tallies) == len(sweep.records)
         assert sum(sum(r.ended.values()) for r in rows) == len(sweep.records)
-    rows = progress(sweep.plan, sweep.records, sweep.dealt, ())
+    rows = progress(sweep.agenda)
     assert all(t.done + t.closed == t.total for r in rows for t in r.phases.values())
     for row in rows[1:]:
         tests = [

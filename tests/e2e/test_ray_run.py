@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.agenda import closed, counts
+from prunetune.agenda import Agenda, Trials, closed, counts
 from prunetune.records.store import StorageError, Store
 from prunetune.spec.plan import Asha
 from prunetune.tune import cluster
@@ -84,7 +84,7 @@ def test_when_everything_fails_the_sweep_ends(store):
     plan = make_plan(trials=1, seeds=1)
     outcome = run(plan, store, trial=hopeless)
     assert {r.status for r in outcome.records.values()} == {"failed"}
-    shut = closed(plan, outcome.records, outcome.dealt, ())
+    shut = closed(Agenda(plan, Trials(outcome.records, outcome.dealt)))
     assert len(outcome.records) + len(shut) == counts(plan).total.total
 
 

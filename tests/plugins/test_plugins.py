@@ -30,7 +30,7 @@ print(json.dumps({kind: registry.names() for kind, registry in KINDS.items()}))
 
 TRIALS = """
 import sys, torch
-from prunetune.agenda import Ask, Finished, due, search_spec
+from prunetune.agenda import Agenda, Ask, Finished, Trials, due, search_spec
 from prunetune.records.assembly import Assembly
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
@@ -38,7 +38,8 @@ from prunetune.trial import run_trial
 
 torch.set_num_threads(1)
 plan, store = plan_sweep(sys.argv[1]), Store(sys.argv[2], "plugged-in")
-while not isinstance(step := due(plan, store.records(), store.trials(), ()), Finished):
+def trials(): return Trials(store.records(), store.trials())
+while not isinstance(step := due(Agenda(plan, trials())), Finished):
     spec = step.spec if not isinstance(step, Ask) else search_spec(
         plan, step, step.study.space.constants(), store.records())
     store.write_trial(spec)

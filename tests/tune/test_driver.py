@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.agenda import Deal, Finished, Wait, closed, counts
+from prunetune.agenda import Agenda, Deal, Finished, Wait, closed, counts
 from prunetune.data.files import DataMissingError
 from prunetune.records.store import StorageError, Store
 from prunetune.spec.plan import Asha
@@ -78,17 +78,17 @@ def test_every_owed_trial_is_recorded_once_and_heard_of_after_it_is_written(stor
     assert len(witness.records) == len(set(witness.records)) == counts(driver.plan).total.total
     assert sorted(witness.dealt) == sorted(witness.records) == sorted(store.records())
     assert witness.early == []
-    assert store.trials() == driver.dealt
-    assert driver.records == store.records()
+    assert store.trials() == driver.trials.dealt
+    assert driver.trials.records == store.records()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_with_faults_everything_ends_as_a_record_or_as_closed_work(store, seed):
     driver, witness = make_driver(store, slots=3)
     run_out(driver, random.Random(seed), fault_rate=0.5)
-    shut = closed(driver.plan, driver.records, driver.dealt, ())
-    assert len(driver.records) + len(shut) == counts(driver.plan).total.total
-    for key, record in driver.records.items():
+    shut = closed(Agenda(driver.plan, driver.trials))
+    assert len(driver.trials.records) + len(shut) == counts(driver.plan).total.total
+    for key, record in driver.trials.records.items():
         attempts = witness.dealt.count(key)
         assert attempts <= RETRIES + 1
         assert record.status == "completed" or attempts == RETRIES + 1
@@ -102,7 +102,7 @@ def test_a_restart_deals_unfinished_trials_again_unchanged_and_repeats_nothing(s
     assert [again.deal().spec for _ in left] == sorted(
         left, key=lambda s: witness.dealt.index(s.key)
     )
-    assert not again.records.keys() & set(witness.dealt)
+    assert not again.trials.records.keys() & set(witness.dealt)
 
 
 def test_from_records_alone_it_goes_on_and_dense_networks_can_be_trained_again(store, tmp_path):
@@ -114,7 +114,7 @@ def test_from_records_alone_it_goes_on_and_dense_networks_can_be_trained_again(s
         rest.write_record(record)
     again, witness = make_driver(rest)
     run_out(again, random.Random(0))
-    assert again.records.keys() == whole.records.keys()
+    assert again.trials.records.keys() == whole.trials.records.keys()
     assert not {record.key for record in kept} & set(witness.dealt)
     for key in witness.dealt:
         dense = rest.trial(key).inputs.get("dense")
@@ -142,7 +142,7 @@ def test_reports_told_twice_count_once(store):
     driver.report(key, {"status": "completed"})
     driver.complete(key)
     assert witness.epochs == [(key, 1), (key, 2)]
-    assert [e.epoch for e in driver.records[key].curve] == [1, 2]
+    assert [e.epoch for e in driver.trials.records[key].curve] == [1, 2]
 
 
 def test_a_preempted_trial_is_not_charged(store):
@@ -154,8 +154,8 @@ def test_a_preempted_trial_is_not_charged(store):
     for _ in range(RETRIES + 1):
         driver.fault(key, Fault("ValueError: bad", "trace"))
         driver.deal()
-    assert driver.records[key].status == "failed"
-    assert driver.records[key].error == "ValueError: bad"
+    assert driver.trials.records[key].status == "failed"
+    assert driver.trials.records[key].error == "ValueError: bad"
     assert (store.trial_dir(key) / "error.txt").read_text() == "trace"
 
 
@@ -220,17 +220,17 @@ def test_past_its_hours_nothing_is_dealt_and_the_limit_is_told_only_if_work_is_l
 def test_a_stopped_trial_keeps_its_curve_and_one_that_runs_on_says_where(store):
     driver, _ = make_driver(store, slots=1, trials=12, asha=Asha(reduction=3, run_on=2))
     run_out(driver, random.Random(0))
-    search = [r for r in driver.records.values() if r.phase == "search"]
+    search = [r for r in driver.trials.records.values() if r.phase == "search"]
     for study in driver.plan.studies:
         own = [r for r in search if r.study == study.id]
         stopped = [r for r in own if r.status == "stopped"]
         assert stopped
         assert all(r.epochs == len(r.curve) == 1 for r in stopped)
-        ran_on = [r for r in own if driver.dealt[r.key].run_on]
+        ran_on = [r for r in own if driver.trials.dealt[r.key].run_on]
         assert len(ran_on) == 2
         assert all(r.status == "completed" and r.epochs == 3 for r in ran_on)
     assert any(r.would_stop_at == 1 for r in search)
-    assert all(driver.dealt[r.key].run_on for r in search if r.would_stop_at)
+    assert all(driver.trials.dealt[r.key].run_on for r in search if r.would_stop_at)
 
 
 def test_an_observer_that_fails_is_reported_once_and_harms_nobody(store, caplog):

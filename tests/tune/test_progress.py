@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from prunetune.agenda import Deal, Finished, counts, due, search_spec
+from prunetune.agenda import Agenda, Deal, Finished, Trials, counts, due, search_spec
 from prunetune.records.assembly import Assembly
 from prunetune.records.store import Store
 from prunetune.tune.progress import Progress
@@ -14,16 +14,17 @@ from tests.tune.fakes import LR, epoch, make_plan
 
 def play(plan, progress, until=10**6):
     """Tell `progress` of a whole sweep in which every trial completes."""
-    records, dealt = {}, {}
-    while not isinstance(now := due(plan, records, dealt, ()), Finished) and len(records) < until:
+    trials = Trials()
+    agenda, records = Agenda(plan, trials), trials.records
+    while not isinstance(now := due(agenda), Finished) and len(records) < until:
         spec = now.spec if isinstance(now, Deal) else search_spec(plan, now, {LR: 0.1}, records)
-        dealt[spec.key] = spec
+        trials.deal(spec)
         progress.on_dealt(spec)
         assembly = Assembly(spec)
         for number in range(1, spec.epochs + 1):
             assembly.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
             progress.on_epoch(spec, assembly.curve[-1])
-        records[spec.key] = assembly.record("completed")
+        trials.end(assembly.record("completed"))
         progress.on_record(records[spec.key])
     return records
 

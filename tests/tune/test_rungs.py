@@ -85,8 +85,7 @@ def test_rivals_are_the_other_trials_of_the_same_search_on_the_same_architecture
     small = plan(studies=(study("pruned", 0.5, trials=3), study("reinit", 0.5, trials=3)))
     before = Sweep(small, seed=0).run()
     larger = plan(studies=(study("pruned", 0.5, trials=9), study("reinit", 0.5, trials=9)))
-    after = Sweep(larger, seed=0)
-    after.records, after.dealt = dict(before.records), dict(before.dealt)
+    after = Sweep(larger, seed=0, records=before.records, dealt=before.dealt)
     after.run()
     name = "reinit@0.5 scratch_b"
     searched = [s for s in after.order if s.study == name and s.phase == "search"]

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 from scipy.stats import qmc
 
-from prunetune.agenda import Ask, Deal, Finished, Wait, due, search_spec
+from prunetune.agenda import Ask, Deal, Finished, Wait, search_spec
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.spec.parts import Named
 from prunetune.spec.plan import Plan
@@ -51,12 +51,13 @@ def one(sampler: str, trials: int, *, space: Space = NESTED, first=(), **params)
 
 def live(plan: Plan, *, slots: int = 4, seed: int = 0, end=None) -> tuple[Sweep, list]:
     """A sweep with real proposals, and what was known at each: (ask, records, dealt, config)."""
-    sweep = Sweep(plan, slots=slots, seed=seed)
-    studies = Studies(plan, sweep.records, sweep.dealt)
     rng = random.Random(seed)
+    ending = end or (lambda spec: ended(spec, rng.choice(ENDS)))
+    sweep = Sweep(plan, slots=slots, end=lambda s: ending(s) if s.phase == "search" else ended(s))
+    studies = Studies(plan, sweep.records, sweep.dealt)
     asked = []
     while True:
-        match due(plan, sweep.records, sweep.dealt, tuple(sweep.running)):
+        match sweep.due():
             case Finished():
                 return sweep, asked
             case Ask() as ask:
@@ -67,13 +68,8 @@ def live(plan: Plan, *, slots: int = 4, seed: int = 0, end=None) -> tuple[Sweep,
                 sweep.deal(spec)
             case Wait():
                 pass
-        if len(sweep.running) >= slots or isinstance(
-            due(plan, sweep.records, sweep.dealt, tuple(sweep.running)), Wait
-        ):
-            spec = sweep.running.pop(rng.choice(sorted(sweep.running)))
-            search = spec.phase == "search"
-            ending = end or (lambda s: ended(s, rng.choice(ENDS)))
-            sweep.records[spec.key] = ending(spec) if search else ended(spec)
+        if len(sweep.running) >= slots or isinstance(sweep.due(), Wait):
+            sweep.finish(rng.choice(sorted(sweep.running)))
 
 
 @pytest.mark.parametrize("sampler", QUICK)
@@ -272,10 +268,9 @@ def test_trials_on_a_former_architecture_are_not_told():
     small = plan(studies=(study("pruned", 0.5, trials=3), study("reinit", 0.5, trials=3)))
     before = Sweep(small, seed=0).run()
     larger = plan(studies=(study("pruned", 0.5, trials=9), study("reinit", 0.5, trials=9)))
-    after = Sweep(larger, seed=0)
-    after.records, after.dealt = dict(before.records), dict(before.dealt)
+    after = Sweep(larger, seed=0, records=before.records, dealt=before.dealt)
     while after.step():
-        found = due(larger, after.records, after.dealt, tuple(after.running))
+        found = after.due()
         if isinstance(found, Ask) and found.study.arm == "reinit":
             known = Studies(larger, after.records, after.dealt).optuna_study(
                 found, optuna.samplers.RandomSampler()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.agenda import due
+from prunetune.agenda import Agenda, Trials, due
 from prunetune.records.assembly import Assembly
 from prunetune.records.store import Store
 from prunetune.tune.trainable import TrialActor, Work, unpack
@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def spec(store):
-    spec = due(make_plan(), {}, {}, ()).spec
+    spec = due(Agenda(make_plan(), Trials())).spec
     store.write_trial(spec)
     return spec
 
