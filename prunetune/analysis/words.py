@@ -153,12 +153,16 @@ def _undecided(verdict: Verdict) -> str:
 
 
 def _open(pair: Pair) -> str:
+    ahead = points(pair.difference, signed=False)
     a, b = (pair.a, pair.b) if (pair.difference or 0) >= 0 else (pair.b, pair.a)
-    why = f"but {pair.reason}" if pair.reason else "which may be chance"
-    return (
-        f"{a} is {points(pair.difference, signed=False)} points ahead of {b}, {why} "
-        f"({pair.a} minus {pair.b}: {interval(pair.low, pair.high)}, corrected {p_value(pair.p)})."
-    )
+    if ahead == points(0.0, signed=False):
+        said, doubt = f"{pair.a} and {pair.b} are level", ""
+    else:
+        said, doubt = f"{a} is {ahead} points ahead of {b}", ", which may be chance"
+    if pair.reason:
+        doubt = f", but {pair.reason}"
+    corrected = f"{interval(pair.low, pair.high)}, corrected {p_value(pair.p)}"
+    return f"{said}{doubt} ({pair.a} minus {pair.b}: {corrected})."
 
 
 def _settled(pair: Pair) -> str:

@@ -17,7 +17,8 @@ class Gradual(Params):
     """Units go while the network trains: masked one round after the other, cut at the end."""
 
     epochs: Annotated[
-        int, Field(ge=1, description="the trial's first epochs, at whose end the budget is met")
+        int,
+        Field(ge=1, description="the trial's first, all if it has no more; then the budget is met"),
     ]
     every: Annotated[
         int | None,

@@ -13,21 +13,21 @@ from torch import Tensor
 
 
 def pad(images: Tensor, crop: int, mode: Literal["zero", "reflect"], fill: Tensor) -> Tensor:
-    """uint8 (N, H, W, C) with `crop` pixels more on each side: of colour `fill`, or mirrored."""
+    """uint8 (N, H, W, C) with `crop` pixels more on each side: of colour `fill`, or mirrored
+    without the edge itself, as often as it takes."""
     n, height, width, channels = images.shape
     if mode == "zero":
         padded = fill.expand(n, height + 2 * crop, width + 2 * crop, channels).clone()
         padded[:, crop : crop + height, crop : crop + width] = images
         return padded
-    if crop >= min(height, width):
-        raise ValueError(f"augment.crop: reflection of {crop} pixels on {height}x{width} images")
     rows, columns = (_mirrored(size, crop, images.device) for size in (height, width))
     return images[:, rows[:, None], columns]
 
 
 def _mirrored(size: int, crop: int, device: torch.device) -> Tensor:
-    index = torch.arange(-crop, size + crop, device=device).abs()
-    return size - 1 - (size - 1 - index).abs()
+    period = max(2 * (size - 1), 1)  # there and back, the ends once
+    index = torch.arange(-crop, size + crop, device=device) % period
+    return torch.minimum(index, period - index)
 
 
 def crop_flip(

@@ -88,6 +88,17 @@ def test_equal_arms_are_equivalent_within_the_margin_alone() -> None:
     assert {v.verdict for v in analyse(narrow, run(narrow, records_of)).verdicts} == {"undecided"}
 
 
+@pytest.mark.parametrize("difference", [0.0, 0.0004])
+def test_nobody_is_called_ahead_by_nothing(difference: float) -> None:
+    def accuracy(study: Study, j: int) -> float:
+        return 0.93 + 0.01 * (-1) ** j + difference * (study.arm == "pruned")
+
+    plan = make_plan(seeds=4)
+    for sentence in analyse(plan, run(plan, accuracy)).sentences:
+        ahead = "pruned is 0.04 points ahead of thin, which may be chance (thin minus pruned:"
+        assert (ahead if difference else "thin and pruned are level (thin minus") in sentence
+
+
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_one_seed_has_no_interval_and_two_rarely_decide(seeds: int) -> None:
     plan = make_plan(seeds=seeds)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from prunetune.data.augment import crop_flip, cutout, pad
 
@@ -21,16 +21,16 @@ def test_zero_padding_is_a_margin_of_one_colour(crop):
     assert (padded[:, margin] == FILL).all()
 
 
-@pytest.mark.parametrize("crop", [1, 2, 5])
-def test_reflection_agrees_with_torch(crop):
-    planes = IMAGES.permute(0, 3, 1, 2).float()
-    expected = F.pad(planes, (crop,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    assert torch.equal(pad(IMAGES, crop, "reflect", FILL).float(), expected)
+@pytest.mark.parametrize("crop", [1, 2, 5, 6, 23])
+def test_reflection_agrees_with_numpy_beyond_the_image_too(crop):
+    sides = (crop, crop)
+    expected = np.pad(IMAGES.numpy(), ((0, 0), sides, sides, (0, 0)), mode="reflect")
+    assert torch.equal(pad(IMAGES, crop, "reflect", FILL), torch.from_numpy(expected))
 
 
-def test_reflection_beyond_the_image_is_refused():
-    with pytest.raises(ValueError, match=r"augment\.crop: reflection of 6 pixels on 6x9 images"):
-        pad(IMAGES, 6, "reflect", FILL)
+def test_the_reflection_of_a_single_pixel_is_that_pixel():
+    pixel = IMAGES[:, :1, :1]
+    assert torch.equal(pad(pixel, 2, "reflect", FILL), pixel.expand(-1, 5, 5, -1))
 
 
 @pytest.mark.parametrize("flip", [False, True])

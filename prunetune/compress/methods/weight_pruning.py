@@ -35,7 +35,8 @@ class GradualMasking(Params):
     """Weights go while the network trains, most of them early: 1 - (1 - t)^3 of them at time t."""
 
     epochs: Annotated[
-        int, Field(ge=1, description="the trial's first epochs, at whose end the budget is met")
+        int,
+        Field(ge=1, description="the trial's first, all if it has no more; then the budget is met"),
     ]
     every: Annotated[int, Field(ge=1, description="optimizer steps between two rounds")] = 100
 
