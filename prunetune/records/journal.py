@@ -51,6 +51,10 @@ class Journal:
         """Count MACs towards what this point costs; `stage` is one of STAGES."""
         self._macs[stage] += macs
 
+    def attributed(self, stage: str) -> int:
+        """What was counted towards `stage` so far."""
+        return self._macs[stage]
+
     @contextmanager
     def clock(self, stage: str) -> Iterator[None]:
         """Count the seconds of the block towards `stage`, and to no stage around it."""

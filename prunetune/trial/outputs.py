@@ -28,7 +28,10 @@ def save(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def shared_dense(spec: TrialSpec, store: Store) -> dict[str, Any] | None:
-    """What another sweep found out about this dense network: all of its record, nothing spent."""
+    """What another sweep found out about this dense network: all of its record, nothing spent.
+
+    What loaded weights have behind them is what this sweep's file says, for their key does not.
+    """
     folder = store.dense_dir(spec.key)
     if not (folder / RECORD).exists() or not (folder / WEIGHTS).exists():
         return None
@@ -36,5 +39,7 @@ def shared_dense(spec: TrialSpec, store: Store) -> dict[str, Any] | None:
     report = record.model_dump(exclude={"sweep", "key", "ended_at"})
     if record.sweep == spec.sweep:  # our own, whose record a crash prevented
         return report
-    free = record.train_macs.model_copy(update={"spent": 0})
-    return {**report, "train_macs": free, "wall_s": {"total": 0.0}}
+    macs, inherited = record.train_macs, spec.inherited_macs
+    total = macs.total - macs.inherited + inherited
+    ours = macs.model_copy(update={"inherited": inherited, "total": total, "spent": 0})
+    return {**report, "train_macs": ours, "wall_s": {"total": 0.0}}

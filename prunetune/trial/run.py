@@ -7,6 +7,7 @@ notebook or an actor alike, and goes on from its own checkpoint when it is run a
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -99,13 +100,17 @@ class Trial:
             model, total - used, network.hooks, checkpoint, "train", network.cost, used + 1, total
         ):
             yield self.told({"curve": [epoch], **self.costs()})
-        judged = self.judge(model, network, checkpoint) if self.spec.phase in JUDGED else {}
+        found: Report = {}
         if used == total:
             after = self.trainer.evaluate(model, network.cost, self.trainer.splits.val)
-            judged |= {"val_acc1": after.acc1, "val_loss": after.loss, "val_acc1_best": after.acc1}
+            if not math.isfinite(after.loss):
+                raise Diverged(total, "validation", after.loss)
+            found = {"val_acc1": after.acc1, "val_loss": after.loss, "val_acc1_best": after.acc1}
         elif used:  # before, it was not yet this network
-            judged["val_acc1_best"] = max(epoch.val_acc1 for epoch in checkpoint.curve())
-        last = self.told(self.end("completed", **judged))
+            found = {"val_acc1_best": max(epoch.val_acc1 for epoch in checkpoint.curve())}
+        if self.spec.phase in JUDGED:
+            found |= self.judge(model, network, checkpoint)
+        last = self.told(self.end("completed", **found))
         if dense:  # before the last report: who has heard it asks for no more
             record = self.assembly.record()
             write_whole(outputs.folder_of(self.spec, self.store) / outputs.RECORD, to_json(record))

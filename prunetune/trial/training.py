@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,22 @@ from prunetune.train.device import prepare
 from prunetune.train.evaluate import EVAL_BATCH, Evaluation, evaluate
 from prunetune.train.loop import train
 from prunetune.workload import Workload
+
+
+class Scored(Hook):
+    """The scoring booked inside a training, remembered by its checkpoint: rounds of a gradual
+    pruning that are behind it are not scored again when it goes on."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self._before = journal, journal.attributed("score")
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """See `prunetune.train.protocols.Stateful`."""
+        return {"macs": torch.tensor(self._journal.attributed("score") - self._before)}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """See `prunetune.train.protocols.Stateful`."""
+        self._journal.attribute("score", int(state["macs"]))
 
 
 class Trainer:
@@ -77,7 +93,7 @@ class Trainer:
             epochs,
             seeds=self.seeds,
             device=self.device,
-            hooks=hooks,
+            hooks=[*hooks, Scored(self.journal)],
             checkpoint=checkpoint,
             before_epoch=lambda _: self.journal.spend(epoch_macs),
             deterministic=self.deterministic,
