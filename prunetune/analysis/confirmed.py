@@ -39,8 +39,12 @@ class Confirmed:
 
     @property
     def flattered(self) -> bool:
-        """Whether the seeds left over make the arm look better than it is."""
-        return any(loss.status in ("diverged", "infeasible") for loss in self.lost)
+        """Whether what is left over makes the arm look better than it is: seeds lost by its own
+        doing, or a whole search."""
+        ends = [loss.status for loss in self.lost]
+        if self.answer.winner is None:
+            ends += [record.status for record in self.answer.search]
+        return any(end in ("diverged", "infeasible") for end in ends)
 
 
 def grain(plan: Plan) -> float:

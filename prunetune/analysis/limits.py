@@ -14,10 +14,12 @@ from prunetune.spec.plan import Plan
 def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
     """What this setting cannot settle, whatever the figures look like."""
     said = []
-    if plan.confirm.seeds * plan.replicates < 3:
+    if plan.units < 3:
+        several = plan.replicates > 1
+        unit, field = ("search", "search.replicates") if several else ("seed", "confirm.seeds")
         said.append(
-            f"Confirmed on {plural(plan.confirm.seeds, 'seed')}: below three, intervals are too "
-            "wide to settle anything or do not exist. Raise confirm.seeds: what is finished stays."
+            f"Confirmed on {plural(plan.units, unit)}: below three, intervals are too wide to "
+            f"settle anything or do not exist. Raise {field}: what is finished stays."
         )
     said.extend(_test_noise(plan, verdicts, rows))
     if plan.replicates == 1:

@@ -90,7 +90,7 @@ def distrust(pair: Pair, sides: tuple[Sample, Sample]) -> Pair:
     """No win and no equivalence for an arm that lost seeds by its own doing."""
     for sample in sides:
         if sample.flattered and (pair.winner == sample.arm or pair.verdict == "equivalent"):
-            reason = f"{sample.arm} lost confirm seeds, and those left flatter it"
+            reason = f"{sample.arm} lost some by its own doing, and what is left flatters it"
             update = {"verdict": "undecided", "winner": None, "reason": reason}
             return pair.model_copy(update=update)
     return pair

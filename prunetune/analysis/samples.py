@@ -35,7 +35,7 @@ class Sample:
 
     @property
     def flattered(self) -> bool:
-        """Whether seeds were lost in a way that makes the others look too good."""
+        """Whether what was lost makes the rest look too good."""
         return any(c.flattered for c in self.studies)
 
 

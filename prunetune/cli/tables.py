@@ -47,7 +47,7 @@ def print_forecast(found: Forecast) -> None:
     told = f"{100 * found.detectable:.2f} points" if found.detectable else "no difference at all"
     console.print(
         f"family: {len(found.family)} comparisons; with these seeds {told} can be detected "
-        "(power 80 %, level 5 % over the family, seeds assumed to spread by 0.2 points)",
+        "(power 80 %, level 5 % over the family, results assumed to spread by 0.2 points)",
         markup=False,
     )
     for row in found.rows:

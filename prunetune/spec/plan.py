@@ -183,6 +183,11 @@ class Plan(Params):
         found = tuple(dict.fromkeys(s.matching for s in self.studies if s.matching))
         return found or (None,)
 
+    @property
+    def units(self) -> int:
+        """Independent results behind a mean: confirm seeds, or searches where there are several."""
+        return self.replicates if self.replicates > 1 else self.confirm.seeds
+
     def computed_macs(self, study: Study) -> int:
         """MACs at which the networks of a study are trained."""
         return self.dense.macs if study.masked else study.target_macs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prunetune.agenda import Amount, counts
@@ -11,6 +11,7 @@ from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.spec.parts import Params
 from prunetune.spec.plan import Budget, Comparison, Plan, Reach, Study
+from prunetune.sweep.run import load_plan
 from prunetune.sweep.timing import Clock, from_records, measured
 
 
@@ -52,12 +53,13 @@ class Forecast(Params):
     """Where the time comes from: a device's finished records, or steps measured now."""
     family: tuple[Comparison, ...]
     detectable: float | None
-    """Difference of accuracy, at an assumed spread of 0.2 points between seeds."""
+    """Difference of accuracy, at an assumed spread of 0.2 points between seeds (searches,
+    where there are several)."""
 
 
 def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
     """Count what `plan` amounts to; `timed` measures 20 steps of each network here."""
-    clock = measured(plan) if timed else from_records(plan, _records(storage))
+    clock = measured(plan) if timed else from_records(plan, _sweeps(storage))
     amounts = counts(plan)
     rows = [_dense_row(plan, amounts.dense, clock)]
     rows += [_row(plan, s, amounts.studies[s.id], clock) for s in plan.studies]
@@ -76,7 +78,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         seconds=None if None in times else sum(t for t in times if t is not None),
         timed_by=clock.source if clock else None,
         family=plan.family,
-        detectable=detectable(plan.confirm.seeds, max(1, len(plan.family))),
+        detectable=detectable(plan.units, max(1, len(plan.family))),
     )
 
 
@@ -115,7 +117,8 @@ def _seconds(plan: Plan, study: Study, amount: Amount, clock: Clock) -> float:
     return sparsify + clock.epoch(plan.computed_macs(study)) * amount.epochs
 
 
-def _records(storage: str | Path) -> Iterable[Record]:
-    """All finished records under the storage."""
-    for plan in sorted(Path(storage).glob("*/plan.json")):
-        yield from Store(storage, plan.parent.name).records().values()
+def _sweeps(storage: str | Path) -> Iterator[tuple[Plan, Iterable[Record]]]:
+    """All sweeps under the storage, with their finished records."""
+    for path in sorted(Path(storage).glob("*/plan.json")):
+        store = Store(storage, path.parent.name)
+        yield load_plan(store), store.records().values()

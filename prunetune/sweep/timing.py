@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,19 +38,30 @@ class Clock:
         return float(np.interp(macs, xs, ys))
 
 
-def from_records(plan: Plan, records: Iterable[Record]) -> Clock | None:
-    """From finished trials of this model on one device, that with most of them; None without."""
+def from_records(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) -> Clock | None:
+    """From finished trials of this model on one device, that with most of them; None without.
+
+    An epoch of a sweep on fewer images counts as much longer as this one has more.
+    """
     by_device: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        same = record.architecture and record.architecture.model == plan.dense.architecture["model"]
-        if same and record.dense_macs == plan.dense.macs and record.curve and record.macs:
+    for former, records in sweeps:
+        if former.dense.macs != plan.dense.macs or _model(former) != _model(plan):
+            continue
+        masked = {study.id for study in former.studies if study.masked}
+        for record in (r for r in records if r.curve and r.macs):
+            macs = record.dense_macs if record.study in masked else record.macs
             seconds = median(epoch.seconds for epoch in record.curve)
-            by_device[f"{record.device}, {record.threads} threads"][record.macs].append(seconds)
+            seconds *= plan.train_size / former.train_size
+            by_device[f"{record.device}, {record.threads} threads"][macs or 0].append(seconds)
     if not by_device:
         return None
     device, found = max(by_device.items(), key=lambda item: sum(map(len, item[1].values())))
     points = tuple(sorted((macs, median(seconds)) for macs, seconds in found.items()))
     return Clock(f"finished trials on {device}", points)
+
+
+def _model(plan: Plan) -> Any:
+    return plan.dense.architecture["model"]
 
 
 def measured(plan: Plan) -> Clock:

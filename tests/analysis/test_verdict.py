@@ -286,6 +286,32 @@ def test_with_replicates_the_search_is_the_unit() -> None:
     )
 
 
+@pytest.mark.parametrize(("end", "winner"), [("diverged", None), ("failed", "pruned")])
+def test_an_arm_whose_whole_search_diverged_cannot_win_with_the_others(
+    end: str, winner: str | None
+) -> None:
+    """One that failed is a fault, and says nothing of the arm."""
+    plan = make_plan(budgets=(0.25,), replicates=4, seeds=2)
+    records = run(plan, noisy({"thin": 0.90, "pruned": 0.94}, 0.0005))
+    first = plan.study("pruned@0.25").id
+    kept = {k: r for k, r in records.items() if (r.study, r.phase) != (first, "confirm")}
+    ended = {
+        k: r.model_copy(update={"status": end, "val_acc1": None}) if r.study == first else r
+        for k, r in kept.items()
+    }
+    verdict = analyse(plan, ended).verdicts[0]
+    assert verdict.arms["pruned"].n == 3
+    assert verdict.winner == winner
+
+
+@pytest.mark.parametrize(("replicates", "unit"), [(1, "2 seeds"), (2, "2 searches"), (3, None)])
+def test_two_of_what_is_compared_are_too_few(replicates: int, unit: str | None) -> None:
+    plan = make_plan(budgets=(0.25,), replicates=replicates, seeds=2 if replicates == 1 else 5)
+    said = analyse(plan, run(plan, noisy({"thin": 0.92, "pruned": 0.94}))).limits
+    few = [limit for limit in said if "below three" in limit]
+    assert [limit.startswith(f"Confirmed on {unit}:") for limit in few] == [True] * bool(unit)
+
+
 def test_inheriting_arms_answer_under_every_matching() -> None:
     plan = make_plan(budgets=(0.25,), matchings=("scratch_e", "scratch_b"))
     report = analyse(plan, run(plan, noisy({"thin": 0.93, "pruned": 0.94})))

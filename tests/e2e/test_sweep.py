@@ -90,6 +90,8 @@ def test_what_ran_is_what_was_planned(swept):
         assert {r.epochs for r in own} == {row.epochs_each}
         assert all(row.target_macs * 0.995 <= r.macs <= row.target_macs for r in own)
     assert told.seconds is not None
+    larger = plan.model_copy(update={"train_size": 10 * plan.train_size})
+    assert forecast(larger, store.storage).seconds == pytest.approx(10 * told.seconds)
 
 
 def test_reinit_differs_from_its_source_in_weights_alone(swept):
