@@ -72,6 +72,8 @@ class Driver:
         self.limited = False
         self._agenda = Agenda(plan, self.trials)
         self._attempts: Counter[str] = Counter()
+        self._heard: dict[str, int] = {}
+        """Epochs of trials that broke off; what they passed there is not judged again."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher, scheduler and callbacks; we never read that."""
@@ -142,6 +144,7 @@ class Driver:
         self._check_surroundings(fault)
         write_whole(self.store.trial_dir(key) / "error.txt", fault.traceback.encode())
         self._attempts[key] += not fault.preempted
+        self._heard[key] = len(live.assembly.curve)
         if self._attempts[key] <= RETRIES:
             self._release(key)
             return
@@ -191,6 +194,8 @@ class Driver:
     def _stops(self, live: Live, known: int) -> bool:
         curves = {key: other.assembly.curve for key, other in self.running.items()}
         others = rivals(live.spec, self.trials.dealt, self.trials.records, curves)
+        if not live.spec.run_on:  # whose note has to be made anew
+            known = max(known, self._heard.get(live.spec.key, 0))
         at = stop_at(live.spec, known, live.assembly.curve, others, self.plan.early_stopping)
         if at is None:
             return False

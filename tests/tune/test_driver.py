@@ -233,6 +233,25 @@ def test_a_stopped_trial_keeps_its_curve_and_one_that_runs_on_says_where(store):
     assert all(driver.trials.dealt[r.key].run_on for r in search if r.would_stop_at)
 
 
+def test_a_trial_that_passed_its_rung_before_its_worker_died_is_not_judged_again(store):
+    driver, _ = make_driver(store, slots=4, trials=12, asha=Asha(reduction=3, run_on=0))
+    dealt = []
+    while len(dealt) < 4:  # on one study, the dense network done
+        due = driver.deal()
+        if due.spec.arm == "thin":
+            dealt.append(due.spec.key)
+        else:
+            finish(driver, due.spec.key)
+    first, *others = dealt
+    assert not driver.report(first, {"curve": [epoch(1, 0.1)]})
+    driver.fault(first, Fault("the worker died", "", preempted=True))
+    for key in others:
+        driver.report(key, {"curve": [epoch(1, 0.9)]})
+    assert driver.deal().spec.key == first
+    assert not driver.report(first, {"curve": [epoch(1, 0.1)]})
+    assert not driver.report(first, {"curve": [epoch(2, 0.1)]})
+
+
 def test_an_observer_that_fails_is_reported_once_and_harms_nobody(store, caplog):
     class Broken(Witness):
         def on_dealt(self, spec):
