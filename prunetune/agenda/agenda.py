@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from prunetune.agenda.jobs import Job, Queue, Search, Start, outcome
@@ -130,7 +131,8 @@ class Agenda:
                 job = self._dense_job(confirm_seed(replicate, j), replicate)
                 if job.state == "ready" and not needed:
                     reason = "no study that starts from it has a winner"
-                    job = Job(None, "dense", replicate, job.seed, "closed", reason=reason)
+                    fault = any(search.fault for search in own)
+                    job = replace(job, state="closed", reason=reason, fault=fault)
                 jobs.append(job)
         return Queue(tuple(jobs))
 
@@ -168,7 +170,8 @@ class Agenda:
         elif not search.settled:
             winner = Start("waiting", reason="its search is under way")
         elif search.winner is None:
-            winner = Start("closed", reason="no trial of its search completed")
+            reason = "no trial of its search completed"
+            winner = Start("closed", reason=reason, fault=search.fault)
         else:
             winner = Start("ready")
         number = search.winner.number if search.winner else None
@@ -201,7 +204,8 @@ class Agenda:
             if found.winner:
                 start += Start("ready", {"architecture": found.winner.key})
             elif found.settled:
-                start += Start("closed", reason=f"{study.source} has no winner")
+                reason = f"{study.source} has no winner"
+                start += Start("closed", reason=reason, fault=found.fault)
             else:
                 start += Start("waiting", reason=f"{study.source} has no winner yet")
         return start
@@ -227,7 +231,10 @@ class Agenda:
         self, study: Study, phase: Phase, index: int, seed: int, start: Start, number: int | None
     ) -> Job:
         if start.state != "ready":
-            return Job(study.id, phase, index, seed, start.state, number, reason=start.reason)
+            return Job(
+                study.id, phase, index, seed, start.state, number,
+                reason=start.reason, fault=start.fault,
+            )  # fmt: skip
         slot = (study.id, phase, number, seed, start.inputs.get("architecture"))
         state, record = self.trials.at(slot)
         return Job(study.id, phase, index, seed, state, number, start.inputs, record)

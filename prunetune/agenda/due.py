@@ -42,6 +42,8 @@ class Closed:
     """The number of a search trial, the place of a confirm seed, the replicate of a network."""
     seed: int
     reason: str
+    fault: bool
+    """Whether a trial that failed is behind it: a fault, not a finding."""
 
 
 def due(agenda: Agenda) -> Deal | Ask | Wait | Finished:
@@ -68,7 +70,7 @@ def due(agenda: Agenda) -> Deal | Ask | Wait | Finished:
 def closed(agenda: Agenda) -> list[Closed]:
     """The work that can never run, and why; it has no records."""
     return [
-        Closed(job.study, job.phase, job.index, job.seed, job.reason)
+        Closed(job.study, job.phase, job.index, job.seed, job.reason, job.fault)
         for job in agenda.jobs
         if job.state == "closed"
     ]

@@ -29,6 +29,8 @@ class Job:
     record: Record | None = None
     reason: str = ""
     """Why it is closed, or what it waits for."""
+    fault: bool = False
+    """Whether it is closed by a trial that failed, and may open when that is run again."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Start:
     state: Literal["ready", "waiting", "closed"]
     inputs: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    fault: bool = False
+    """Whether what is missing failed."""
 
     def __add__(self, other: Start) -> Start:
         for state in ("closed", "waiting"):
@@ -82,15 +86,22 @@ class Search:
     winner: Record | None
     """The final winner."""
 
+    @property
+    def fault(self) -> bool:
+        """Whether there is no winner and a trial that failed might have been it."""
+        failed = any(job.record and job.record.status == "failed" for job in self.queue.jobs)
+        return self.start.fault or (self.settled and self.winner is None and failed)
+
 
 def outcome(job: Job, role: str, name: str) -> Start:
     """What a job leaves to those that stand on it."""
     what = f"{name} (seed {job.seed})"
     if job.state == "closed":
-        return Start("closed", reason=f"{what} is closed: {job.reason}")
+        return Start("closed", reason=f"{what} is closed: {job.reason}", fault=job.fault)
     if job.record is None:
         return Start("waiting", reason=f"waits for {what}")
     if job.record.status != "completed":
         error = f": {job.record.error}" if job.record.error else ""
-        return Start("closed", reason=f"{what} ended as {job.record.status}{error}")
+        reason = f"{what} ended as {job.record.status}{error}"
+        return Start("closed", reason=reason, fault=job.record.status == "failed")
     return Start("ready", {role: job.record.key})

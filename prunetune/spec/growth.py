@@ -53,6 +53,8 @@ def _legal(path: tuple[str, ...], old: Any, new: Any) -> bool:
         return True
     if path[0] == "arms" and len(path) == 2:
         return old is MISSING
+    if "by_budget" in path[:-1]:  # the value at a budget that is new
+        return old is MISSING
     rule = GROWS.get(".".join(path))
     return rule is not None and rule(old, new)
 

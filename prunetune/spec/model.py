@@ -107,10 +107,16 @@ class EarlyStopping(Params):
         return {"asha": {}} if value in ("asha", {"asha": None}) else value
 
 
+MOST_TRIALS = 900
+"""Of one search: the seeds that follow belong to re-scores and confirm trials."""
+
+
 class Search(Params):
     """The effort that each study gets."""
 
-    trials: int = Field(default=16, ge=1, description="dealt per study, however they end")
+    trials: int = Field(
+        default=16, ge=1, le=MOST_TRIALS, description="dealt per study, however they end"
+    )
     sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
     early_stopping: EarlyStopping | None = Field(
         default=EarlyStopping(asha=Asha()), description="null: every trial runs to its end"

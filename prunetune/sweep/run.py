@@ -15,7 +15,7 @@ from prunetune.records.key import digest
 from prunetune.records.record import Record
 from prunetune.records.store import CorruptFileError, Store, to_json, write_whole
 from prunetune.spec.errors import SpecError
-from prunetune.spec.growth import growth
+from prunetune.spec.growth import GrowthError, growth
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.parse import check, parse
 from prunetune.spec.plan import Plan
@@ -97,7 +97,7 @@ def run_sweep(
         outcome = tune.run(plan, store, address=address, observers=observers, offline=offline)
         report = publish(plan, store, tracking)
     agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
-    lost = sum(plan.infeasible(job.study) is None for job in closed(agenda))
+    lost = sum(job.fault for job in closed(agenda))
     return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_dir())
 
 
@@ -126,6 +126,7 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
             grown = before["growth"]
             begun = SweepSpec.model_validate(before["spec"])  # new fields have their default
         changes = growth(begun.model_dump(mode="json"), tree)
+        _same_data(before["plan"], plan)
         if changes:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
     facts = plan.model_dump(mode="json", by_alias=True)
@@ -133,6 +134,17 @@ def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
     text = dump(tree)
     write_whole(file, text.encode())
     write_whole(path, to_json(content))
+
+
+def _same_data(before: dict[str, Any], plan: Plan) -> None:
+    """The file may say the same and its data be others; GrowthError where they are."""
+    pairs = {
+        "workload.dataset": (before["data_key"], plan.data_key),
+        "workload.dense": (before["dense"]["sha256"], plan.dense.sha256),
+    }
+    changed = [path for path, (then, now_) in pairs.items() if then != now_]
+    if changed:
+        raise GrowthError([f"{path}: other files than it began with" for path in changed])
 
 
 def load_plan(store: Store) -> Plan:

@@ -340,6 +340,27 @@ def test_a_study_in_which_nothing_completed_has_no_winner(status):
     assert not sweep.keys("reinit@0.5 scratch_b", "search")
 
 
+@pytest.mark.parametrize(
+    "which",
+    [
+        (None, "dense", 0),
+        (None, "dense", 1001),
+        ("pruned", "search", None),
+        ("pruned", "confirm", 1002),
+    ],
+)
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_only_work_that_a_failed_trial_closed_is_closed_by_a_fault(which, status):
+    def end(spec: TrialSpec) -> Record:
+        record = failing(which)(spec)
+        return ended(spec, status) if record.status == "failed" else record
+
+    sweep = Sweep(plan(), end=end).run()
+    shut = closed(sweep.agenda)
+    assert shut
+    assert {item.fault for item in shut} == {status == "failed"}
+
+
 def test_an_infeasible_study_is_closed_with_its_reason():
     studies = (
         study("thin", 0.5),

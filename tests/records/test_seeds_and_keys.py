@@ -11,6 +11,7 @@ from prunetune.records.seeds import (
     search_seed,
     trial_seeds,
 )
+from prunetune.spec.model import MOST_TRIALS
 
 
 def test_no_two_streams_of_a_sweep_share_a_seed():
@@ -28,7 +29,7 @@ def test_phases_and_replicates_never_meet():
     found = [
         f(replicate, i)
         for replicate in range(3)
-        for f, n in ((search_seed, 900), (rescore_seed, 2), (confirm_seed, 100))
+        for f, n in ((search_seed, MOST_TRIALS), (rescore_seed, 2), (confirm_seed, 100))
         for i in range(n)
     ]
     assert len(set(found)) == len(found)

@@ -13,6 +13,7 @@ SWEEP = {
     "search": {"trials": 4, "replicates": 1},
     "confirm": {"seeds": 3},
     "resources": {"cpus": 1},
+    "recipe": {"weight_decay": {"by_budget": {"5e-1": 1e-4, "25e-2": 2e-4}}},
 }
 
 
@@ -36,6 +37,7 @@ GROWTHS = [
     ("arms.pruned", {"method": "channel_pruning"}),
     ("resources.cpus", 2),
     ("workload.dataset.cifar10.root", "b"),
+    ("recipe.weight_decay.by_budget.125e-3", 2e-4),
 ]
 OTHERS = [
     ("search.trials", 3),
@@ -44,6 +46,7 @@ OTHERS = [
     ("arms.thin", {"method": "channel_pruning"}),
     ("training.finetune_epochs", 4),
     ("workload.model", "resnet20"),
+    ("recipe.weight_decay.by_budget.5e-1", 3e-4),
 ]
 
 

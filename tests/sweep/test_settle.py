@@ -47,6 +47,21 @@ def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None
     assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == grown
 
 
+def test_other_images_under_the_same_name_are_another_question(tmp_path: Path) -> None:
+    """The validation split would be another one, and old records would stand beside new ones."""
+    for path in ("train/a/0.jpg", "train/b/0.jpg", "val/a/0.jpg"):
+        (tmp_path / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / path).touch()
+    folder = {"image_folder": {"root": str(tmp_path / "images"), "val_fraction": 0.5}}
+    workload = {"model": "resnet18", "dataset": folder}
+    begun = settled(tmp_path, workload=workload)
+    assert settled(tmp_path, workload=workload) == begun
+    (tmp_path / "images/train/a/1.jpg").touch()
+    with pytest.raises(GrowthError, match=r"workload\.dataset: other files"):
+        settled(tmp_path, workload=workload)
+    assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == begun
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"plan": {}}'])
 def test_a_plan_that_is_torn_is_named_and_left_alone(tmp_path: Path, content: str) -> None:
     settled(tmp_path)
