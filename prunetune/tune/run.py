@@ -42,11 +42,6 @@ class Outcome:
     limited: bool
     """Whether `limits.hours` ended it with work left to deal."""
 
-    @property
-    def failed(self) -> list[Record]:
-        """The trials that failed after their retries."""
-        return [record for record in self.records.values() if record.status == "failed"]
-
 
 class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
     """A signal ended the run; what ran can be resumed. `exit_code` is the shell's for it."""
