@@ -136,8 +136,11 @@ def _scope(plan: Plan, verdict: Verdict) -> str:
 def _unfinished(plan: Plan, verdict: Verdict) -> str:
     planned = plan.confirm.seeds * plan.replicates
     arms = verdict.arms.items()
-    lacking = ", ".join(f"{name} {arm.pending} of {planned}" for name, arm in arms if arm.pending)
-    return f"Not finished: confirm seeds are still to come ({lacking}). No verdict before."
+    lacking = ", ".join(f"{name} {arm.pending}" for name, arm in arms if arm.pending)
+    return (
+        f"Not finished: of {planned} confirm seeds each, still to come: {lacking}. "
+        "No verdict before."
+    )
 
 
 def _undecided(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from prunetune.bind.parts import Parts
 from prunetune.compress.method import budget_kinds, finds_architecture
 from prunetune.spec.budget import FORMS, kind_of_budget, place_of, read_budget, resolve_all
-from prunetune.spec.errors import Path
+from prunetune.spec.errors import Path, near_match
 from prunetune.spec.expand import expand
 from prunetune.spec.model import SweepSpec
 from prunetune.spec.plan import Budget
@@ -139,7 +139,10 @@ class Spaces:
         if source is not None and source not in finders:
             message = "names no arm that finds an architecture of its own"
             allowed = ", ".join(finders)
-            self.parts.problems.add((*path, "from"), message, value=source, allowed=allowed)
+            near = near_match(source, finders) if isinstance(source, str) else None
+            self.parts.problems.add(
+                (*path, "from"), message, value=source, allowed=allowed, near=near
+            )
         known = [budget for budget, _ in self.budgets() if kind_of_budget(budget) == "macs"]
         at = own.params.get("at")
         if at is not None and not _is_among(at, known, self.dense_macs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -157,9 +157,7 @@ class Studies:
             if all(s.infeasible for s in here):
                 why, allowed = here[0].infeasible, None
                 if not isinstance(budget, str):
-                    smallest = min(r.smallest_macs for s in here for r in s.reach)
-                    why = f"the smallest network has {smallest:,} MACs"
-                    allowed = f"{smallest / self.workload.macs:.4f} of the dense ones, or more"
+                    why, allowed = self._nearest(here)
                 place = place_of(budget, self.spec.budgets, self.workload.macs)
                 self.parts.problems.add(
                     ("budgets", place),
@@ -167,6 +165,19 @@ class Studies:
                     value=self.spec.budgets[place],
                     allowed=allowed,
                 )
+
+    def _nearest(self, studies: Sequence[Study]) -> tuple[str, str]:
+        """Why none of them reaches its MACs, and what could be reached."""
+        found = [reach for study in studies for reach in study.reach]
+        smallest, target = min(r.smallest_macs for r in found), studies[0].target_macs
+        if smallest > target:
+            share = f"{smallest / self.workload.macs:.4f} of the dense ones, or more"
+            return f"the smallest network has {smallest:,} MACs", share
+        near = min((r.nearest_macs for r in found), key=lambda macs: abs(target - macs))
+        gap, other = (target - near) / target, "another budget"
+        allowed = f"a tolerance of {gap:.2g} or more, or {other}" if gap > 0 else other
+        within = f"within {self.spec.tolerance:g} below {target:,}"
+        return f"the nearest network has {near:,} MACs, not {within}", allowed
 
     def _sampler(self) -> None:
         """What a sampler cannot search is told once, with the studies concerned."""

@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
+
+def _folder(storage: str) -> str:
+    if not storage:
+        raise typer.BadParameter("'' is no folder")
+    return storage
+
+
 SweepFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file (YAML).")]
 SweepName = Annotated[
     str,
     typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, its folder or file."),
 ]
 Storage = Annotated[
-    str, typer.Option(metavar="DIR", help="Where sweeps keep their records and weights.")
+    str,
+    typer.Option(
+        metavar="DIR", callback=_folder, help="Where sweeps keep their records and weights."
+    ),
 ]
 Override = Annotated[
     list[str] | None,

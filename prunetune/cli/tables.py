@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from prunetune.analysis.words import plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.sweep.forecast import Forecast, StudyForecast
 from prunetune.sweep.status import Status, StudyStatus
@@ -45,9 +46,10 @@ def print_forecast(found: Forecast) -> None:
         markup=False,
     )
     told = f"{100 * found.detectable:.2f} points" if found.detectable else "no difference at all"
+    family = plural(len(found.family), "comparison")
     console.print(
-        f"family: {len(found.family)} comparisons; with these seeds {told} can be detected "
-        "(power 80 %, level 5 % over the family, results assumed to spread by 0.2 points)",
+        f"family: {family}; with these seeds {told} can be detected (power 80 %, level 5 % over "
+        "the family, results assumed to spread by 0.2 points)",
         markup=False,
     )
     for row in found.rows:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prunetune.records.architecture import Architecture
 
 Phase = Literal["dense", "search", "rescore", "confirm"]
+Share = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
 """How a trial ended. All but `failed`, which is a fault, are findings of the sweep."""
 
@@ -26,7 +27,7 @@ class Epoch(Frozen):
     epoch: int = Field(ge=1)
     train_loss: float
     val_loss: float
-    val_acc1: float
+    val_acc1: Share
     lr: float
     """Learning rate of the epoch's last step."""
     seconds: float
@@ -118,14 +119,14 @@ class Record(Frozen):
     epochs: int = 0
     epochs_planned: int
     curve: tuple[Epoch, ...] = ()
-    val_acc1: float | None = None
+    val_acc1: Share | None = None
     """Validation accuracy after the last epoch: the objective."""
-    val_acc1_best: float | None = None
-    val_acc1_before_training: float | None = None
+    val_acc1_best: Share | None = None
+    val_acc1_before_training: Share | None = None
     val_loss: float | None = None
-    test_acc1: float | None = None
+    test_acc1: Share | None = None
     """Test accuracy after the last epoch; confirm and dense trials only."""
-    test_acc1_best: float | None = None
+    test_acc1_best: Share | None = None
     """Test accuracy after the epoch best on validation."""
     test_outputs: str | None = None
     """Path under the sweep's storage of the log-probabilities per test image (safetensors)."""

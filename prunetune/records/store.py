@@ -58,6 +58,13 @@ def to_json(value: BaseModel | dict[str, Any]) -> bytes:
     return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
 
 
+def _corrupt(path: Path, why: str) -> str:
+    return (
+        f"{path}: {why}; written by a newer prunetune, or damaged: move it away, and its trial is "
+        "run again"
+    )
+
+
 class Store:
     """The files of one sweep under one storage folder."""
 
@@ -110,7 +117,7 @@ class Store:
         """All records by key; CorruptFileError names a file that cannot be read."""
         folder = self.root / "records"
         paths = sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
-        return {r.key: r for r in (self._load(p, Record) for p in paths)}
+        return {path.stem: self._load(path, Record, path.stem) for path in paths}
 
     def drop_checkpoints(self, key: str) -> None:
         """Remove what a trial would have gone on from: its record is written."""
@@ -124,22 +131,25 @@ class Store:
 
     def trial(self, key: str) -> TrialSpec:
         """The trial `key` as it was dealt."""
-        spec: TrialSpec = self._load(self.trial_path(key), TrialSpec)
+        spec: TrialSpec = self._load(self.trial_path(key), TrialSpec, key)
         return spec
 
     def trials(self) -> dict[str, TrialSpec]:
         """Every trial that was ever dealt, by key."""
         paths = sorted((self.root / "trials").glob("*/trial.json"))
-        return {t.key: t for t in (self._load(p, TrialSpec) for p in paths)}
+        return {path.parent.name: self._load(path, TrialSpec, path.parent.name) for path in paths}
 
     @staticmethod
-    def _load(path: Path, model: type[Any]) -> Any:
+    def _load(path: Path, model: type[Any], key: str) -> Any:
         try:
-            return model.model_validate_json(path.read_bytes())
+            found = model.model_validate_json(path.read_bytes())
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise CorruptFileError(f"{path}: {where}: {first['msg']}") from error
+            where = "".join(f"{part}: " for part in first["loc"])
+            raise CorruptFileError(_corrupt(path, f"{where}{first['msg']}")) from error
+        if found.key != key:
+            raise CorruptFileError(_corrupt(path, f"it is of trial {found.key}"))
+        return found
 
     def is_locked(self) -> bool:
         """Whether a living process holds the sweep."""

@@ -211,10 +211,12 @@ class _Expansion:
         """One of the options, each checked; the same one twice is a problem."""
         options: list[Any] = []
         for option in read_choice(tree.value, tree.path, self.problems):
+            before = len(self.problems.found)
             value = slot.check(option, self.problems)
             if value in options:
                 self.problems.add(option.path, "stands twice in this choice", value=value)
-            options.append(value)
+            if len(self.problems.found) == before:  # what is wrong is twice nothing
+                options.append(value)
         return Choice(options=tuple(options))
 
     def numbers(self, slot: Slot, tree: Located) -> Int | Float | None:

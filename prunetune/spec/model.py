@@ -121,7 +121,7 @@ class Search(Params):
     early_stopping: EarlyStopping | None = Field(
         default=EarlyStopping(asha=Asha()), description="null: every trial runs to its end"
     )
-    replicates: int = Field(default=1, ge=1, description="independent searches per study")
+    replicates: int = Field(default=1, ge=1, le=1000, description="independent searches per study")
 
 
 class Resources(Params):

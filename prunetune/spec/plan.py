@@ -124,7 +124,7 @@ class Comparison(Params):
 class Confirm(Params):
     """How winners are confirmed on fresh seeds."""
 
-    seeds: int = Field(default=5, ge=1)
+    seeds: int = Field(default=5, ge=1, le=1000)
     dense: Literal["fresh", "shared"] | None = Field(
         default=None, description="null: fresh where it is trained, shared where it is loaded"
     )

@@ -96,5 +96,5 @@ def unsearchable(sampler: Named, study: Study) -> str | None:
     owed = study.trials - len(study.first)
     if size < owed:
         given = f" beside the {len(study.first)} given first" if study.first else ""
-        return f"the grid has {size} configurations for {owed} trials{given}"
+        return f"the grid has {size} points for {owed} trials{given}"
     return None

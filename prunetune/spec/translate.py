@@ -113,6 +113,8 @@ def translate(
         places.setdefault(_within(tree, detail), []).append(detail)
     for loc, details in places.items():
         place = (*path, *loc)
+        if details[0]["type"] == "too_short" and any(_below(loc, other) for other in places):
+            continue  # only since nothing in it is right
         if details[0]["type"] == "extra_forbidden":
             parent = nested_model(_at(of, loc[:-1])[0])
             problems.unknown(place, fields_of(parent) if parent else ())
@@ -124,6 +126,10 @@ def translate(
         else:
             _refuse(details, place, problems, allowed)
     return list(places)
+
+
+def _below(loc: Path, other: Path) -> bool:
+    return len(other) > len(loc) and other[: len(loc)] == loc
 
 
 def _refuse(details: list[Any], path: Path, problems: Problems, allowed: str | None) -> None:
@@ -147,6 +153,7 @@ _TYPES = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "finite_number": "must be finite",
+    "too_short": "must not be empty",
 }
 
 

@@ -180,7 +180,8 @@ class _Reader:
             value = _CONSTRUCTORS[node.tag](text)
             text.encode()
         except (ValueError, KeyError):  # `!!int abc`, a lone surrogate
-            self._add(node, path, f"not a {node.tag.removeprefix(_CORE)}", value=text)
+            kind = node.tag.removeprefix(_CORE)
+            self._add(node, path, f"cannot be read as {_WORDS.get(kind, kind)}", value=text)
             return None
         return value
 
@@ -220,4 +221,5 @@ def _constructors() -> Iterator[tuple[str, Callable[[str], Any]]]:
 
 
 _CONSTRUCTORS = {_CORE + name: make for name, make in _constructors()}
+_WORDS = {"int": "a whole number of 64 bits", "float": "a number", "bool": "true or false"}
 _KINDS = tuple(name for name, _ in _constructors())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from prunetune.analysis.words import plural
 from prunetune.compress.rebuild import fresh
 from prunetune.compress.thin import Thinner
 from prunetune.records.architecture import Architecture
@@ -52,7 +53,8 @@ def from_records(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) ->
             macs = record.dense_macs if record.study in masked else record.macs
             seconds = median(epoch.seconds for epoch in record.curve)
             seconds *= plan.train_size / former.train_size
-            by_device[f"{record.device}, {record.threads} threads"][macs or 0].append(seconds)
+            device = f"{record.device}, {plural(record.threads or 1, 'thread')}"
+            by_device[device][macs or 0].append(seconds)
     if not by_device:
         return None
     device, found = max(by_device.items(), key=lambda item: sum(map(len, item[1].values())))
@@ -75,8 +77,8 @@ def measured(plan: Plan) -> Clock:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seconds = {macs: _epoch_seconds(plan, shape, device) for macs, shape in shapes.items()}
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
-    threads = torch.get_num_threads()
-    return Clock(f"{STEPS} steps on {name}, {threads} threads", tuple(sorted(seconds.items())))
+    threads = plural(torch.get_num_threads(), "thread")
+    return Clock(f"{STEPS} steps on {name}, {threads}", tuple(sorted(seconds.items())))
 
 
 def _epoch_seconds(plan: Plan, shape: Architecture, device: torch.device) -> float:

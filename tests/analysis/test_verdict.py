@@ -227,7 +227,7 @@ def test_no_verdict_before_all_seeds_are_in() -> None:
     assert report.verdicts[0].verdict == "undecided"
     assert report.verdicts[0].arms["thin"].pending == 1
     assert report.verdicts[0].difference is not None
-    assert "thin 1 of 8" in report.sentences[0]
+    assert "of 8 confirm seeds each, still to come: thin 1." in report.sentences[0]
 
 
 def test_a_seed_that_will_never_come_does_not_block() -> None:
@@ -262,7 +262,7 @@ def test_what_stands_on_an_infeasible_study_is_closed_and_not_compared() -> None
     shut = tuple(
         s.model_copy(update={"infeasible": "no"}) if s.arm == "pruned" else s for s in plan.studies
     )
-    records = run(plan, noisy({"thin": 0.92, "wide": 0.94, "pruned": 0, "reinit": 0}, 0.001))
+    records = run(plan, noisy({"thin": 0.92, "wide": 0.94, "pruned": 0.5, "reinit": 0.5}, 0.001))
     left = {k: r for k, r in records.items() if r.arm in (None, "thin", "wide")}
     report = analyse(plan.model_copy(update={"studies": shut}), left)
     states = {row.arm: row.state for row in report.frontier}

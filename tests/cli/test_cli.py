@@ -72,6 +72,8 @@ def test_plan_says_the_same_to_people_and_to_scripts(tmp_path: Path):
         (["sweep", QUICK, "--set", "budgets=[2]", "--storage", "TMP"], 2, "between 0 and 1"),
         (["sweep", QUICK, "--set", "resources.gpus=64", "--storage", "TMP"], 2, "resources.gpus"),
         (["status", "nothing", "--storage", "TMP"], 2, "nothing"),
+        (["plan", QUICK, "--set", "tolerance=1e-12", "--storage", "TMP"], 2, "a tolerance of 0.0"),
+        (["sweep", QUICK, "--storage", ""], 2, "no folder"),
         (["report", "nothing", "--storage", "TMP"], 2, "there is none"),
         (["list", "criterion"], 2, "criteria"),
         (["plan"], 2, "FILE"),

@@ -53,9 +53,11 @@ def test_a_file_that_is_not_a_record_is_named(tmp_path):
     store = Store(tmp_path, "s")
     store.write_record(record("a"))
     text = json.loads(store.record_path("a").read_text())
-    for broken in ("", "{", json.dumps({**text, "status": "fine"}), json.dumps({**text, "x": 1})):
+    changes = ({"status": "fine"}, {"x": 1}, {"key": "b"})
+    changes += ({"test_acc1": 9.0}, {"val_acc1": -0.1}, {"val_acc1": float("nan")})
+    for broken in ("", "{", *(json.dumps({**text, **change}) for change in changes)):
         store.record_path("a").write_text(broken)
-        with pytest.raises(CorruptFileError, match=r"a\.json"):
+        with pytest.raises(CorruptFileError, match=r"a\.json: [^:].* move it away"):
             store.records()
 
 

@@ -127,17 +127,19 @@ WRONG = [
     ("tolerance: 0.005", "tolerance: 5", "tolerance", "below 1", None),
     ("tolerance: 0.005", "tolerance: .nan", "tolerance", "finite", None),
     ("budgets: [0.5, 0.25, 0.06]", "budgets: [0.5, 0.25, 0.06, 2x]", "budgets[3]", "same", None),
-    ("budgets: [0.5, 0.25, 0.06]", "budgets: []", "budgets", "at least 1", None),
+    ("budgets: [0.5, 0.25, 0.06]", "budgets: []", "budgets", "not be empty", None),
     ("budgets: [0.5, 0.25, 0.06]", "budgets: 0.5", "budgets", "a list", None),
     ("budgets: [0.5,", "budgets: [0.5, half,", "budgets[1]", "not a budget", None),
     ("budgets: [0.5,", "budgets: [0.5, 1.5,", "budgets[1]", "between 0 and 1", None),
     ("trials: 16", "trials: 0", "search.trials", "at least 1", None),
+    ("trials: 16", "trials: 1000000", "search.trials", "at most 900", None),
+    ("trials: 16", "trials: 99999999999999999999", "search.trials", "of 64 bits", None),
     ("trials: 16", "trials: yes", "search.trials", "whole number", None),
     ("trials: 16", "trials: '16'", "search.trials", "whole number", None),
     ("trials: 16", "trails: 16", "search.trails", "unknown field", "trials"),
     ("match: scratch_b", "match: scratch_c", "training.match", "unknown", "scratch_e"),
     ("match: scratch_b", "match: 3", "training.match", "a list", None),
-    ("match: scratch_b", "match: []", "training.match", "at least 1", None),
+    ("match: scratch_b", "match: []", "training.match", "not be empty", None),
     ("match: scratch_b", "match: [marginal, marginal]", "training.match", "twice", None),
     ("deterministic: false", "deterministic: off", "resources.deterministic", "true or", None),
     ("gpus: auto", "gpus: atuo", "resources.gpus", "unknown", "auto"),
@@ -202,6 +204,15 @@ WRONG = [
      "arms.pruned.method.channel_pruning.steps.by_budget.0.25", "within by_budget", None),
     ("recipe.optimizer: sgd,", "optimizer: sgd,", "arms.pruned.first[0].optimizer", "dotted", None),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("budget", ["0", "1", "-2x", ".nan", "50%", "half"])
+def test_the_only_one_being_wrong_is_one_mistake(budget, tmp_path):
+    """A list whose every item is wrong is not told to be empty as well."""
+    text = replaced("budgets: [0.5, 0.25, 0.06]", f"budgets: [{budget}]")
+    assert [place_of(p) for p in problems_of(text, tmp_path) if p.path[0] == "budgets"] == [
+        "budgets[0]"
+    ]
 
 
 @pytest.mark.parametrize(("old", "new", "place", "words", "near"), WRONG)
