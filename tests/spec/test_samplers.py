@@ -47,7 +47,7 @@ def test_what_is_wrong_with_a_sampler_is_said_at_its_place(sampler, words):
 
 
 @pytest.mark.parametrize(
-    ("space", "words"), [(ENDLESS, ["lr", "step"]), (FOUR, ["4 configurations", "5 trials"])]
+    ("space", "words"), [(ENDLESS, ["lr", "step"]), (FOUR, ["4 points", "5 trials"])]
 )
 def test_what_a_grid_cannot_search_is_said(space, words):
     line = unsearchable(Named(name="grid"), study("thin", 0.5, trials=5, space=space))
