@@ -71,10 +71,11 @@ class Parts:
         """Loaded weights that do not state their epochs leave no compute to match but the rest."""
         if self.spec.workload.dense.epochs is not None:
             return
+        way = "checkpoint" if self.spec.workload.dense.checkpoint else "weights"
         for matching in self.spec.training.match:
             if matching != "marginal":
                 message = "the loaded dense network does not state its epochs"
-                allowed = "marginal, or workload.dense.….epochs: N"
+                allowed = f"marginal, or its epochs at workload.dense.{way}.epochs"
                 self.problems.add(("training", "match"), message, value=matching, allowed=allowed)
 
     def check_control(self) -> None:

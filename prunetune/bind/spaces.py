@@ -107,8 +107,12 @@ class Spaces:
     def _first(self, arm: str, space: Space) -> tuple[Config, ...]:
         """The configurations that go before the sampler's own, each a whole point of the space."""
         found = []
+        trials = self.spec.search.trials
         for i, written in enumerate(self.spec.arms[arm].first):
             path: Path = ("arms", arm, "first", i)
+            if i >= trials:
+                message = f"would never be tried: search.trials is {trials}"
+                self.parts.problems.add(path, message, allowed=f"{trials} at most")
             try:
                 config = space.draw(lambda dimension, at=written: at[dimension.path])  # type: ignore[misc]
             except KeyError as missing:

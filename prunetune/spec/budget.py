@@ -79,7 +79,7 @@ def _number(number: Any) -> Fraction:
 
 def _share(kind: Literal["share", "sparsity"], amount: Fraction) -> Written:
     if not 0 < round(amount, 6) < 1:
-        raise ValueError(f"a {kind} must lie between 0 and 1")
+        raise ValueError(f"a {kind} must lie between 0 and 1, to six digits")
     return Written(kind, amount)
 
 

@@ -159,6 +159,15 @@ def test_a_plug_in_that_breaks_is_a_problem_among_others(content, said, tmp_path
     assert any("adam" in line for line in told)
 
 
+def test_a_configuration_beyond_the_last_trial_is_refused(tmp_path):
+    first = "{method: width_scaling, first: [{recipe.optimizer: adamw}, {recipe.optimizer: adamw}]}"
+    text = SMALL.replace("{method: width_scaling}", first).replace("replicates: 2", "trials: 1")
+    with pytest.raises(SpecError) as error:
+        plan_sweep(write(text, tmp_path))
+    (told,) = [str(p) for p in error.value.problems]
+    assert "arms.thin.first[1]: would never be tried" in told
+
+
 def test_budgets_and_sampler_are_told_beside_a_recipe_that_is_wrong(tmp_path):
     text = SMALL.replace("[0.5, 0.25]", "[0.5, 0.0001]").replace("replicates: 2", "sampler: tpee")
     with pytest.raises(SpecError) as error:
