@@ -153,8 +153,8 @@ def _check_step(
         return  # low above high is told already
     if steps.denominator != 1:
         below = float(Fraction(str(low)) + math.floor(steps) * Fraction(str(step)))
-        message = f"does not lead from {low} to {high}"
-        problems.add(path, message, value=step, allowed=f"a high of {below:g}, for one")
+        allowed = f"a high of {below:g}, for one" if steps > 1 else f"at most {high - low:g}"
+        problems.add(path, f"does not lead from {low} to {high}", value=step, allowed=allowed)
 
 
 def _refuse_others(

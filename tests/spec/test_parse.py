@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from prunetune.spec.model import ArmSpec, SweepSpec
 from prunetune.spec.overrides import override
 from prunetune.spec.parse import check, load_sweep, parse, parse_tree
 from prunetune.spec.parts import Named
+from prunetune.spec.ranges import read_numbers
 from prunetune.spec.yaml import dump, load
 from tests.spec.sweeps import SWEEP, line_of, replaced
 from tests.spec.trees import JUNK, TEXT, WORDS
@@ -388,3 +390,19 @@ def test_no_depth_brings_the_reader_down(depth, tmp_path):
     text = replaced("{method: width_scaling}", f"{{method: {{w: {deep}}}}}")
     with pytest.raises(SpecError):
         spec_of(text + "x: 1\n", tmp_path)
+
+
+@pytest.mark.parametrize(("high", "step"), [(0.001, 0.01), (0.01, 0.004), (1, 0.3), (1, 7)])
+def test_what_is_allowed_for_a_step_that_misses_the_end_is_a_range(high, step):
+    """Either a step, or a high that the step leads to: taken at its word it is right."""
+
+    def read(high: float, step: float) -> Problems:
+        problems = Problems()
+        read_numbers({"float": [0, high], "step": step}, (), problems)
+        return problems
+
+    (told,) = read(high, step).found
+    *_, number = re.findall(r"[0-9.]+", told.allowed)
+    mended = (high, float(number)) if told.allowed.startswith("at most") else (float(number), step)
+    assert not read(*mended).found
+    assert mended[0] > 0
