@@ -103,8 +103,8 @@ class Agenda:
 
     def _stands_on(self, study: Study) -> Iterator[str]:
         yield study.id
-        if study.source is not None:
-            yield from self._stands_on(self._by_id[study.source])
+        if source := self._source_of(study):
+            yield from self._stands_on(source)
 
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]

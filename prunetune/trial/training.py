@@ -38,7 +38,8 @@ class Scored(Hook):
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """See `prunetune.train.protocols.Stateful`."""
-        self._journal.attribute("score", int(state["macs"]))
+        if "macs" in state:  # a checkpoint written before it was kept does not say
+            self._journal.attribute("score", int(state["macs"]))
 
 
 class Trainer:
