@@ -7,9 +7,9 @@ from typing import Any
 
 PUBLIC = {
     "load_records": "prunetune.sweep",
-    "load_sweep": "prunetune.spec.parse",
+    "load_sweep": "prunetune.config.file.parse",
     "plan_sweep": "prunetune.sweep",
-    "rebuild": "prunetune.compress.rebuild",
+    "rebuild": "prunetune.compress.network.rebuild",
     "run_sweep": "prunetune.sweep",
 }
 __all__ = list(PUBLIC)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -106,6 +107,12 @@ def _load(point: EntryPoint) -> None:
     except Exception as error:
         whose = point.dist.name if point.dist else point.value
         raise PluginError(f"plug-in {whose}: {point.value} cannot be loaded: {error}") from error
+
+
+def import_all(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, in alphabetical order, so that each registers its parts."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def load_plugins(modules: Iterable[str]) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from prunetune.compress.macs import count_macs
-from prunetune.compress.rebuild import architecture_of
-from prunetune.models.checkpoint import CheckpointError, load_state, match_state
+from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.network.rebuild import architecture_of
+from prunetune.config.parts import Named
+from prunetune.models.pretrained import CheckpointError, load_state, match_state
 from prunetune.records.key import canonical, digest
 from prunetune.registry import datasets, models
-from prunetune.spec.parts import Named
 
 if TYPE_CHECKING:
     from torch import nn

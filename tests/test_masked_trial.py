@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from prunetune.compress.rebuild import rebuild
-from prunetune.compress.weights import Prunable
-from prunetune.models.checkpoint import load_state
+from prunetune.compress.methods.weight_pruning.threshold import Prunable
+from prunetune.compress.network.rebuild import rebuild
+from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
 from prunetune.records.record import TrialSpec
 from prunetune.records.store import Store

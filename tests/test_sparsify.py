@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from prunetune.analysis.ledger import ledger
-from prunetune.models.checkpoint import load_state
-from prunetune.records.assembly import Assembly
+from prunetune.analysis.evidence.ledger import ledger
+from prunetune.config.parts import Named
+from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
 from prunetune.records.lock import held
 from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record_builder import Assembly
 from prunetune.records.store import Store
-from prunetune.spec.parts import Named
 from prunetune.trial import run_trial, sparse
 from prunetune.workload import Workload
 

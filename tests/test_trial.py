@@ -9,13 +9,13 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from prunetune.compress.rebuild import rebuild
-from prunetune.models.checkpoint import load_state
-from prunetune.records.assembly import Assembly
+from prunetune.compress.network.rebuild import rebuild
+from prunetune.config.parts import Named
+from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record_builder import Assembly
 from prunetune.records.store import Store
-from prunetune.spec.parts import Named
 from prunetune.trial import run_trial
 from prunetune.trial.outputs import save
 from prunetune.workload import Workload

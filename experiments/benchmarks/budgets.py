@@ -24,10 +24,10 @@ from pathlib import Path
 import torch
 import torch_pruning as tp
 
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import Context, Infeasible, Target
-from prunetune.compress.methods.channel_pruning import ChannelPruning, ChannelPruningParams
-from prunetune.compress.rebuild import architecture_of, fresh
+from prunetune.compress.methods.channel_pruning.method import ChannelPruning, ChannelPruningParams
+from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 

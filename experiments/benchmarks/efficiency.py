@@ -2,8 +2,8 @@
 
     python experiments/benchmarks/efficiency.py [--wait SECONDS] [--out results/NAME]
 
-Runs the sweep of efficiency.yaml through `prunetune.tune.run`: real trials on the embedded digits,
-or with `--wait` trials that only wait, ten epochs of a tenth of SECONDS each, which measures the
+Runs the sweep of efficiency.yaml through `prunetune.tune`: real trials on the embedded digits, or
+with `--wait` trials that only wait, ten epochs of a tenth of SECONDS each, which measures the
 orchestration alone on a machine that others use as well.
 
 Efficiency is the trials' training seconds (epochs, each with its validation and checkpoint) over
@@ -29,8 +29,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from prunetune.records.assembly import now
 from prunetune.records.record import Record
+from prunetune.records.record_builder import now
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.sweep import plan_sweep
 from prunetune.tune import Progress, run

@@ -32,11 +32,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
 from prunetune.data.resident import ResidentSplit
 from prunetune.registry import datasets, models
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train import batchnorm
 from prunetune.train.device import precision_name, prepare
 from prunetune.train.evaluate import EVAL_BATCH, evaluate

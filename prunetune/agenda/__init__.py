@@ -3,10 +3,10 @@
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.counts import Amount, Counts, counts
 from prunetune.agenda.due import Closed, Deal, Finished, Wait, closed, due
-from prunetune.agenda.progress import Row, Tally, answer, progress
+from prunetune.agenda.outcomes import Answer
 from prunetune.agenda.specs import Ask, dense_spec, search_spec
+from prunetune.agenda.status_rows import Row, Tally, answer, progress
 from prunetune.agenda.trials import Trials
-from prunetune.records.answers import Answer
 
 __all__ = [
     "Agenda", "Amount", "Answer", "Ask", "Closed", "Counts", "Deal", "Finished", "Row", "Tally",

@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from prunetune.agenda.jobs import Job, Queue, Search, Start, outcome
+from prunetune.agenda.outcomes import Answer, answer_of, finalists
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
-from prunetune.records.answers import Answer, answer_of, finalists
+from prunetune.plan import Plan, Study
 from prunetune.records.record import Phase
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
-from prunetune.spec.plan import Plan, Study
 
 T = TypeVar("T")
 RESCORES = 2

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from prunetune.agenda.agenda import RESCORES, Agenda
 from prunetune.agenda.specs import trained
 from prunetune.agenda.trials import Trials
+from prunetune.plan import Plan, Study
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Phase
-from prunetune.spec.plan import Plan, Study
 
 
 @dataclass(frozen=True)

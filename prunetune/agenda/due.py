@@ -9,8 +9,8 @@ from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job, Queue
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
 from prunetune.agenda.trials import Trials
+from prunetune.plan import Study
 from prunetune.records.record import Phase, Record, TrialSpec
-from prunetune.spec.plan import Study
 
 PHASES: tuple[Phase, ...] = ("dense", "search", "rescore", "confirm")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from prunetune.config.space.space import Config
+from prunetune.plan import Plan, Study
 from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
 from prunetune.records.record import Phase, Record, TrialSpec
 from prunetune.records.seeds import child_seed, search_seed
-from prunetune.spec.plan import Plan, Study
-from prunetune.spec.space import Config
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from prunetune.analysis.confirmed import confirmed
-from prunetune.analysis.frontier import DenseResult, Row, dense_result, frontier
-from prunetune.analysis.ledger import Ledger, ledger
-from prunetune.analysis.limits import limits
-from prunetune.analysis.samples import cells
-from prunetune.analysis.verdict import Verdict, verdicts
-from prunetune.analysis.words import sentence
-from prunetune.records.assembly import now
+from prunetune.analysis.evidence.confirmed import confirmed
+from prunetune.analysis.evidence.frontier import DenseResult, Row, dense_result, frontier
+from prunetune.analysis.evidence.ledger import Ledger, ledger
+from prunetune.analysis.evidence.samples import cells
+from prunetune.analysis.verdicts.caveats import limits
+from prunetune.analysis.verdicts.sentences import sentence
+from prunetune.analysis.verdicts.verdict import Verdict, verdicts
+from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen, Record
-from prunetune.spec.plan import Comparison, Plan
+from prunetune.records.record_builder import now
 
 
 class Report(Frozen):

@@ -6,16 +6,16 @@ nothing is trained; the dense network is built without data, to count it.
 
 from __future__ import annotations
 
-from prunetune.bind.parts import Parts
+from prunetune.bind.lookup import Parts
 from prunetune.bind.spaces import Spaces
 from prunetune.bind.sparsify import check_sparsifying
-from prunetune.bind.studies import Studies, family
+from prunetune.bind.study_builder import Studies, family
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.problems.errors import Problems
+from prunetune.config.samplers import check_sampler
+from prunetune.config.space.space import Space
+from prunetune.plan import DensePlan, Plan
 from prunetune.registry import load_plugins
-from prunetune.spec.errors import Problems
-from prunetune.spec.model import SweepSpec
-from prunetune.spec.plan import DensePlan, Plan
-from prunetune.spec.samplers import check_sampler
-from prunetune.spec.space import Space
 from prunetune.workload import Workload
 
 UNCOUNTED = 10**9

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from prunetune.bind.parts import Parts
+from prunetune.bind.lookup import Parts
 from prunetune.compress.method import budget_kinds, finds_architecture
-from prunetune.spec.budget import FORMS, kind_of_budget, place_of, read_budget, resolve_all
-from prunetune.spec.errors import Path, near_match
-from prunetune.spec.expand import expand
-from prunetune.spec.model import SweepSpec
-from prunetune.spec.plan import Budget
-from prunetune.spec.recipe import Recipe
-from prunetune.spec.space import Config, Dimension, Space
+from prunetune.config.budget import FORMS, kind_of_budget, place_of, read_budget, resolve_all
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.problems.errors import Path, near_match
+from prunetune.config.recipe import Recipe
+from prunetune.config.space.expand import expand
+from prunetune.config.space.space import Config, Dimension, Space
+from prunetune.plan import Budget
 
 Cell = tuple[str, Budget]
 """(arm, budget)"""

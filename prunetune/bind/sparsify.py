@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from prunetune.bind.spaces import Cell
-from prunetune.compress.rebuild import skeleton
+from prunetune.compress.network.rebuild import skeleton
 from prunetune.compress.regularizer import regularizing
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.parts import Named
+from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.space.space import Choice, Config, Constant, Space, any_value, subtree
+from prunetune.plan import SPARSIFIER, Sparsifying
 from prunetune.registry import regularizers
-from prunetune.spec.errors import Path, Problems
-from prunetune.spec.model import SweepSpec
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import SPARSIFIER, Sparsifying
-from prunetune.spec.space import Choice, Config, Constant, Space, any_value, subtree
 from prunetune.workload import Workload
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from prunetune.spec.space import (
+from prunetune.config.space.space import (
     Choice,
     Config,
     Constant,

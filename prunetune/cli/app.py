@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from prunetune.cli import look, parts, run
+from prunetune.cli import list, look, sweep
 from prunetune.cli.exits import guarded
 
 app = typer.Typer(
@@ -18,13 +18,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 VERBS: Sequence[Callable[..., None]] = (
-    run.sweep,
-    run.plan,
+    sweep.sweep,
+    sweep.plan,
     look.status,
     look.report,
     look.ui,
-    parts.list_,
-    parts.schema,
+    list.list_,
+    list.schema,
 )
 for verb in VERBS:
     app.command(name=verb.__name__.rstrip("_"))(verb)

@@ -23,7 +23,7 @@ def find(sweep: str, storage: str) -> Store:
     if (path / "plan.json").exists():
         return Store(path.absolute().parent, path.absolute().name)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        from prunetune.spec.yaml import read
+        from prunetune.config.file.yaml import read
 
         return Store(storage, str(read(path)[0].get("name", path.stem)))
     return Store(storage, sweep)
@@ -43,9 +43,9 @@ def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False)
 
 def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Write the report again from the records, and print its verdicts."""
-    from prunetune.analysis.files import write_report
-    from prunetune.analysis.text import text_table
-    from prunetune.sweep.run import load_plan
+    from prunetune.analysis.page.terminal import text_table
+    from prunetune.analysis.page.write import write_report
+    from prunetune.sweep.orchestrate import load_plan
 
     store = find(sweep, storage)
     found = write_report(load_plan(store), store.records(), store.report_dir())

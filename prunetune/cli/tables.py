@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prunetune.analysis.words import plural
+from prunetune.analysis.verdicts.sentences import plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.sweep.forecast import Forecast, StudyForecast
 from prunetune.sweep.status import Status, StudyStatus
@@ -131,8 +131,8 @@ def print_parts(found: Sequence[dict[str, str]]) -> None:
 
 def parts_text() -> str:
     """Every part with its parameters and their defaults, by kind."""
+    from prunetune.config.file.schema import field_lines
     from prunetune.registry import KINDS
-    from prunetune.spec.skeleton import field_lines
 
     lines = []
     for kind, registry in KINDS.items():

@@ -8,16 +8,16 @@ never changes the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-from prunetune.compress.groups import Group, Shape
+from prunetune.compress.graph.groups import Group
+from prunetune.protocols import Batches, Shape
 
-Batches = Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]
 Needs = Literal["weights", "activations", "gradients", "curvature"]
 
 
@@ -43,8 +43,6 @@ class Scene:
     generator: torch.Generator
     """For random choices that are the criterion's own, on the CPU."""
     batches: Batches | None = None
-    """`batches(n)`: n training images without augmentation, as (x, y) in chunks of any size; the
-    same images in the same order at every call."""
     book: Callable[[int], None] = lambda macs: None
     """Told the MACs of every pass over images, before it is made."""
 

@@ -12,37 +12,23 @@ calls that had finished return at once what they returned before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
+from prunetune.protocols import Batches, Hook
 from prunetune.records.architecture import Architecture
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
+from prunetune.registry import methods
 
 BudgetKind = Literal["macs", "sparsity"]
-
-
-class Hook(Protocol):
-    """What may act inside training. All three are called by the engine; a class that derives from
-    this one writes only what acts."""
-
-    def after_backward(self, model: nn.Module, step: int) -> None:
-        """Gradients are there, the optimizer has not moved: add a regulariser's gradient."""
-        return
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        """The optimizer has moved: apply masks again."""
-        return
-
-    def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """An epoch is over (1-based), its validation not yet done."""
-        return
 
 
 @dataclass(frozen=True)
@@ -87,8 +73,7 @@ class Context:
     """The dense network with its weights, for methods that inherit them."""
     source: Architecture | None = None
     """The architecture to train, for methods that take another arm's."""
-    batches: Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]] | None = None
-    """`batches(n)`: n training images without augmentation, in a seeded order, as (x, y)."""
+    batches: Batches | None = None
     book: Callable[[int], None] = lambda macs: None
     """Told the MACs of every pass over images that scoring makes, before it is made."""
     scoring: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -182,3 +167,37 @@ def finds_architecture(method: Any) -> bool:
 def masks(method: Any) -> bool:
     """Whether it zeroes single weights and leaves the dense architecture as it is."""
     return bool(getattr(method, "masks", Method.masks))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One method against one target."""
+
+    smallest_macs: int
+    """The fewest MACs that the method can reach at all."""
+    nearest_macs: int
+    """What it would have: within tolerance of the target, or the nearest that was found."""
+    within: bool
+    reason: str = ""
+    """Why it cannot; empty if it can."""
+
+
+def reach(
+    method: str, params: BaseModel, architecture: Architecture, targets: Sequence[Target]
+) -> tuple[Reach, ...] | None:
+    """For each target, whether `method` with `params` meets it from the dense `architecture`.
+
+    Parameters that are ranges in a sweep must be chosen: ask once per value (of scope, floor,
+    criterion). None where the method takes another arm's architecture, whose reach it has. Exact
+    for width scaling and local pruning; for the other scopes, whose widths depend on the scores,
+    and for copycats of profiles to come `smallest_macs` is exact and the rest is tried with random
+    ones.
+
+    Raises:
+        ValueError: the method does not apply to this network at all, whatever the target.
+    """
+    part = methods.get(method).part
+    if not hasattr(part, "reach"):
+        return None
+    found: tuple[Reach, ...] = part(params).reach(architecture, targets)
+    return found

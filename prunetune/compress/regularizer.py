@@ -16,12 +16,13 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.criterion import About
-from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.method import Context, Hook
+from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.method import Context
+from prunetune.config.parts import Kind, Named, Params
+from prunetune.config.recipe import Recipe
+from prunetune.protocols import Hook
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models, regularizers
-from prunetune.spec.parts import Kind, Named, Params
-from prunetune.spec.recipe import Recipe
 
 
 class Sparsify(Params):

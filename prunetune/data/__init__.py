@@ -1,5 +1,5 @@
 """Data sets by name, their splits, and per-sample augmentation on the training device."""
 
-from prunetune.data import cifar, digits, fashion_mnist, image_folder
+from prunetune.registry import import_all
 
-__all__ = ["cifar", "digits", "fashion_mnist", "image_folder"]
+import_all(__name__, __path__)

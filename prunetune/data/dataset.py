@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
-from prunetune.spec.parts import Params
-from prunetune.spec.recipe import Augment
+from prunetune.config.parts import Params
+from prunetune.protocols import Split
 
-Batch = tuple[Tensor, Tensor]
-"""Images, float32 normalised (N, C, H, W) in channels-last memory, and labels, int64 (N)."""
 SAMPLE_BATCH = 128
 """Images per batch of `Split.sample`."""
 
@@ -36,32 +33,6 @@ class DatasetInfo:
     """Usual padding before a random crop; None: a random resized crop instead."""
     flip: bool
     """Whether images are usually mirrored at random."""
-
-
-class Split(Protocol):
-    """Some of the images of a data set."""
-
-    def __len__(self) -> int:
-        """How many images there are."""
-
-    def epoch(
-        self,
-        batch_size: int,
-        augment: Augment,
-        order: torch.Generator,
-        augmentation: torch.Generator,
-    ) -> Iterator[Batch]:
-        """All images once, shuffled and augmented per sample.
-
-        `order` is a generator on the CPU, `augmentation` one on the device of the images. A last
-        partial batch is dropped where there is more than one.
-        """
-
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """All images in their order, as they are."""
-
-    def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
-        """`n` images (all, if there are fewer) in an order drawn on the CPU, as they are."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from prunetune.config.recipe import Augment
 from prunetune.data.augment import crop_flip, pad
 from prunetune.data.files import CorruptDataError
-from prunetune.spec.recipe import Augment
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels."""

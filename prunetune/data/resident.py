@@ -12,13 +12,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from prunetune.config.recipe import Augment
 from prunetune.data.augment import crop_flip, cutout, pad
-from prunetune.data.dataset import SAMPLE_BATCH, Batch, DatasetInfo, DatasetParams, Splits
+from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo, DatasetParams, Splits
 from prunetune.data.files import data_root
 from prunetune.data.normalise import Normalise
 from prunetune.data.split import split
+from prunetune.protocols import Batch
 from prunetune.records.key import digest
-from prunetune.spec.recipe import Augment
 
 
 @dataclass(frozen=True)

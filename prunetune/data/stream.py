@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader
 
+from prunetune.config.recipe import Augment
 from prunetune.data.augment import cutout
-from prunetune.data.dataset import SAMPLE_BATCH, Batch, DatasetInfo
+from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo
 from prunetune.data.decode import Decoder, Geometry, ImageFiles, Item
 from prunetune.data.normalise import Normalise
-from prunetune.spec.recipe import Augment
+from prunetune.protocols import Batch
 
 SEEDS = 2**62
 """Seeds of augmentation are drawn below this."""

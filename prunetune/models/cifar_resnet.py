@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfWidths, Shape, check_widths, classifier
+from prunetune.config.parts import Params
+from prunetune.models.family import OfWidths, check_widths, classifier
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 DEPTHS = range(14, 111, 6)
 STAGES = 3

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OneWidth, Shape
+from prunetune.config.parts import Params
+from prunetune.models.family import OneWidth
 from prunetune.models.init import kaiming_zero_bias, redraw
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 DEPTHS = (40, 100)
 BOTTLENECK = 4

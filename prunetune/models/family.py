@@ -7,18 +7,16 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from prunetune.models.checkpoint import CheckpointError
+from prunetune.models.pretrained import CheckpointError
 from prunetune.models.published import torchvision_classes, torchvision_weights
-
-Shape = tuple[int, int, int]
-"""(channels, height, width)"""
+from prunetune.protocols import Shape
 
 
 class Family(Protocol):
     """One named network at any widths. `params` is the model that it was registered with.
 
     What may be cut is traced through the network; a module whose channels cannot be traced declares
-    its units by the methods of `prunetune.compress.groups.DeclaresUnits`.
+    its units by the methods of `prunetune.compress.graph.groups.DeclaresUnits`.
     """
 
     def build(self, params: Any, classes: int, input_shape: Shape) -> nn.Module:

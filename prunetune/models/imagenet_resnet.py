@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfTorchvision, OfWidths, Shape, check_widths
+from prunetune.config.parts import Params
+from prunetune.models.family import OfTorchvision, OfWidths, check_widths
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 
 class ImageNetResNetParams(Params):

@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfWidths, Shape, check_widths, per_block
+from prunetune.config.parts import Params
+from prunetune.models.family import OfWidths, check_widths, per_block
 from prunetune.models.init import kaiming_small_linear, redraw
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 BLOCKS = (1, 2, 2, 6, 2)
 """Per stage; the first block of each but the first strides."""

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfTorchvision, OfWidths, Shape, check_widths
+from prunetune.config.parts import Params
+from prunetune.models.family import OfTorchvision, OfWidths, check_widths
 from prunetune.models.init import kaiming_small_linear, redraw
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 BLOCKS = (1, 2, 3, 4, 3, 3, 1)
 """Per stage."""

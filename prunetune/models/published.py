@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prunetune.models.checkpoint import CheckpointError, load_state
+from prunetune.models.pretrained import CheckpointError, load_state
 from prunetune.registry import near_match
 
 

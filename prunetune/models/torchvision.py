@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from prunetune.models.family import OfTorchvision, OneWidth, Shape
+from prunetune.config.parts import Params
+from prunetune.models.family import OfTorchvision, OneWidth
 from prunetune.models.init import (
     Rule,
     as_torch,
@@ -21,8 +22,8 @@ from prunetune.models.init import (
     redraw,
     truncated_normal,
 )
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 
 class TorchvisionParams(Params):

@@ -15,10 +15,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfWidths, Shape, check_widths, per_block
+from prunetune.config.parts import Params
+from prunetune.models.family import OfWidths, check_widths, per_block
 from prunetune.models.init import kaiming_small_linear, redraw
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 STAGES = {
     11: (1, 1, 2, 2, 2),

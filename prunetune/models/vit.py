@@ -16,11 +16,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OneWidth, Shape
+from prunetune.config.parts import Params
+from prunetune.models.family import OneWidth
 from prunetune.models.init import redraw, truncated_normal
 from prunetune.models.published import torchvision_classes, torchvision_weights
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 MLP = 4
 """Hidden units of an MLP per channel of the embedding."""

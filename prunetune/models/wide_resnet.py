@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.family import OfWidths, Shape, check_widths, per_block
+from prunetune.config.parts import Params
+from prunetune.models.family import OfWidths, check_widths, per_block
 from prunetune.models.init import kaiming_zero_bias, redraw
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 DEPTHS = range(10, 41, 6)
 FACTORS = (1, 2, 4, 8, 10)

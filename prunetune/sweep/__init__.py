@@ -1,6 +1,6 @@
 """A whole sweep: planned, forecast, run, looked at. Where plan, Ray, MLflow and analysis meet."""
 
-from prunetune.sweep.run import (
+from prunetune.sweep.orchestrate import (
     SweepOutcome,
     load_plan,
     load_records,

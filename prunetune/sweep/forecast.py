@@ -7,11 +7,11 @@ from pathlib import Path
 
 from prunetune.agenda import Amount, counts
 from prunetune.analysis.power import detectable
+from prunetune.config.parts import Params
+from prunetune.plan import Budget, Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store
-from prunetune.spec.parts import Params
-from prunetune.spec.plan import Budget, Comparison, Plan, Reach, Study
-from prunetune.sweep.run import load_plan
+from prunetune.sweep.orchestrate import load_plan
 from prunetune.sweep.timing import Clock, from_records, measured
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunetune.agenda import Agenda, Trials, closed, progress
+from prunetune.config.parts import Params
 from prunetune.records.store import Store
-from prunetune.spec.parts import Params
-from prunetune.sweep.run import load_plan
+from prunetune.sweep.orchestrate import load_plan
 
 
 class StudyStatus(Params):

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from prunetune.analysis.words import plural
-from prunetune.compress.rebuild import fresh
-from prunetune.compress.thin import Thinner
+from prunetune.analysis.verdicts.sentences import plural
+from prunetune.compress.methods.width_scaling.solver import Thinner
+from prunetune.compress.network.rebuild import fresh
+from prunetune.config.recipe import Recipe
+from prunetune.config.space.space import subtree
+from prunetune.plan import Plan
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Record
-from prunetune.spec.plan import Plan
-from prunetune.spec.recipe import Recipe
-from prunetune.spec.space import subtree
 from prunetune.train.evaluate import EVAL_BATCH
 from prunetune.train.loop import train
 

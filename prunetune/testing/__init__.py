@@ -8,13 +8,13 @@
 A suite raises AssertionError, which says what was found and what to do about it.
 """
 
-from prunetune.testing.criterion import check_criterion, check_criterion_on
-from prunetune.testing.dataset import check_dataset
-from prunetune.testing.method import check_method
-from prunetune.testing.model import check_model
+from prunetune.testing.criterion_laws import check_criterion, check_criterion_on
+from prunetune.testing.dataset_laws import check_dataset
+from prunetune.testing.method_laws import check_method
+from prunetune.testing.model_laws import check_model
 from prunetune.testing.networks import NETWORKS, Network
-from prunetune.testing.regularizer import check_regularizer
-from prunetune.testing.schedule import check_schedule
+from prunetune.testing.regularizer_laws import check_regularizer
+from prunetune.testing.schedule_laws import check_schedule
 
 __all__ = [
     "NETWORKS", "Network", "check_criterion", "check_criterion_on", "check_dataset", "check_method",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prunetune.compress.groups import Group, Shape, find_groups
-from prunetune.compress.macs import CostTable
-from prunetune.compress.rebuild import architecture_of, fresh
+from prunetune.compress.budget.costs import CostTable
+from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.network.rebuild import architecture_of, fresh
+from prunetune.protocols import Batches, Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
-
-Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from prunetune.compress.method import CompactModel, Context, Hook, Shrinking, Target
-from prunetune.compress.rebuild import fresh
+from prunetune.compress.method import CompactModel, Context, Shrinking, Target
+from prunetune.compress.network.rebuild import fresh
 from prunetune.compress.regularizer import regularizing
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Augment, Recipe
 from prunetune.data.dataset import DatasetInfo, Splits
 from prunetune.data.resident import Images, ResidentSplit
+from prunetune.protocols import Hook
 from prunetune.records.architecture import Architecture
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Augment, Recipe
 from prunetune.testing.networks import Network, seeded
 from prunetune.train.calibrate import recalibrate
 from prunetune.train.loop import train

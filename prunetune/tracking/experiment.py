@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.entities import Run as MlflowRun
 
-from prunetune.spec.plan import Plan
+from prunetune.plan import Plan
 from prunetune.tracking.layout import KEY, NOTE, SWEEP
 from prunetune.tracking.views import TAG, saved_views
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prunetune.config.colors import DENSE, arm_colors
+from prunetune.config.space.space import Config
+from prunetune.plan import Plan, Study
 from prunetune.records.record import Epoch, Record, Status, TrialSpec
-from prunetune.spec.colors import DENSE, arm_colors
-from prunetune.spec.plan import Plan, Study
-from prunetune.spec.space import Config
 
 KEY = "prunetune.key"
 KIND = "prunetune.kind"

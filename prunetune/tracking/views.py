@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from prunetune.spec.plan import Plan
+from prunetune.plan import Plan
 
 TAG = "mlflow.sharedViewState."
 FRONTIER, RECIPES, CURVES = "frontier", "recipes", "curves"

@@ -18,14 +18,14 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+from prunetune.config.parts import Named
+from prunetune.plan import Plan
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Epoch, Record, TrialSpec
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Plan
 from prunetune.tracking import layout
 from prunetune.tracking.experiment import Known, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, Point, Run, StudyResult
-from prunetune.tracking.winners import log_winner
+from prunetune.tracking.models import log_winner
 
 METRICS_PER_CALL = 798  # MLflow takes 1000 things a call; whole epochs of three
 PARAMS_PER_CALL = 100

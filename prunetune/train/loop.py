@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from prunetune.config.recipe import Recipe
+from prunetune.protocols import Batch, Hook, TrainingSplits
 from prunetune.records.record import Epoch
 from prunetune.records.seeds import child_seed
-from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import autocast, kernels, precision, prepare
 from prunetune.train.evaluate import EVAL_BATCH, evaluate
-from prunetune.train.mix import Batch, mix, mixed_loss
-from prunetune.train.protocols import Batches, Hook, Splits
+from prunetune.train.mix import MixedBatch, mix, mixed_loss
 from prunetune.train.schedule import build_schedule
 from prunetune.train.state import TrainingState
 
@@ -36,7 +36,7 @@ class Diverged(Exception):  # noqa: N818 - an expected end, not an error
 class Job:
     """What is trained how; nothing here changes while it trains."""
 
-    splits: Splits
+    splits: TrainingSplits
     recipe: Recipe
     first: int
     """The number of the first epoch."""
@@ -60,7 +60,7 @@ class Job:
 
 def train(
     model: nn.Module,
-    splits: Splits,
+    splits: TrainingSplits,
     recipe: Recipe,
     epochs: int,
     *,
@@ -147,7 +147,7 @@ def _train_epoch(job: Job, state: TrainingState, number: int) -> float:
     return loss.item() / per_epoch
 
 
-def _step(job: Job, state: TrainingState, batch: Batch, step: int) -> Tensor:
+def _step(job: Job, state: TrainingState, batch: MixedBatch, step: int) -> Tensor:
     """Forward, backward, update; the batch's loss, left on the device."""
     model, recipe = state.model, job.recipe
     with autocast(job.device, precision(job.device)):
@@ -167,7 +167,7 @@ def _step(job: Job, state: TrainingState, batch: Batch, step: int) -> Tensor:
     return loss.detach()
 
 
-def _epoch_batches(job: Job, number: int) -> Batches:
+def _epoch_batches(job: Job, number: int) -> Iterator[Batch]:
     order = torch.Generator().manual_seed(child_seed(job.seeds["order"], number))
     augmentation = torch.Generator(job.device).manual_seed(
         child_seed(job.seeds["augmentation"], number)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from prunetune.spec.recipe import Recipe
+from prunetune.config.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Batch:
+class MixedBatch:
     """Images, their labels and, where images were mixed, the second label and its share."""
 
     x: Tensor
@@ -21,25 +21,25 @@ class Batch:
     other_share: float = 0.0
 
 
-def mix(x: Tensor, y: Tensor, recipe: Recipe, draw: random.Random) -> Batch:
+def mix(x: Tensor, y: Tensor, recipe: Recipe, draw: random.Random) -> MixedBatch:
     """The batch as the recipe wants it; if both mixtures are on, each has half of the batches.
 
     Drawn on the host, one share and one box per batch, so that a GPU is never waited for.
     """
     kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
     if not kinds:
-        return Batch(x, y)
+        return MixedBatch(x, y)
     if draw.choice(kinds) == "mixup":
         return mixup(x, y, draw.betavariate(recipe.mixup, recipe.mixup))
     return cutmix(x, y, draw.betavariate(recipe.cutmix, recipe.cutmix), draw)
 
 
-def mixup(x: Tensor, y: Tensor, share: float) -> Batch:
+def mixup(x: Tensor, y: Tensor, share: float) -> MixedBatch:
     """Every image keeps `share` of itself (Zhang et al., 1710.09412)."""
-    return Batch(x.lerp(x.roll(1, 0), 1 - share), y, y.roll(1, 0), 1 - share)
+    return MixedBatch(x.lerp(x.roll(1, 0), 1 - share), y, y.roll(1, 0), 1 - share)
 
 
-def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> Batch:
+def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> MixedBatch:
     """A box of about 1 - `share` of every image is its neighbour's (Yun et al., 1905.04899).
 
     The box's centre is uniform; labels count the pixels that the box has within the image.
@@ -50,10 +50,10 @@ def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> Batch:
     x = x.clone()
     x[..., top:bottom, left:right] = x[..., top:bottom, left:right].roll(1, 0)
     area = (bottom - top) * (right - left) / (height * width)
-    return Batch(x, y, y.roll(1, 0), area)
+    return MixedBatch(x, y, y.roll(1, 0), area)
 
 
-def mixed_loss(logits: Tensor, batch: Batch, label_smoothing: float) -> Tensor:
+def mixed_loss(logits: Tensor, batch: MixedBatch, label_smoothing: float) -> Tensor:
     """Cross-entropy against the labels in their shares, mean over the batch."""
     loss = F.cross_entropy(logits, batch.y, label_smoothing=label_smoothing)
     if batch.other is None:

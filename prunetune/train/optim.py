@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from prunetune.config.parts import Params
+from prunetune.config.recipe import Recipe
 from prunetune.registry import optimizers
-from prunetune.spec.parts import Params
-from prunetune.spec.recipe import Recipe
 
 ParamGroups = list[dict[str, Any]]
 

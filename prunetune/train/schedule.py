@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from prunetune.config.parts import Named, Params
 from prunetune.registry import schedules
-from prunetune.spec.parts import Named, Params
 
 WarmupEpochs = Annotated[
     float, Field(ge=0, description="epochs of a linear rise to the full learning rate")

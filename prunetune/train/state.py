@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from prunetune.config.recipe import Recipe
+from prunetune.protocols import Begins, Hook, Stateful
 from prunetune.records.record import Epoch
-from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import Checkpoint, CheckpointError, CheckpointFile, State
 from prunetune.train.ema import Ema
 from prunetune.train.optim import build_optimizer
-from prunetune.train.protocols import Begins, Hook, Stateful
 
 
 @dataclass

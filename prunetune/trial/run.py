@@ -17,24 +17,24 @@ import torch
 from torch import nn
 
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
-from prunetune.compress.rebuild import fresh, rebuild
-from prunetune.models.checkpoint import load_state, match_state
-from prunetune.records.assembly import Assembly
-from prunetune.records.journal import Journal
+from prunetune.compress.network.rebuild import fresh, rebuild
+from prunetune.config.budget import sparsity_of
+from prunetune.config.space.space import subtree
+from prunetune.models.pretrained import load_state, match_state
+from prunetune.records.cost_meter import Journal
 from prunetune.records.lock import held
 from prunetune.records.record import TrialSpec
+from prunetune.records.record_builder import Assembly
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
 from prunetune.registry import load_plugins, methods
-from prunetune.spec.budget import sparsity_of
-from prunetune.spec.space import subtree
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import pick_device, precision_name, prepare
 from prunetune.train.loop import Diverged
 from prunetune.train.memory import PeakMemory
 from prunetune.trial import outputs
 from prunetune.trial.sparse import Sparsifier
-from prunetune.trial.training import Trainer
+from prunetune.trial.trainer import Trainer
 
 Report = dict[str, Any]
 JUDGED = ("dense", "confirm")

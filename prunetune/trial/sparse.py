@@ -19,23 +19,23 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.regularizer import regularizing
-from prunetune.models.checkpoint import load_state, match_state
-from prunetune.records.assembly import now
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
+from prunetune.models.pretrained import load_state, match_state
 from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
 from prunetune.records.lock import held
 from prunetune.records.record import Epoch, Frozen, TrialSpec
+from prunetune.records.record_builder import now
 from prunetune.records.seeds import child_seed
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
 from prunetune.registry import regularizers
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import precision_name
 from prunetune.train.loop import train
 from prunetune.trial import outputs
-from prunetune.trial.training import Trainer
+from prunetune.trial.trainer import Trainer
 
 
 class SparseRecord(Frozen):

@@ -16,14 +16,14 @@ from typing import Any
 
 from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
-from prunetune.records.assembly import Assembly
-from prunetune.records.journal import Journal
+from prunetune.plan import Plan
+from prunetune.records.cost_meter import Journal
 from prunetune.records.record import Record, Status, TrialSpec
+from prunetune.records.record_builder import Assembly
 from prunetune.records.store import StorageError, Store, write_whole
-from prunetune.spec.plan import Plan
-from prunetune.tune.observers import Broadcast
+from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.rungs import rivals, stop_at
-from prunetune.tune.studies import Studies
+from prunetune.tune.sampling import Studies
 
 RETRIES = 2
 """How often a trial that raised or lost its worker is run again before it has failed."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from prunetune.config.search import Asha
 from prunetune.records.record import Epoch, Record, TrialSpec
-from prunetune.spec.plan import Asha
 
 Curve = Sequence[Epoch]
 EARLIEST = 3

@@ -8,12 +8,13 @@ from typing import Any
 
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait, due, search_spec
 from prunetune.agenda.trials import NONE
+from prunetune.config.parts import Named
+from prunetune.config.search import Asha, Confirm
+from prunetune.config.space.space import Dimension, Float, Space
+from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Asha, Confirm, DensePlan, Plan, Study
-from prunetune.spec.space import Dimension, Float, Space
 
 DENSE_MACS = 1000
 SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))

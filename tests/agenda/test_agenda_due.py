@@ -19,8 +19,8 @@ from prunetune.agenda import (
     progress,
 )
 from prunetune.agenda.specs import dense_spec
+from prunetune.plan import Plan
 from prunetune.records.record import Record, Status, TrialSpec
-from prunetune.spec.plan import Plan
 from tests.agenda.simulated import Sweep, ended, plan, study
 
 SHAPES = {

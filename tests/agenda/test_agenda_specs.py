@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from prunetune.agenda.specs import Ask, dense_spec, run_on_numbers, search_spec
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Asha, Plan
-from prunetune.spec.space import Constant, Dimension, Space
+from prunetune.config.parts import Named
+from prunetune.config.search import Asha
+from prunetune.config.space.space import Constant, Dimension, Space
+from prunetune.plan import Plan
 from tests.agenda.simulated import Sweep, ended, plan, study
 
 BASE = study("thin", 0.5)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from prunetune.config.parts import Named
+from prunetune.config.search import Confirm
+from prunetune.config.space.space import Constant, Dimension, Float, Space
+from prunetune.plan import Budget, Comparison, DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.key import digest
 from prunetune.records.record import Epoch, Record, TrainMacs
 from prunetune.records.seeds import confirm_seed, search_seed
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Budget, Comparison, Confirm, DensePlan, Plan, Study
-from prunetune.spec.space import Constant, Dimension, Float, Space
 
 DENSE_MACS, DENSE_PARAMS = 125_747_840, 855_770
 WIDTHS = (16, *(16,) * 6, *(32,) * 6, *(64,) * 6)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from prunetune.analysis.figures.svg import mark
-from prunetune.spec.colors import arm_colors
+from prunetune.analysis.page.figures.svg import mark
+from prunetune.config.colors import arm_colors
 
 
 def test_no_two_of_64_arms_look_alike() -> None:

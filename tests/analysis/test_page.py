@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from prunetune.analysis import analyse, write_report
-from prunetune.analysis.figures.svg import Scale
-from prunetune.analysis.page import figure_files, page
+from prunetune.analysis.page.figures.svg import Scale
+from prunetune.analysis.page.html import figure_files, page
+from prunetune.plan import Plan
 from prunetune.records.record import Record
-from prunetune.spec.plan import Plan
 from tests.analysis.sweeps import make_plan, noisy, run
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from prunetune.analysis import Report, analyse, text_table, write_report
-from prunetune.analysis.figures.frontier import frontier_svg
-from prunetune.analysis.ledger import ledger
-from prunetune.analysis.page import page
-from prunetune.analysis.words import MASKED
+from prunetune.analysis.evidence.ledger import ledger
+from prunetune.analysis.page.figures.frontier_plot import frontier_svg
+from prunetune.analysis.page.html import page
+from prunetune.analysis.verdicts.sentences import MASKED
+from prunetune.plan import Plan
 from prunetune.records.record import Record, TrainMacs
 from prunetune.records.seeds import confirm_seed
-from prunetune.spec.plan import Plan
 from tests.analysis.sweeps import config, make_plan, noisy, record, run
 
 THREE = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}

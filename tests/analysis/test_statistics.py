@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from prunetune.analysis.pairs import Pair, decide
 from prunetune.analysis.statistics import (
     ALPHA,
     binomial_half_width,
@@ -20,6 +19,7 @@ from prunetune.analysis.statistics import (
     t_quantile,
     welch,
 )
+from prunetune.analysis.verdicts.comparisons import Pair, decide
 
 accuracies = st.lists(st.integers(0, 10_000).map(lambda i: i / 10_000), min_size=2, max_size=12)
 

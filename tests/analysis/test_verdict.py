@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunetune.analysis.pairs import OPEN, Pair, decide
 from prunetune.analysis.report import analyse
 from prunetune.analysis.statistics import ALPHA, holm, paired, welch
-from prunetune.analysis.verdict import conclude
+from prunetune.analysis.verdicts.comparisons import OPEN, Pair, decide
+from prunetune.analysis.verdicts.verdict import conclude
+from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
 from prunetune.records.seeds import confirm_seed
-from prunetune.spec.plan import Plan, Study
 from tests.analysis.sweeps import make_plan, noisy, record, run
 
 THREE = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}

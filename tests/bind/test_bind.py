@@ -6,12 +6,12 @@ import pytest
 import safetensors.torch
 
 from prunetune.agenda import counts
+from prunetune.config.file.parse import load_sweep
+from prunetune.config.problems.errors import SpecError
+from prunetune.config.recipe import Recipe
+from prunetune.config.space.space import subtree
+from prunetune.plan import Plan
 from prunetune.registry import models
-from prunetune.spec.errors import SpecError
-from prunetune.spec.parse import load_sweep
-from prunetune.spec.plan import Plan
-from prunetune.spec.recipe import Recipe
-from prunetune.spec.space import subtree
 from prunetune.sweep import plan_sweep
 
 SWEEPS = sorted(Path("sweeps").glob("*.yaml"))
@@ -140,7 +140,7 @@ def test_all_errors_are_told_at_once(tmp_path):
         ("def broken(:", "SyntaxError"),
         (
             "from prunetune.registry import schedules\n"
-            "from prunetune.spec.parts import Params\n"
+            "from prunetune.config.parts import Params\n"
             "schedules.names()\n"
             "schedules.register('cosine', params=Params)(print)",
             "'cosine' is taken",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.spec.errors import SpecError
-from prunetune.spec.plan import Plan
+from prunetune.config.problems.errors import SpecError
+from prunetune.plan import Plan
 from prunetune.sweep import plan_sweep
 
 SWEEP = """

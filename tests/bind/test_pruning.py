@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.compress.pruning_params import ChannelPruningParams
-from prunetune.spec.errors import SpecError
-from prunetune.spec.space import any_value, subtree
+from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
+from prunetune.config.problems.errors import SpecError
+from prunetune.config.space.space import any_value, subtree
 from prunetune.sweep import plan_sweep
 
 SWEEP = """

@@ -8,12 +8,12 @@ import pytest
 
 from prunetune.agenda import Ask, counts, dense_spec, search_spec
 from prunetune.agenda.specs import study_spec
+from prunetune.config.matching import mac_ratio, pruned_epochs, scratch_epochs
+from prunetune.config.problems.errors import SpecError
+from prunetune.config.space.space import Config, any_value
+from prunetune.plan import Plan
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Record
-from prunetune.spec.errors import SpecError
-from prunetune.spec.matching import mac_ratio, pruned_epochs, scratch_epochs
-from prunetune.spec.plan import Plan
-from prunetune.spec.space import Config, any_value
 from prunetune.sweep import plan_sweep
 from tests.agenda.simulated import ended
 

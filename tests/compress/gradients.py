@@ -13,11 +13,12 @@ from torchvision.models import DenseNet, MobileNetV2
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.models.vgg import make_layers
 
-from prunetune.compress.criteria.gate_gradients import GateParams, gate_gradients
 from prunetune.compress.criterion import Scene
-from prunetune.compress.groups import Group, Shape, find_groups
+from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.models.cifar_resnet import CifarResNet, ResNetParams
 from prunetune.models.vit import ViT
+from prunetune.protocols import Shape
 from prunetune.registry import criteria
 from prunetune.testing.networks import lived_in
 

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.graph.groups import Group, find_groups
 from prunetune.compress.method import Context, Target
-from prunetune.compress.rebuild import architecture_of, fresh
+from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 

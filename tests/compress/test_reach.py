@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from prunetune.compress.method import Infeasible, Target
-from prunetune.compress.reach import reach
+from prunetune.compress.method import Infeasible, Target, reach
 from prunetune.registry import methods
 from tests.compress.nets import architecture, context
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from prunetune.config.recipe import Augment
 from prunetune.data.dataset import DatasetInfo
-from prunetune.spec.recipe import Augment
 
 from .conftest import CPU, made, seeded
 

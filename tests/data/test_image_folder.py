@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from prunetune.config.recipe import Augment
 from prunetune.data.decode import Geometry
 from prunetune.data.files import CorruptDataError, DataMissingError
-from prunetune.spec.recipe import Augment
 
 from .conftest import CPU, made, seeded
 

@@ -3,8 +3,8 @@
 import sys
 
 from prunetune.records.store import Store
-from prunetune.tune.progress import Progress
-from prunetune.tune.run import Interrupted, run
+from prunetune.tune.console import Progress
+from prunetune.tune.ray.tuner import Interrupted, run
 from tests.tune.fakes import make_plan, slow
 
 if __name__ == "__main__":

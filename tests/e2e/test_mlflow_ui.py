@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from prunetune.spec.colors import DENSE, arm_colors
-from prunetune.spec.plan import Plan
-from prunetune.tracking.store import MlflowStore
+from prunetune.config.colors import DENSE, arm_colors
+from prunetune.plan import Plan
+from prunetune.tracking.mlflow_store import MlflowStore
 from tests.tracking.dump import by_key
 from tests.tracking.sweeps import BUDGETS, LR, make_plan, make_record, make_results, make_specs
 

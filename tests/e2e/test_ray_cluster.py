@@ -18,7 +18,7 @@ import pytest
 
 from prunetune.agenda import counts
 from prunetune.records.store import Store
-from prunetune.tune import cluster
+from prunetune.tune.ray import cluster
 from tests.tune.fakes import make_plan
 
 ROOT = Path(__file__).parents[2]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from prunetune.agenda import Agenda, Trials, closed, counts
+from prunetune.config.search import Asha
 from prunetune.records.store import StorageError, Store
-from prunetune.spec.plan import Asha
-from prunetune.tune import cluster
+from prunetune.tune.ray import cluster
+from prunetune.tune.ray.tuner import run
 from prunetune.tune.resources import ResourceError
-from prunetune.tune.run import run
 from tests.tune.fakes import faulty, full_disk, hopeless, make_plan, quick, starts
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from prunetune import load_records
+from prunetune.plan import Plan
 from prunetune.records.store import Store
-from prunetune.spec.plan import Plan
 from prunetune.sweep import load_plan, plan_sweep
 from prunetune.sweep.forecast import forecast
 from prunetune.sweep.status import status_of

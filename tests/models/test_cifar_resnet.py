@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from prunetune.models.checkpoint import CheckpointError, load_state, match_state
 from prunetune.models.cifar_resnet import DEPTHS, PaddedShortcut, ResNetParams
+from prunetune.models.pretrained import CheckpointError, load_state, match_state
 from prunetune.registry import models
 
 from .conftest import macs, n_params

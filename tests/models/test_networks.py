@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model, get_model_weights
 
-from prunetune.compress.macs import count_macs
-from prunetune.models.checkpoint import CheckpointError
+from prunetune.compress.budget.costs import count_macs
+from prunetune.models.pretrained import CheckpointError
 from prunetune.models.vit import our_name
 from prunetune.registry import models
 

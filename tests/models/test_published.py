@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from prunetune.models.checkpoint import CheckpointError
+from prunetune.models.pretrained import CheckpointError
 from prunetune.models.published import current_name
 from prunetune.registry import models
 

@@ -31,7 +31,7 @@ print(json.dumps({kind: registry.names() for kind, registry in KINDS.items()}))
 TRIALS = """
 import sys, torch
 from prunetune.agenda import Agenda, Ask, Finished, Trials, due, search_spec
-from prunetune.records.assembly import Assembly
+from prunetune.records.record_builder import Assembly
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
 from prunetune.trial import run_trial

@@ -2,6 +2,7 @@
 
 import pytest
 
+from prunetune.config.file.model import MOST_TRIALS
 from prunetune.records.key import canonical, digest, trial_key
 from prunetune.records.seeds import (
     TRIAL_STREAMS,
@@ -11,7 +12,6 @@ from prunetune.records.seeds import (
     search_seed,
     trial_seeds,
 )
-from prunetune.spec.model import MOST_TRIALS
 
 
 def test_no_two_streams_of_a_sweep_share_a_seed():

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from prunetune.bind import bind
+from prunetune.config.file.growth import GrowthError
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.file.parse import check
 from prunetune.records.store import CorruptFileError, Store
-from prunetune.spec.growth import GrowthError
-from prunetune.spec.model import SweepSpec
-from prunetune.spec.parse import check
-from prunetune.sweep.run import NoSweepError, load_plan, load_records, settle
+from prunetune.sweep.orchestrate import NoSweepError, load_plan, load_records, settle
 
 SPEC = {
     "name": "small",

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from prunetune.compress.criteria.magnitude import Magnitude, MagnitudeParams
-from prunetune.compress.methods.channel_pruning import ChannelPruning
-from prunetune.compress.methods.width_scaling import WidthScaling, WidthScalingParams
-from prunetune.compress.pruning_params import ChannelPruningParams
+from prunetune.compress.methods.channel_pruning.method import ChannelPruning
+from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
+from prunetune.compress.methods.width_scaling.method import WidthScaling, WidthScalingParams
 from prunetune.compress.regularizers.group_lasso import GroupLasso, GroupLassoParams
+from prunetune.config.parts import Params
 from prunetune.data.dataset import DatasetParams
 from prunetune.data.digits import Digits
 from prunetune.models.cifar_resnet import CifarResNetFamily, ResNetParams
 from prunetune.registry import KINDS, Entry, models
-from prunetune.spec.parts import Params
 from prunetune.testing import (
     NETWORKS,
     check_criterion,

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from prunetune.spec.plan import Plan
+from prunetune.plan import Plan
 from prunetune.tracking.environment import settle
 
 settle()
 
 from mlflow import MlflowClient  # noqa: E402
 
-from prunetune.tracking.store import MlflowStore  # noqa: E402
+from prunetune.tracking.mlflow_store import MlflowStore  # noqa: E402
 from tests.tracking.sweeps import make_plan  # noqa: E402
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from prunetune.config.parts import Named
+from prunetune.config.search import Confirm
+from prunetune.config.space.space import Choice, Constant, Dimension, Float, Space
+from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.key import trial_key
 from prunetune.records.record import Epoch, Phase, Record, Status, TrainMacs, TrialSpec
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Confirm, DensePlan, Plan, Study
-from prunetune.spec.space import Choice, Constant, Dimension, Float, Space
 from prunetune.tracking.layout import StudyResult
 
 ARMS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}

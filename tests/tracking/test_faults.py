@@ -15,11 +15,11 @@ from unittest.mock import Mock
 import pytest
 from mlflow import MlflowClient
 
-from prunetune.spec.plan import Plan
-from prunetune.tracking import store as store_module
+from prunetune.plan import Plan
+from prunetune.tracking import mlflow_store as store_module
 from prunetune.tracking.backlog import Latest
 from prunetune.tracking.layout import StudyResult
-from prunetune.tracking.store import MlflowStore
+from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.writer import Writer
 from tests.tracking.dump import by_key, dump
 from tests.tracking.sweeps import make_epochs, make_plan, make_record, make_spec

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.spec.plan import Plan
+from prunetune.plan import Plan
 from prunetune.tracking.environment import store_uri, without_password
-from prunetune.tracking.store import MlflowStore
+from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.ui import UiError, serve
 from tests.tracking.sweeps import make_record, make_spec
 

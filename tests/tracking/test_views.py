@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from prunetune.spec.plan import Plan
-from prunetune.tracking.store import MlflowStore
+from prunetune.plan import Plan
+from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.views import link, saved_views
 from tests.tracking.sweeps import LR, make_plan, make_record, make_spec
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunetune.spec.recipe import Augment
+from prunetune.config.recipe import Augment
 
 CPU = torch.device("cpu")
 SEEDS = {"order": 1, "augmentation": 2}

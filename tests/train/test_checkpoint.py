@@ -8,9 +8,9 @@ import pytest
 import safetensors.torch
 import torch
 
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
 from prunetune.records.record import Epoch
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from prunetune.train.loop import train
 from tests.train.conftest import CPU, SEEDS, TinySplits, tiny_network

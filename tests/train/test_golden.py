@@ -10,9 +10,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
 from prunetune.registry import datasets, models
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train import loop
 from tests.train.conftest import CPU
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
 from prunetune.records.record import Epoch
 from prunetune.registry import optimizers, schedules
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointError, CheckpointFile
 from prunetune.train.evaluate import evaluate
 from prunetune.train.loop import Diverged, train

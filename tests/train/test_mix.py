@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from prunetune.spec.recipe import Recipe
-from prunetune.train.mix import Batch, cutmix, mix, mixed_loss, mixup
+from prunetune.config.recipe import Recipe
+from prunetune.train.mix import MixedBatch, cutmix, mix, mixed_loss, mixup
 
 CLASSES = 5
 
@@ -18,7 +18,7 @@ def batch(n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.randint(0, CLASSES, (n,), generator=generator)
 
 
-def soft_labels(mixed: Batch) -> torch.Tensor:
+def soft_labels(mixed: MixedBatch) -> torch.Tensor:
     """Every image's label distribution."""
     labels = F.one_hot(mixed.y, CLASSES).double()
     if mixed.other is None:
@@ -69,7 +69,7 @@ def test_loss_is_cross_entropy_against_the_soft_labels(smoothing: float) -> None
     soft = (1 - smoothing) * soft_labels(mixed) + smoothing / CLASSES
     brute = -(soft * logits.log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(mixed_loss(logits, mixed, smoothing), brute)
-    assert torch.equal(mixed_loss(logits, Batch(x, y), 0.0), F.cross_entropy(logits, y))
+    assert torch.equal(mixed_loss(logits, MixedBatch(x, y), 0.0), F.cross_entropy(logits, y))
 
 
 def test_nothing_asked_for_gives_the_very_batch() -> None:

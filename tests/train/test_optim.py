@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from prunetune.config.parts import Named
+from prunetune.config.recipe import Recipe
 from prunetune.registry import optimizers
-from prunetune.spec.parts import Named
-from prunetune.spec.recipe import Recipe
 from prunetune.train.optim import build_optimizer, decay_groups
 from tests.train.conftest import tiny_network
 

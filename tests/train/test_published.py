@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from prunetune.models.checkpoint import load_state, match_state
+from prunetune.models.pretrained import load_state, match_state
 from prunetune.registry import datasets, models
 from prunetune.train.evaluate import EVAL_BATCH, evaluate
 

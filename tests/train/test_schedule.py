@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from prunetune.config.parts import Named
 from prunetune.registry import schedules
-from prunetune.spec.parts import Named
 from prunetune.train.schedule import build_schedule
 
 STEPS, PER_EPOCH = 120, 10

@@ -11,10 +11,11 @@ from typing import Any
 
 import ray
 
+from prunetune.config.parts import Named
+from prunetune.config.search import Asha, Confirm
+from prunetune.config.space.space import Dimension, Float, Space
+from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.store import Store
-from prunetune.spec.parts import Named
-from prunetune.spec.plan import Asha, Confirm, DensePlan, Plan, Study
-from prunetune.spec.space import Dimension, Float, Space
 
 LR = "recipe.optimizer.sgd.lr"
 SPACE = Space(dimensions=(Dimension(path=LR, domain=Float(low=0.01, high=1.0, log=True)),))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from prunetune.agenda import Agenda, Deal, Finished, Wait, closed, counts
+from prunetune.config.search import Asha
 from prunetune.data.files import DataMissingError
 from prunetune.records.store import StorageError, Store
-from prunetune.spec.plan import Asha
+from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.driver import RETRIES, Driver, Fault
-from prunetune.tune.observers import Broadcast
 from tests.tune.fakes import epoch, make_plan, quick
 
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from prunetune.config.search import Asha
 from prunetune.records.record import Epoch, TrialSpec
-from prunetune.spec.plan import Asha
 from prunetune.tune.rungs import continues, rivals, rung, stop_at
 from tests.agenda.simulated import Sweep, ended, plan, study
 

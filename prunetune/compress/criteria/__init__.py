@@ -1,35 +1,5 @@
-"""Criteria: one file each."""
+"""Criteria, one file each; every module registers its own."""
 
-from prunetune.compress.criteria import (
-    activation,
-    bn_scale,
-    cp,
-    fisher,
-    fisher_accumulated,
-    fpgm,
-    hrank,
-    lamp,
-    magnitude,
-    obd_c,
-    obd_hessian,
-    random,
-    taylor,
-    thinet,
-)
+from prunetune.registry import import_all
 
-__all__ = [
-    "activation",
-    "bn_scale",
-    "cp",
-    "fisher",
-    "fisher_accumulated",
-    "fpgm",
-    "hrank",
-    "lamp",
-    "magnitude",
-    "obd_c",
-    "obd_hessian",
-    "random",
-    "taylor",
-    "thinet",
-]
+import_all(__name__, __path__)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.passes import ImageParams, passes
-from prunetune.compress.criteria.weights import Normalize, Reduction, normalized, per_unit
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.passes import ImageParams, passes
+from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, per_unit
 from prunetune.registry import criteria
 
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from prunetune.compress.criteria.weights import Normalize, batch_norms, normalized, per_unit
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.per_unit import Normalize, batch_norms, normalized, per_unit
+from prunetune.config.parts import Params
 from prunetune.registry import criteria
-from prunetune.spec.parts import Params
 
 
 class BnScaleParams(Params):

@@ -9,11 +9,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.lasso import entries
-from prunetune.compress.criteria.readers import grams, is_read
-from prunetune.compress.criteria.refit import RefitParams, damped, refit
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.lasso import entries
+from prunetune.compress.scoring.readers import grams, is_read
+from prunetune.compress.scoring.refit import RefitParams, damped, refit
 from prunetune.registry import criteria
 
 ROWS_PER_WEIGHT = 3

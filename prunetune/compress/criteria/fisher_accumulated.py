@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.gate_gradients import GateParams, Joining, OpenGates, reduced
-from prunetune.compress.criteria.passes import Chunks, passes
-from prunetune.compress.criteria.weights import Normalize, normalized
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, reduced
+from prunetune.compress.scoring.passes import Chunks, passes
+from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.registry import criteria
 
 

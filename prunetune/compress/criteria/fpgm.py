@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prunetune.compress.criteria.weights import WeightParams, filters, normalized, per_unit
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.per_unit import WeightParams, filters, normalized, per_unit
 from prunetune.registry import criteria
 
 

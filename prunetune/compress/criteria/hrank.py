@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.passes import ImageParams, passes
-from prunetune.compress.criteria.readers import readers
-from prunetune.compress.criteria.weights import Normalize, normalized
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group, Member
+from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.scoring.passes import ImageParams, passes
+from prunetune.compress.scoring.per_unit import Normalize, normalized
+from prunetune.compress.scoring.readers import readers
 from prunetune.registry import criteria
 
 BLOCK = 2**22

@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from prunetune.compress.criteria.weights import Reduction, power_sums
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.per_unit import Reduction, power_sums
+from prunetune.config.parts import Params
 from prunetune.registry import criteria
-from prunetune.spec.parts import Params
 
 
 class LampParams(Params):

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from prunetune.compress.criteria.weights import WeightParams, normalized, power_sums
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.per_unit import WeightParams, normalized, power_sums
 from prunetune.registry import criteria
 
 

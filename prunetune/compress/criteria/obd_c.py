@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criteria.obd_hessian import ObdHessianParams, damage
-from prunetune.compress.criteria.squared_gradients import squared_gradients
-from prunetune.compress.criteria.weights import normalized
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.per_unit import normalized
+from prunetune.compress.scoring.squared_gradients import squared_gradients
 from prunetune.registry import criteria
 
 

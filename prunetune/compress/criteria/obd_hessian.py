@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from prunetune.compress.criteria.passes import ImageParams
-from prunetune.compress.criteria.squared_gradients import squared_gradients
-from prunetune.compress.criteria.weights import Normalize, Reduction, normalized, unit_means
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.passes import ImageParams
+from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, unit_means
+from prunetune.compress.scoring.squared_gradients import squared_gradients
 from prunetune.registry import criteria
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.config.parts import Params
 from prunetune.registry import criteria
-from prunetune.spec.parts import Params
 
 
 class RandomParams(Params):

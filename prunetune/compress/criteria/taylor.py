@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from prunetune.compress.criteria.gate_gradients import GateParams, gate_gradients
-from prunetune.compress.criteria.weights import normalized
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
+from prunetune.compress.scoring.per_unit import normalized
 from prunetune.registry import criteria
 
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.readers import gram, grams, is_read
-from prunetune.compress.criteria.refit import RefitParams, damped, refit
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.readers import gram, grams, is_read
+from prunetune.compress.scoring.refit import RefitParams, damped, refit
 from prunetune.registry import criteria
 
 

@@ -1,12 +1,5 @@
-"""Methods: one file each."""
+"""Methods, one file or folder each; every module registers its own."""
 
-from prunetune.compress.methods import (
-    channel_pruning,
-    copycat,
-    dense,
-    reinit,
-    weight_pruning,
-    width_scaling,
-)
+from prunetune.registry import import_all
 
-__all__ = ["channel_pruning", "copycat", "dense", "reinit", "weight_pruning", "width_scaling"]
+import_all(__name__, __path__)

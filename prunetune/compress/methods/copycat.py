@@ -15,17 +15,16 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, Field
 
-from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.macs import CostTable
-from prunetune.compress.method import CompactModel, Context, Infeasible, Target
-from prunetune.compress.ranking import Step
-from prunetune.compress.reach import Reach
-from prunetune.compress.rebuild import rebuild
-from prunetune.compress.select import select
+from prunetune.compress.budget.costs import CostTable
+from prunetune.compress.budget.ranking import Step
+from prunetune.compress.budget.select import select
+from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
+from prunetune.compress.network.rebuild import rebuild
+from prunetune.config.file.fields import WrittenBudget
+from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods, models
-from prunetune.spec.fields import WrittenBudget
-from prunetune.spec.parts import Params
 
 TRIES = 3
 """Profiles that `reach` tries: the dense one, then made-up ones."""

@@ -6,11 +6,10 @@ import copy
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prunetune.compress.method import BudgetKind, CompactModel, Context, Target
-from prunetune.compress.reach import Reach
+from prunetune.compress.method import BudgetKind, CompactModel, Context, Reach, Target
+from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
-from prunetune.spec.parts import Params
 
 
 class DenseParams(Params):

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import CompactModel, Context
+from prunetune.config.parts import Params
 from prunetune.registry import methods
-from prunetune.spec.parts import Params
 
 
 class ReinitParams(Params):

@@ -1,5 +1,5 @@
-"""Regularisers: one file each."""
+"""Regularisers, one file each; every module registers its own."""
 
-from prunetune.compress.regularizers import bn_scale, group_lasso, group_norm, growing_reg
+from prunetune.registry import import_all
 
-__all__ = ["bn_scale", "group_lasso", "group_norm", "growing_reg"]
+import_all(__name__, __path__)

@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.weights import batch_norms
 from prunetune.compress.criterion import About
-from prunetune.compress.groups import Group
-from prunetune.compress.method import Hook
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.regularizer import Factor, Strength
-from prunetune.compress.units import gradients
+from prunetune.compress.regularizers.units import gradients
+from prunetune.compress.scoring.per_unit import batch_norms
+from prunetune.protocols import Hook
 from prunetune.registry import regularizers
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from prunetune.compress.groups import Group
-from prunetune.compress.method import Hook
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.regularizer import Strength
-from prunetune.compress.units import Units
+from prunetune.compress.regularizers.units import Units
+from prunetune.protocols import Hook
 
 
 class Decay(Hook):

@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.compress.criterion import About
-from prunetune.compress.groups import Group
-from prunetune.compress.method import Hook
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.regularizer import Factor, Strength
 from prunetune.compress.regularizers.decay import Decay
-from prunetune.compress.units import Units
+from prunetune.compress.regularizers.units import Units
+from prunetune.protocols import Hook
 from prunetune.registry import regularizers
 
 

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from prunetune.compress.budget.costs import CostTable, count_macs
+from prunetune.compress.budget.ranking import Scope, floors_of
 from prunetune.compress.criterion import Scene
-from prunetune.compress.groups import find_groups
-from prunetune.compress.macs import CostTable, count_macs
+from prunetune.compress.graph.groups import find_groups
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
-from prunetune.compress.methods.channel_pruning import ChannelPruning
-from prunetune.compress.pruning_params import ChannelPruningParams
-from prunetune.compress.ranking import Scope, floors_of
-from prunetune.compress.rebuild import rebuild
-from prunetune.compress.rounds import goals
+from prunetune.compress.methods.channel_pruning.method import ChannelPruning
+from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
+from prunetune.compress.methods.channel_pruning.state import goals
+from prunetune.compress.network.rebuild import rebuild
 from prunetune.registry import criteria, models
 from tests.compress.nets import BUDGETS, architecture, context, groups_of, image, trained
 

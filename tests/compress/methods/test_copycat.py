@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import Infeasible, Target
-from prunetune.compress.methods.channel_pruning import ChannelPruning, ChannelPruningParams
+from prunetune.compress.methods.channel_pruning.method import ChannelPruning, ChannelPruningParams
 from prunetune.compress.methods.copycat import Copycat, CopycatParams, Profile
 from prunetune.compress.methods.reinit import Reinit, ReinitParams
 from prunetune.records.architecture import Architecture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import Target, budget_kinds, finds_architecture
 from prunetune.compress.methods.dense import Dense, DenseParams
 from prunetune.registry import methods

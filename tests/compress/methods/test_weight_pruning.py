@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.macs import unit_costs
+from prunetune.compress.budget.costs import unit_costs
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
-from prunetune.compress.methods.weight_pruning import WeightPruning, WeightPruningParams
-from prunetune.compress.weights import Prunable, Quota, living
-from prunetune.spec.recipe import Recipe
+from prunetune.compress.methods.weight_pruning.method import WeightPruning, WeightPruningParams
+from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
+from prunetune.config.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
 from tests.compress.nets import TOLERANCE, architecture, context, trained

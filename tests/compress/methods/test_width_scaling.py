@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from prunetune.compress.blocks import Shallower
-from prunetune.compress.macs import count_macs
+from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import CompactModel, Infeasible
-from prunetune.compress.methods.width_scaling import WidthScaling, WidthScalingParams
-from prunetune.compress.rebuild import fresh, rebuild
-from prunetune.compress.thin import Thinner
+from prunetune.compress.methods.width_scaling.method import WidthScaling, WidthScalingParams
+from prunetune.compress.methods.width_scaling.solver import Thinner
+from prunetune.compress.methods.width_scaling.variants import Shallower
+from prunetune.compress.network.rebuild import fresh, rebuild
 from tests.compress.nets import BUDGETS, architecture, context
 
 TABLE = {15: 110.55, 14: 96.32, 13: 83.08, 12: 70.82, 11: 59.53, 10: 49.22, 9: 39.90, 8: 31.55}

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.passes import ImageParams, passes
 from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.groups import Group, Member
+from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.registry import criteria
 
 

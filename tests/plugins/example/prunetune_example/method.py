@@ -7,17 +7,16 @@ from typing import ClassVar
 
 import torch
 
-from prunetune.compress.groups import Group, find_groups
-from prunetune.compress.macs import CostTable
-from prunetune.compress.method import CompactModel, Context, Infeasible, Target
-from prunetune.compress.ranking import Step
-from prunetune.compress.reach import Reach
-from prunetune.compress.rebuild import layer_widths, skeleton
-from prunetune.compress.select import select
-from prunetune.compress.surgery import cut, kept_channels
+from prunetune.compress.budget.costs import CostTable
+from prunetune.compress.budget.ranking import Step
+from prunetune.compress.budget.select import select
+from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
+from prunetune.compress.network.cut import cut, kept_channels
+from prunetune.compress.network.rebuild import layer_widths, skeleton
+from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods, models
-from prunetune.spec.parts import Params
 
 
 class LeadingParams(Params):

@@ -8,10 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.models.checkpoint import CheckpointError
-from prunetune.models.family import Shape, check_widths, classifier
+from prunetune.config.parts import Params
+from prunetune.models.family import check_widths, classifier
+from prunetune.models.pretrained import CheckpointError
+from prunetune.protocols import Shape
 from prunetune.registry import models
-from prunetune.spec.parts import Params
 
 STAGES = 3
 

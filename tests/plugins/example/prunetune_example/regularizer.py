@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from prunetune.compress.criterion import About
-from prunetune.compress.groups import Group
-from prunetune.compress.method import Hook
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.regularizer import Strength
+from prunetune.protocols import Hook
 from prunetune.registry import regularizers
 
 

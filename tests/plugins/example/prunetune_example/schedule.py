@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from prunetune.config.parts import Params
 from prunetune.registry import schedules
-from prunetune.spec.parts import Params
 
 
 class PolynomialParams(Params):

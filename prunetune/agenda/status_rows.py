@@ -1,0 +1,90 @@
+"""How far a sweep is: one row per study, for `status` and the live table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+from prunetune.agenda.agenda import Agenda
+from prunetune.agenda.jobs import Job
+from prunetune.agenda.outcomes import Answer, answers
+from prunetune.plan import Plan
+from prunetune.records.record import Phase, Record, Status
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Trials of one phase of one study."""
+
+    total: int = 0
+    done: int = 0
+    running: int = 0
+    closed: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One study, or the dense networks."""
+
+    study: str
+    """Its id; `dense` for the dense networks."""
+    phases: Mapping[Phase, Tally]
+    """Only phases in which anything is owed; re-scores are known once the search is complete."""
+    ended: Mapping[Status, int]
+    """How its trials ended."""
+    val_acc1: float | None = None
+    """The best of the search so far."""
+    winner: Record | None = None
+    """The best of the search so far, final once search and re-scores are complete."""
+    confirm_acc1: float | None = None
+    """Mean test accuracy of the confirm trials on the winner (of the dense networks: of all)."""
+    confirm_n: int = 0
+
+    @property
+    def running(self) -> int:
+        """Trials under way."""
+        return sum(tally.running for tally in self.phases.values())
+
+
+def answer(plan: Plan, records: Mapping[str, Record]) -> dict[str, Answer]:
+    """Every study's winner and the records that stand on it, by the study's id."""
+    return answers(plan.studies, records, plan.confirm.top)
+
+
+def progress(agenda: Agenda) -> list[Row]:
+    """One row for the dense networks, then one per study in the order of the plan."""
+    dense = (*agenda.search_dense.jobs, *agenda.confirm_dense.jobs)
+    networks = [job.record for job in dense if job.record and job.record.status == "completed"]
+    rows = [_row("dense", dense, confirmed=networks)]
+    for study in agenda.plan.studies:
+        found = agenda.answer(study)
+        jobs = agenda.searching(study).jobs + agenda.confirming(study).jobs
+        rows.append(_row(study.id, jobs, confirmed=found.confirmed, winner=found.winner))
+    return rows
+
+
+def _row(
+    name: str, jobs: Iterable[Job], confirmed: Iterable[Record], winner: Record | None = None
+) -> Row:
+    by_phase: dict[Phase, Counter[str]] = {}
+    ended: Counter[Status] = Counter()
+    for job in jobs:
+        by_phase.setdefault(job.phase, Counter())[job.state] += 1
+        if job.record:
+            ended[job.record.status] += 1
+    phases = {
+        phase: Tally(states.total(), states["done"], states["running"], states["closed"])
+        for phase, states in by_phase.items()
+    }
+    tests = [r.test_acc1 for r in confirmed if r.test_acc1 is not None]
+    return Row(
+        study=name,
+        phases=phases,
+        ended=dict(ended),
+        val_acc1=winner.val_acc1 if winner else None,
+        winner=winner,
+        confirm_acc1=fmean(tests) if tests else None,
+        confirm_n=len(tests),
+    )

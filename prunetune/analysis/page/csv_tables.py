@@ -1,0 +1,52 @@
+"""The tables that people take into their own tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.report import Report
+from prunetune.config.space.space import flatten
+from prunetune.records.record import Record
+
+NOT_FLAT = ("curve", "architecture", "config")
+
+
+def frontier_csv(report: Report) -> bytes:
+    """One line a study."""
+    rows = [row.model_dump(mode="json") for row in report.frontier]
+    return _csv(list(Row.model_fields), rows)
+
+
+def trials_csv(records: Mapping[str, Record]) -> bytes:
+    """One line a record: its facts, then its config by dotted path; curves stay in the records."""
+    order = sorted(records.values(), key=lambda r: (r.started_at or "", r.study or "", r.key))
+    rows = [(facts(record), record.config) for record in order]
+    columns = dict.fromkeys(name for fact, _ in rows for name in fact) or {"key": None}
+    paths = sorted({path for _, config in rows for path in config})
+    return _csv([*columns, *paths], [fact | config for fact, config in rows])
+
+
+def facts(record: Record) -> dict[str, Any]:
+    """A record without curve, architecture and config; nested values under dotted names."""
+    plain = record.model_dump(mode="json", by_alias=True)
+    return flatten({name: value for name, value in plain.items() if name not in NOT_FLAT})
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """Numbers and text as they are, nothing as nothing, all else as JSON."""
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
+        return value
+    return json.dumps(value)

@@ -1,0 +1,44 @@
+"""The report as plain text, for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunetune.analysis.report import Report
+from prunetune.analysis.verdicts.sentences import count, percent, place, points, state
+
+HEADER = ("study", "MACs", "test %", "low", "high", "n", "vs dense", "state")
+
+
+def text_table(report: Report) -> str:
+    """The verdicts, one paragraph a budget, then one line a study."""
+    said = [
+        f"{place(verdict.budget, verdict.matching)}: {sentence}"
+        for verdict, sentence in zip(report.verdicts, report.sentences, strict=True)
+    ]
+    rows = [
+        (
+            row.study, count(row.macs), *(_bare(v) for v in (row.test_acc1, row.low, row.high)),
+            str(row.n), points(row.delta_acc1), state(row),
+        )
+        for row in report.frontier
+    ]  # fmt: skip
+    spent = f"spent: {count(report.ledger.spent_macs)} MACs, {report.ledger.spent_s / 3600:.2f} h"
+    return "\n".join([*said, "", *aligned([HEADER, *rows]), "", spent])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with columns under each other: the first and the last to the left, others right."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    last = len(wide) - 1
+    return [
+        "  ".join(
+            cell.ljust(w) if i in (0, last) else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, wide, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _bare(accuracy: float | None) -> str:
+    return percent(accuracy).removesuffix(" %")

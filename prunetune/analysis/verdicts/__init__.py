@@ -1,0 +1,1 @@
+"""What the evidence allows to say: comparisons, verdicts and the sentences for them."""

@@ -1,0 +1,119 @@
+"""Verdicts: which arm is better at a budget, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+from typing import Literal
+
+from prunetune.analysis.evidence.confirmed import Loss, grain
+from prunetune.analysis.evidence.samples import Cell, Sample
+from prunetune.analysis.statistics import Estimate, mean_interval
+from prunetune.analysis.verdicts.comparisons import Outcome, Pair, compare
+from prunetune.plan import Budget, Comparison, Plan
+from prunetune.records.record import Frozen
+
+
+class ArmResult(Estimate):
+    """One arm in one cell, by itself: mean test accuracy and its 95 % t interval."""
+
+    macs: float | None = None
+    median: float | None = None
+    unit: Literal["confirm seed", "search"] = "confirm seed"
+    """What `n` counts."""
+    pending: int = 0
+    lost: tuple[Loss, ...] = ()
+    infeasible: str | None = None
+
+
+class Verdict(Frozen):
+    """What may be said at one budget under one matching.
+
+    `difference`, its simultaneous interval and p are those of the winner, else of the best mean,
+    minus the runner-up.
+    """
+
+    budget: Budget
+    matching: str | None
+    arms: dict[str, ArmResult]
+    pairs: tuple[Pair, ...] = ()
+    verdict: Outcome = "undecided"
+    winner: str | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    best: str | None = None
+    runner_up: str | None = None
+
+
+def verdicts(plan: Plan, cells: Sequence[Cell]) -> tuple[Verdict, ...]:
+    """The verdict of every cell, corrected over the family of the plan."""
+    judged = compare(plan, cells)
+    return tuple(_verdict(plan, cell, judged) for cell in cells)
+
+
+def conclude(pairs: Sequence[Pair], arms: Sequence[str]) -> tuple[Outcome, str | None]:
+    """A winner beats every other arm; equivalent takes all pairs; everything else is undecided."""
+    among = [pair for pair in pairs if pair.a in arms and pair.b in arms]
+    if not among or len(among) < len(arms) * (len(arms) - 1) // 2:
+        return "undecided", None
+    for arm in arms:
+        if sum(pair.winner == arm for pair in among) == len(arms) - 1:
+            return "wins", arm
+    if all(pair.verdict == "equivalent" for pair in among):
+        return "equivalent", None
+    return "undecided", None
+
+
+def arm_result(plan: Plan, sample: Sample) -> ArmResult:
+    """The arm by itself."""
+    values = list(sample.values.values())
+    macs = [c.macs for c in sample.studies if c.macs]
+    return ArmResult(
+        **mean_interval(values, grain(plan)).model_dump(),
+        macs=fmean(macs) if macs else None,
+        median=median(values) if values else None,
+        unit="search" if plan.replicates > 1 else "confirm seed",
+        pending=sample.pending,
+        lost=tuple(loss for c in sample.studies for loss in c.lost),
+        infeasible=sample.infeasible,
+    )
+
+
+def _verdict(plan: Plan, cell: Cell, judged: Mapping[Comparison, Pair]) -> Verdict:
+    pairs = tuple(
+        pair
+        for member, pair in judged.items()
+        if member.budget == cell.budget
+        and member.matching in (None, cell.matching)
+        and {member.a, member.b} <= cell.samples.keys()
+    )
+    arms = {name: arm_result(plan, sample) for name, sample in cell.samples.items()}
+    outcome, winner = conclude(pairs, [a for a, s in cell.samples.items() if not s.infeasible])
+    ranked = sorted((a for a in arms if arms[a].n), key=lambda a: -(arms[a].mean or 0.0))
+    best = winner or next(iter(ranked), None)
+    second = next((arm for arm in ranked if arm != best), None)
+    verdict = Verdict(
+        budget=cell.budget,
+        matching=cell.matching,
+        arms=arms,
+        pairs=pairs,
+        verdict=outcome,
+        winner=winner,
+        best=best,
+        runner_up=second,
+    )
+    return verdict.model_copy(update=_lead(pairs, best, second))
+
+
+def _lead(pairs: Sequence[Pair], best: str | None, second: str | None) -> dict[str, float | None]:
+    """The figures of the pair of the two best, as best minus runner-up."""
+    pair = next((pair for pair in pairs if {pair.a, pair.b} == {best, second}), None)
+    if pair is None:
+        return {}
+    if pair.a == best:
+        return {name: getattr(pair, name) for name in ("difference", "low", "high", "p")}
+    minus = {name: getattr(pair, name) for name in ("difference", "low", "high")}
+    minus = {name: None if value is None else -value for name, value in minus.items()}
+    return {**minus, "low": minus["high"], "high": minus["low"], "p": pair.p}

@@ -1,0 +1,76 @@
+"""The verbs that say what can be written: `list` and `schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunetune.cli.exits import Exit
+from prunetune.cli.options import AsJson, Storage
+
+
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="criteria, regularizers, methods, models, datasets, optimizers, schedules or "
+            "sweeps.",
+        ),
+    ],
+    storage: Storage = "runs",
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a Markdown table, for a README.")
+    ] = False,
+) -> None:
+    """List the parts of a kind, plug-ins' too, or the sweeps under the storage.
+
+    Criteria and regularizers say where they come from, what they look at and cost, and what is done
+    otherwise than in torch-pruning.
+    """
+    from prunetune.cli.about import markdown, rows
+    from prunetune.registry import KINDS, UnknownNameError
+
+    if as_json and as_markdown:
+        raise Exit(2, "choose one of --json and --markdown")
+    if kind == "sweeps":
+        names = sorted(p.parent.name for p in Path(storage).glob("*/plan.json"))
+        found = [{"name": name, "summary": ""} for name in names]
+    elif kind in KINDS:
+        found = rows(KINDS[kind])
+    else:
+        raise UnknownNameError("kind", kind, (*KINDS, "sweeps"))
+    if as_json:
+        print(json.dumps(found, indent=1))
+    elif as_markdown:
+        print(markdown(found))
+    elif any("paper" in row for row in found):
+        from prunetune.cli.tables import print_parts
+
+        print_parts(found)
+    else:
+        for row in found:
+            print(f"{row['name']:<24} {row['summary']}".rstrip())
+
+
+def schema(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON schema.")] = False,
+    with_parts: Annotated[
+        bool, typer.Option("--parts", help="With every part's parameters (imports torch).")
+    ] = False,
+) -> None:
+    """Print the sweep file's fields with their defaults."""
+    from prunetune.config.file.schema import json_schema, skeleton
+
+    if as_json:
+        print(json.dumps(json_schema(), indent=1))
+        return
+    print(skeleton())
+    if with_parts:
+        from prunetune.cli.tables import parts_text
+
+        print(parts_text())

@@ -1,0 +1,76 @@
+"""The verbs that ask the question: `sweep` and `plan`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
+from prunetune.cli.options import AsJson, Override, Storage, SweepFile
+
+
+def sweep(
+    file: SweepFile,
+    storage: Storage = "runs",
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A running Ray cluster: auto, HOST:PORT, ray://…"),
+    ] = None,
+    overrides: Override = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run trials again that had failed.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never download: data must be there.")
+    ] = False,
+) -> None:
+    """Run a sweep, or go on with it: prune, scale, train, search, confirm, report."""
+    from prunetune.sweep import run_sweep
+    from prunetune.tune import Interrupted
+
+    try:
+        outcome = run_sweep(
+            file,
+            storage=storage,
+            address=address,
+            overrides=overrides or (),
+            retry_failed=retry_failed,
+            offline=offline,
+        )
+    except Interrupted as end:
+        again = shlex.join(["prunetune", *sys.argv[1:]])
+        raise Exit(end.exit_code, f"{end}; go on with: {again}") from end
+    from prunetune.analysis.page.terminal import text_table
+
+    print(f"\n{text_table(outcome.report)}\n\n{outcome.folder / 'index.html'}")
+    if outcome.limited:
+        print("ended by limits.hours; the same command goes on")
+    if outcome.failed or outcome.lost:
+        message = f"{outcome.failed} trials failed, {outcome.lost} could not run for that"
+        raise Exit(FAILED_TRIALS, f"{message}; --retry-failed runs them again")
+    raise Exit(DONE)
+
+
+def plan(
+    file: SweepFile,
+    overrides: Override = None,
+    storage: Storage = "runs",
+    timed: Annotated[
+        bool, typer.Option("--timed", help="Measure 20 steps of each network on made-up images.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a sweep file and say what would run and what it would cost. Trains nothing."""
+    from prunetune.sweep import plan_sweep
+    from prunetune.sweep.forecast import forecast
+
+    found = forecast(plan_sweep(file, overrides=overrides or ()), storage, timed=timed)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+        return
+    from prunetune.cli.tables import print_forecast
+
+    print_forecast(found)

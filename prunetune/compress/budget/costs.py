@@ -1,0 +1,169 @@
+"""MACs of convolution and linear layers, counted once and then known for any widths.
+
+A layer's MACs are cost · in · out / groups, where cost = kernel elements · output positions. in and
+out are affine in the widths of the coupled groups, so the MACs of a network follow from its group
+widths in closed form, to the integer, without building it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from prunetune.compress.graph.groups import Group, is_depthwise
+from prunetune.compress.graph.tracing import ShapesOnly, example_input, without_data
+from prunetune.protocols import Shape
+
+
+def count_macs(model: nn.Module, input_shape: Shape) -> int:
+    """MACs of one image through the convolution and linear layers; the model is not touched."""
+    return CostTable.measure(model, input_shape).macs(())
+
+
+def unit_costs(model: nn.Module, input_shape: Shape) -> dict[str, int]:
+    """MACs per pair of (input, output) channels of each layer that the forward pass uses.
+
+    A layer that is used twice has both uses summed.
+    """
+    twin = without_data(model)
+    costs: dict[str, int] = {}
+
+    def hook_of(name: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            costs[name] = costs.get(name, 0) + _positions(layer, output)
+
+        return hook
+
+    for name, layer in twin.named_modules():
+        if isinstance(layer, _ConvNd | nn.Linear):
+            layer.register_forward_hook(hook_of(name))
+    with torch.no_grad(), ShapesOnly():
+        twin(example_input(twin, input_shape))
+    return costs
+
+
+def _positions(layer: nn.Module, output: torch.Tensor) -> int:
+    if isinstance(layer, _ConvNd):
+        return math.prod(layer.kernel_size) * math.prod(output.shape[2:])
+    return math.prod(output.shape[1:-1])
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """cost · in · out / groups, with in and out = fixed part + Σ channels per unit · width."""
+
+    cost: int
+    fixed_in: int
+    fixed_out: int
+    units_in: Mapping[int, int]
+    """Group number -> channels per unit."""
+    units_out: Mapping[int, int]
+    groups: int
+    depthwise: bool
+    """As many convolution groups as channels, however many those become."""
+
+    def macs(self, inside: int, outside: int) -> int:
+        """MACs with so many input and output channels."""
+        return self.cost * outside * (1 if self.depthwise else inside) // self.groups
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """The MACs of a network as a function of its group widths."""
+
+    layers: tuple[LayerCost, ...]
+    widths: tuple[int, ...]
+    """Of the groups as they are now, in the order of the groups."""
+
+    @classmethod
+    def measure(
+        cls, model: nn.Module, input_shape: Shape, groups: Sequence[Group] = ()
+    ) -> CostTable:
+        """The table of `model`, from one forward pass that computes shapes only."""
+        ends: dict[tuple[str, str], dict[int, int]] = {}
+        for number, group in enumerate(groups):
+            for member in group.members:
+                ends.setdefault((member.layer, member.side), {})[number] = member.index.shape[1]
+        widths = tuple(group.width for group in groups)
+        layers = tuple(
+            _layer_cost(
+                model.get_submodule(name), cost, ends.get((name, "in"), {}),
+                ends.get((name, "out"), {}), widths,
+            )
+            for name, cost in unit_costs(model, input_shape).items()
+        )  # fmt: skip
+        return cls(layers, widths)
+
+    def macs(self, widths: Sequence[int]) -> int:
+        """The MACs with these group widths."""
+        return Point(self, widths).macs
+
+
+def _layer_cost(
+    layer: nn.Module,
+    cost: int,
+    units_in: Mapping[int, int],
+    units_out: Mapping[int, int],
+    widths: Sequence[int],
+) -> LayerCost:
+    if isinstance(layer, _ConvNd):
+        inside, outside, groups = layer.in_channels, layer.out_channels, layer.groups
+    else:
+        assert isinstance(layer, nn.Linear)
+        inside, outside, groups = layer.in_features, layer.out_features, 1
+    return LayerCost(
+        cost,
+        inside - sum(widths[g] * n for g, n in units_in.items()),
+        outside - sum(widths[g] * n for g, n in units_out.items()),
+        units_in,
+        units_out,
+        1 if is_depthwise(layer) else groups,
+        is_depthwise(layer),
+    )
+
+
+class Point:
+    """One choice of widths, walked unit by unit: a step costs only the layers it touches."""
+
+    def __init__(self, table: CostTable, widths: Sequence[int]) -> None:
+        self.widths = list(widths)
+        self._layers = table.layers
+        self._in = [
+            c.fixed_in + sum(widths[g] * n for g, n in c.units_in.items()) for c in table.layers
+        ]
+        self._out = [
+            c.fixed_out + sum(widths[g] * n for g, n in c.units_out.items()) for c in table.layers
+        ]
+        self.macs = sum(
+            c.macs(i, o) for c, i, o in zip(table.layers, self._in, self._out, strict=True)
+        )
+        self._touched: list[list[tuple[int, int, int]]] = [
+            [
+                (i, c.units_in.get(g, 0), c.units_out.get(g, 0))
+                for i, c in enumerate(table.layers)
+                if g in c.units_in or g in c.units_out
+            ]
+            for g in range(len(self.widths))
+        ]
+
+    def change(self, group: int, by: int) -> int:
+        """By how many MACs the network grows if the group grows `by` units."""
+        total = 0
+        for i, inside, outside in self._touched[group]:
+            layer, a, b = self._layers[i], self._in[i], self._out[i]
+            total += layer.macs(a + by * inside, b + by * outside) - layer.macs(a, b)
+        return total
+
+    def move(self, group: int, by: int) -> None:
+        """Make the group wider by that many units."""
+        self.macs += self.change(group, by)
+        self.widths[group] += by
+        for i, inside, outside in self._touched[group]:
+            self._in[i] += by * inside
+            self._out[i] += by * outside

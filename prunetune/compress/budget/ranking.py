@@ -1,0 +1,175 @@
+"""Which unit goes first: one ranking of all removable units, whatever the scope.
+
+A scope divides the groups into pools. Within a pool units go by their scores; across pools a unit
+goes by the share of its pool that is gone with it, over the pool's rate. So all pools lose equal
+shares, in proportion to their rates, wherever down the ranking one stops:
+
+    global, protected_global   one pool of all groups
+    isomorphic                 a pool for each class of groups of alike layers (2407.04616)
+    local                      a pool for each group
+    per_group                  a pool for each group, at a rate of its own
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from prunetune.compress.budget.costs import CostTable, Point
+from prunetune.compress.graph.groups import Group, Member, is_depthwise
+
+Scope = Literal["local", "global", "protected_global", "isomorphic", "per_group"]
+CostAware = Literal["none", "divide", "subtract"]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of one group, at its place in the ranking."""
+
+    group: int
+    unit: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What decides about units beside their scores; one entry a group, in all of these."""
+
+    dense_widths: Sequence[int]
+    floors: Sequence[int]
+    """Units that stay at least."""
+    pools: Sequence[Hashable]
+    """What the group is ranked with."""
+    rates: Sequence[float]
+    """Relative rates of removal, the same for all groups of a pool; 0: the group stays whole."""
+
+
+def ranking(scores: Sequence[Scores], rule: Rule) -> list[Step]:
+    """All removable units, the first to go first; ties go by group, then by place in the group.
+
+    `scores` are of the units that are left; what was removed in earlier rounds counts as gone.
+    """
+    sizes, places = Counter[Hashable](), Counter[Hashable]()
+    for pool, dense, score in zip(rule.pools, rule.dense_widths, scores, strict=True):
+        sizes[pool] += dense
+        places[pool] += dense - len(score)
+    units = sorted(
+        (float(score[unit]), group, rank, int(unit))
+        for group, (score, floor) in enumerate(zip(scores, rule.floors, strict=True))
+        for rank, unit in enumerate(np.argsort(score, kind="stable")[: max(0, len(score) - floor)])
+        if rule.rates[group]
+    )
+    keyed = []
+    for _, group, rank, unit in units:
+        pool = rule.pools[group]
+        places[pool] += 1
+        keyed.append((places[pool] / sizes[pool] / rule.rates[group], group, rank, unit))
+    return [Step(group, unit) for _, group, _, unit in sorted(keyed)]
+
+
+def rule_of(
+    scope: Scope,
+    model: nn.Module,
+    groups: Sequence[Group],
+    floor: float,
+    removable: Collection[int] = (),
+    ratios: Mapping[str, float] | None = None,
+) -> Rule:
+    """The rule of a scope for the groups of a dense network; see `floors_of`, `rates_of`."""
+    widths, names = [group.width for group in groups], [group.name for group in groups]
+    return Rule(
+        dense_widths=widths,
+        floors=floors_of(scope, widths, floor, removable),
+        pools=pools_of(scope, model, groups),
+        rates=rates_of((ratios or {}) if scope == "per_group" else {}, names),
+    )
+
+
+def floors_of(
+    scope: Scope, widths: Sequence[int], share: float, removable: Collection[int] = ()
+) -> list[int]:
+    """Units that each group keeps at least: ⌈share · width⌉ if protected, else one.
+
+    With share 0 the groups `removable` may vanish, in every scope.
+    """
+    if not share:
+        return [0 if group in removable else 1 for group in range(len(widths))]
+    if scope != "protected_global":
+        return [1] * len(widths)
+    return [max(1, math.ceil(round(share * width, 9))) for width in widths]
+
+
+def pools_of(scope: Scope, model: nn.Module, groups: Sequence[Group]) -> list[Hashable]:
+    """Which groups are ranked together."""
+    if scope == "isomorphic":
+        return [structure(model, group) for group in groups]
+    return [0 if scope in ("global", "protected_global") else i for i in range(len(groups))]
+
+
+def structure(model: nn.Module, group: Group) -> Hashable:
+    """What makes groups alike: the kinds, sides and kernel sizes of all their members."""
+    return tuple(sorted(_kind(model.get_submodule(m.layer), m) for m in group.members))
+
+
+def _kind(layer: nn.Module, member: Member) -> tuple[str, str, tuple[int, ...]]:
+    if isinstance(layer, _ConvNd):
+        name = "depthwise" if is_depthwise(layer) else f"conv/{layer.groups}"
+        return name, member.side, tuple(layer.kernel_size)
+    return "batch norm" if isinstance(layer, _BatchNorm) else type(layer).__name__, member.side, ()
+
+
+def rates_of(ratios: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    """The rate of each group, by the longest of the patterns that its name starts with.
+
+    A pattern is a name or the start of one, whole between its dots, which are written as slashes.
+
+    Raises:
+        ValueError: a pattern that no name starts with.
+    """
+    patterns = {pattern: pattern.replace("/", ".") + "." for pattern in ratios}
+    for pattern, start in patterns.items():
+        if not any(f"{name}.".startswith(start) for name in names):
+            raise ValueError(
+                f"ratios: no group's name starts with {pattern!r}; the groups are "
+                + ", ".join(name.replace(".", "/") for name in names)
+            )
+    return [_rate(ratios, [p for p, s in patterns.items() if f"{n}.".startswith(s)]) for n in names]
+
+
+def _rate(ratios: Mapping[str, float], matching: Sequence[str]) -> float:
+    return ratios[max(matching, key=len)] if matching else 1.0
+
+
+def unit_costs(costs: CostTable) -> list[int]:
+    """The MACs that removing one unit of each group saves, at the table's widths."""
+    point = Point(costs, costs.widths)
+    return [-point.change(g, -1) if width else 0 for g, width in enumerate(costs.widths)]
+
+
+def weigh_costs(
+    scores: Sequence[Scores], costs: Sequence[int], how: CostAware, weight: float
+) -> list[Scores]:
+    """Scores that take into account what a unit of each group costs (Theis et al., 1801.05787).
+
+    Scores and costs are taken relative to their means over all units, so that neither the scale of
+    a criterion nor the size of a network matters.
+    """
+    if how == "none" or not sum(map(len, scores)):
+        return list(scores)
+    mean_score = float(np.concatenate(scores).mean())
+    mean_cost = sum(c * len(s) for c, s in zip(costs, scores, strict=True)) / sum(map(len, scores))
+    relative = [score / mean_score if mean_score > 0 else score for score in scores]
+    prices = [cost / mean_cost if mean_cost else 1.0 for cost in costs]
+    if how == "divide":
+        pairs = zip(relative, prices, strict=True)
+        return [s / price if price else np.full(len(s), np.inf) for s, price in pairs]
+    return [s - weight * price for s, price in zip(relative, prices, strict=True)]

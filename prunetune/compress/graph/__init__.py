@@ -1,0 +1,1 @@
+"""Which channels stand or fall together; the one door to torch-pruning."""

@@ -1,0 +1,85 @@
+"""Copies of a network that know shapes alone, and torch-pruning's dependency graph of one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torch_pruning as tp
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from prunetune.protocols import Shape
+
+
+def without_data(model: nn.Module) -> nn.Module:
+    """A copy on the CPU in eval mode whose memory nobody has written: it knows shapes alone."""
+    memo: dict[int, Any] = {id(p): nn.Parameter(_empty(p)) for p in model.parameters()}
+    memo |= {id(b): _empty(b) for b in model.buffers()}
+    return copy.deepcopy(model, memo).eval()
+
+
+def _empty(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+
+
+def trace(twin: nn.Module, input_shape: Shape) -> Any:
+    """torch-pruning's dependency graph of a copy without data."""
+    with torch.enable_grad():
+        example = (example_input(twin, input_shape),)  # a bare tensor is unpacked into images
+        with ShapesOnly():
+            try:
+                return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
+            except (ArithmeticError, LookupError) as error:  # shuffled or interleaved channels
+                raise ValueError(
+                    f"the channels of {type(twin).__name__} cannot be traced ({error}): it cannot "
+                    "be pruned by channels"
+                ) from error
+
+
+def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:
+    """One image without data."""
+    return torch.empty(1, *input_shape, dtype=next(twin.parameters()).dtype, device="cpu")
+
+
+class ShapesOnly(TorchFunctionMode):
+    """Layers hand on a tensor of the right shape and compute nothing.
+
+    PyTorch's own device for that, meta, takes seconds to import. Each layer stays one operation, by
+    which autograd's graph still knows it.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """See `TorchFunctionMode`."""
+        if func in POINTWISE:
+            return args[0].clone()
+        if func is F.linear:
+            return _Blank.apply(*args[:2], (*args[0].shape[:-1], len(args[1])))
+        if func in CONVOLUTIONS and not isinstance(args[4], str):
+            return _Blank.apply(*args[:2], _convolved(*args[:2], *args[3:6]))
+        return func(*args, **(kwargs or {}))
+
+
+POINTWISE = {F.batch_norm, F.layer_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
+CONVOLUTIONS = {F.conv1d, F.conv2d, F.conv3d}
+
+
+class _Blank(torch.autograd.Function):
+    """An operation of two tensors whose result has a shape and nothing else."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, shape: Any) -> torch.Tensor:
+        return x.new_empty(shape)
+
+
+def _convolved(
+    x: torch.Tensor, weight: torch.Tensor, strides: Any, paddings: Any, dilations: Any
+) -> tuple[int, ...]:
+    """The shape of a convolution's output."""
+    sizes = zip(x.shape[2:], weight.shape[2:], strides, paddings, dilations, strict=True)
+    spatial = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    return (len(x), len(weight), *spatial)

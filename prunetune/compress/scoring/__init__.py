@@ -1,0 +1,1 @@
+"""What several criteria share: passes over images, samples, fits and sums."""

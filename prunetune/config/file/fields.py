@@ -1,0 +1,84 @@
+"""What single fields of a sweep file take: names, budgets, matchings, raw trees."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from prunetune.config.budget import FORMS, read_budget
+from prunetune.config.matching import Matching
+from prunetune.config.recipe import Recipe
+from prunetune.config.space.ranges import RESERVED
+
+
+@dataclass(frozen=True)
+class TreeOf:
+    """Marks a raw tree with the model that its values, drawn, make one of."""
+
+    model: type[BaseModel]
+
+
+def _plain_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text) or text.endswith("."):
+        raise ValueError("must be up to 100 letters, digits and . _ + -, a letter or digit first")
+    return text
+
+
+def _sweep_name(text: str) -> str:
+    if text in ("dense", "sparse"):  # folders beside the sweeps
+        raise ValueError(f"is taken by the {text} networks that sweeps share")
+    return _plain_name(text)
+
+
+def _arm_name(text: str) -> str:
+    if text in RESERVED:
+        raise ValueError(f"is a reserved word, as are {', '.join(RESERVED)}")
+    return _plain_name(text)
+
+
+def _budget(written: Any) -> Any:
+    try:
+        read_budget(written)
+    except ValueError as error:
+        raise ValueError(f"{error}; allowed: {FORMS}") from error
+    return written
+
+
+def _module(text: str) -> str:
+    if not all(part.isidentifier() for part in text.split(".")):
+        raise ValueError("must be the name of a Python module, like package.module")
+    return text
+
+
+def _as_tuple(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("names one twice")
+    return values
+
+
+RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
+"""Fields of a recipe, each a constant or a range."""
+SweepName = Annotated[str, AfterValidator(_sweep_name)]
+ArmName = Annotated[str, AfterValidator(_arm_name)]
+ModuleName = Annotated[str, AfterValidator(_module)]
+WrittenBudget = Annotated[
+    Any,
+    AfterValidator(_budget),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}),
+]
+Matchings = Annotated[
+    tuple[Matching, ...],
+    BeforeValidator(_as_tuple, json_schema_input_type=Matching | tuple[Matching, ...]),
+    AfterValidator(_distinct),
+    Field(min_length=1),
+]
+"""Written as one or as a list."""

@@ -1,0 +1,190 @@
+"""The sweep file as it is written: its fields, their defaults and what they take.
+
+`recipe` and the parameters of methods hold raw trees here, ranges and all: shape.py checks how they
+are written, expand.py turns them into dimensions once their parts are known.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from prunetune.config.budget import FORMS
+from prunetune.config.file.fields import (
+    ArmName,
+    Matchings,
+    ModuleName,
+    RecipeTree,
+    SweepName,
+    WrittenBudget,
+)
+from prunetune.config.parts import Kind, Named, Params
+from prunetune.config.problems.errors import Path
+from prunetune.config.search import Asha, Confirm
+
+
+class DenseTrain(Params):
+    """The dense network is trained here."""
+
+    epochs: int = Field(default=50, ge=1)
+    recipe: RecipeTree = Field(default_factory=dict, description="constants only")
+
+
+class DenseCheckpoint(Params):
+    """The dense network is a file's: safetensors, or a torch state dict."""
+
+    path: str = Field(min_length=1)
+    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
+
+
+class DenseWeights(Params):
+    """The dense network is torchvision's."""
+
+    name: str = Field(min_length=1)
+    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
+
+
+class Dense(Params):
+    """Where the dense network comes from: exactly one of three ways."""
+
+    train: DenseTrain | None = None
+    checkpoint: DenseCheckpoint | None = None
+    weights: DenseWeights | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.train, self.checkpoint, self.weights)) != 1:
+            raise ValueError("name one of train: {…}, checkpoint: {…}, weights: {…}")
+        return self
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs the dense network was, or will be, trained for; None where that is not known."""
+        way = self.train or self.checkpoint or self.weights
+        return way.epochs if way else None
+
+
+class WorkloadSpec(Params):
+    """What is learned, by which dense network."""
+
+    model: Annotated[Named, Kind("models"), Field(examples=["resnet20"])]
+    dataset: Annotated[Named, Kind("datasets"), Field(examples=["digits"])]
+    dense: Dense = Dense(train=DenseTrain())
+
+
+class ArmSpec(Params):
+    """One family under comparison."""
+
+    method: Annotated[Named, Kind("methods")]
+    first: tuple[dict[str, Any], ...] = Field(
+        default=(), description="configurations tried before the sampler's own, dotted"
+    )
+    recipe: RecipeTree = Field(
+        default_factory=dict,
+        description="fields that replace the shared ones whole",
+    )
+
+
+class Training(Params):
+    """How long networks train; see matching.py."""
+
+    finetune_epochs: int = Field(default=20, ge=0)
+    sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
+    match: Matchings = Field(
+        default=("scratch_b",), description="epochs of networks trained from scratch"
+    )
+
+
+class EarlyStopping(Params):
+    """The rule that stops trials early."""
+
+    asha: Asha
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"asha": {}} if value in ("asha", {"asha": None}) else value
+
+
+MOST_TRIALS = 900
+"""Of one search: the seeds that follow belong to re-scores and confirm trials."""
+
+
+class Search(Params):
+    """The effort that each study gets."""
+
+    trials: int = Field(
+        default=16, ge=1, le=MOST_TRIALS, description="dealt per study, however they end"
+    )
+    sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
+    early_stopping: EarlyStopping | None = Field(
+        default=EarlyStopping(asha=Asha()), description="null: every trial runs to its end"
+    )
+    replicates: int = Field(default=1, ge=1, le=1000, description="independent searches per study")
+
+
+class Resources(Params):
+    """What one trial gets, and how many run at once."""
+
+    cpus: int = Field(default=1, ge=1)
+    gpus: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default="auto", description="auto: a share of a GPU where there is one, else none"
+    )
+    max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    deterministic: bool = Field(default=False, description="same bits again on one GPU, slower")
+
+
+class Limits(Params):
+    """When the sweep ends even if it is not done."""
+
+    hours: float | None = Field(default=None, gt=0)
+
+
+class Tracking(Params):
+    """Where MLflow writes."""
+
+    uri: str | None = Field(
+        default=None, description="null: a local store beside the results; none: no MLflow"
+    )
+    experiment: str | None = Field(default=None, description="null: the sweep's name")
+
+
+class SweepSpec(Params):
+    """A sweep as its file states it."""
+
+    name: SweepName = Field(examples=["my-sweep"], description="the folder of its results")
+    question: str = ""
+    workload: WorkloadSpec
+    budgets: tuple[WrittenBudget, ...] = Field(
+        min_length=1, examples=[[0.5, 0.25]], description=FORMS
+    )
+    tolerance: float = Field(
+        default=0.005, gt=0, lt=1, description="achieved MACs lie within this share below a budget"
+    )
+    arms: dict[ArmName, ArmSpec] = Field(
+        min_length=1,
+        examples=[{"thin": {"method": "width_scaling"}, "pruned": {"method": "channel_pruning"}}],
+    )
+    recipe: RecipeTree = Field(
+        default_factory=dict, description="shared by all arms; any value may be a range"
+    )
+    training: Training = Training()
+    search: Search = Search()
+    confirm: Confirm = Confirm()
+    resources: Resources = Resources()
+    limits: Limits = Limits()
+    tracking: Tracking = Tracking()
+    plugins: tuple[ModuleName, ...] = Field(
+        default=(), description="modules that register parts of your own"
+    )
+    seed: int = Field(default=0, ge=0)
+
+    def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, Path]]:
+        """The recipe tree of an arm, its own fields in place of the shared ones.
+
+        Also the places in the file of the fields that are its own, for `expand`'s `origins`.
+        """
+        own = self.arms[arm].recipe
+        places: dict[str, Path] = {name: ("arms", arm, "recipe", name) for name in own}
+        return {**self.recipe, **own}, places

@@ -1,0 +1,203 @@
+"""From pydantic to the words of a sweep file: what a field takes, and why a value is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from prunetune.config.parts import Kind, Named
+from prunetune.config.problems.errors import Path, Problems, near_match
+
+_PLAIN = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    type(None): "null",
+    Named: "a name or {name: {its parameters}}",
+    Any: "any value",
+}
+_BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the name that is written in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def kind_of(field: FieldInfo) -> str | None:
+    """The registry that a field's names are looked up in, where it holds a named part."""
+    return next((mark.kind for mark in field.metadata if isinstance(mark, Kind)), None)
+
+
+def nested_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of parameters that a field holds (or may hold), if it holds one."""
+    for kind in _members(annotation):
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Named:
+            return kind
+    return None
+
+
+def optional(annotation: Any) -> bool:
+    """Whether null is among the values."""
+    return type(None) in _members(annotation)
+
+
+def describe_field(field: FieldInfo) -> str:
+    """What a field takes, e.g. `a number at least 0, below 1, or null`."""
+    return _describe(field.annotation, field.metadata)
+
+
+def _describe(annotation: Any, metadata: list[Any]) -> str:
+    fields = [mark.metadata for mark in metadata if isinstance(mark, FieldInfo)]
+    metadata = [*metadata, *(mark for inner in fields for mark in inner)]
+    bounds = [
+        f"{words} {getattr(mark, name):g}"
+        for mark in metadata
+        for bound, (name, words) in _BOUNDS.items()
+        if isinstance(mark, bound)
+    ]
+    members = _members(annotation)
+    words = [_one(member) for member in members if member is not type(None)]
+    text = " or ".join(words) + ("" if not bounds else " " + ", ".join(bounds))
+    return (
+        text
+        + (", not empty" if any(isinstance(m, MinLen) for m in metadata) else "")
+        + (" or null" if type(None) in members else "")
+    )
+
+
+def _one(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " | ".join(
+            json.dumps(a) if not isinstance(a, str) else a for a in get_args(annotation)
+        )
+    if get_origin(annotation) is Annotated:
+        return _describe(annotation.__origin__, list(annotation.__metadata__))
+    if get_origin(annotation) in (tuple, list):
+        inside = [a for a in get_args(annotation) if a is not Ellipsis]
+        each = _one(inside[0]) if len(set(inside)) == 1 else _PLAIN[Any]
+        return "a list" if each == _PLAIN[Any] else f"a list, each {each}"
+    if get_origin(annotation) is dict or nested_model(annotation):
+        return "a mapping"
+    return _PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    is_union = get_origin(annotation) in (Union, types.UnionType)
+    return get_args(annotation) if is_union else (annotation,)
+
+
+def translate(
+    error: ValidationError,
+    problems: Problems,
+    *,
+    tree: Any,
+    path: Path,
+    of: type[BaseModel] | FieldInfo,
+) -> list[Path]:
+    """Note pydantic's errors about `tree` at `path` as problems; returns their places in `tree`.
+
+    `of` is what the tree was checked against. Several complaints about one value (a union has one
+    a member) become one problem.
+    """
+    places: dict[Path, list[Any]] = {}
+    for detail in error.errors(include_url=False):
+        places.setdefault(_within(tree, detail), []).append(detail)
+    for loc, details in places.items():
+        place = (*path, *loc)
+        if details[0]["type"] == "too_short" and any(_below(loc, other) for other in places):
+            continue  # only since nothing in it is right
+        if details[0]["type"] == "extra_forbidden":
+            parent = nested_model(_at(of, loc[:-1])[0])
+            problems.unknown(place, fields_of(parent) if parent else ())
+            continue
+        field = _at(of, loc)[1]
+        allowed = describe_field(field) if field else " | ".join(_literals(details)) or None
+        if details[0]["type"] == "missing":
+            problems.add(place, "is missing", allowed=allowed)
+        else:
+            _refuse(details, place, problems, allowed)
+    return list(places)
+
+
+def _below(loc: Path, other: Path) -> bool:
+    return len(other) > len(loc) and other[: len(loc)] == loc
+
+
+def _refuse(details: list[Any], path: Path, problems: Problems, allowed: str | None) -> None:
+    value = details[0]["input"]
+    problems.add(
+        path,
+        ", or ".join(dict.fromkeys(_message(detail) for detail in details)),
+        value=value,
+        allowed=None if details[0]["type"] == "value_error" else allowed,
+        near=near_match(value, _literals(details)) if isinstance(value, str) else None,
+    )
+
+
+_TYPES = {
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text (put it in quotes)",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "finite_number": "must be finite",
+    "too_short": "must not be empty",
+}
+
+
+def _message(detail: Any) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _TYPES:
+        return _TYPES[kind]
+    if kind == "literal_error":
+        return "unknown value"
+    for name, words in _BOUNDS.values():
+        if name in context:
+            return f"must be {words} {context[name]:g}"
+    return str(detail["msg"]).replace("Input should", "must").replace("Value should", "must")
+
+
+def _literals(details: list[Any]) -> list[str]:
+    expected = [d["ctx"]["expected"] for d in details if d["type"] == "literal_error"]
+    return [name for text in expected for name in re.findall(r"'([^']*)'", text)]
+
+
+def _within(tree: Any, detail: Any) -> Path:
+    """Where in `tree` an error lies: pydantic's place without the members of unions it tried."""
+    at: list[str | int] = []
+    for part in detail["loc"]:
+        inside = isinstance(tree, Mapping) and part in tree
+        if inside or (isinstance(tree, list) and isinstance(part, int) and part < len(tree)):
+            tree = tree[part]
+        elif detail["type"] != "missing" or part != detail["loc"][-1]:
+            continue
+        at.append(part)
+    return tuple(at)
+
+
+def _at(of: type[BaseModel] | FieldInfo, loc: Path) -> tuple[Any, FieldInfo | None]:
+    """The annotation at `loc`, and the field if it is one."""
+    field = of if isinstance(of, FieldInfo) else None
+    annotation: Any = field.annotation if field else of
+    for part in loc:
+        if model := nested_model(annotation):
+            field = fields_of(model).get(str(part))
+            annotation = field.annotation if field else None
+        else:  # dict[str, X], tuple[X, ...]
+            inside = [a for a in get_args(annotation) if a is not Ellipsis]
+            annotation, field = (inside[-1] if inside else None), None
+    return annotation, field

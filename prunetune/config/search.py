@@ -1,0 +1,30 @@
+"""How a study stops trials early, and how its winner is confirmed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from prunetune.config.parts import Params
+
+
+class Asha(Params):
+    """Asynchronous successive halving within a study (Li et al., 1810.05934)."""
+
+    reduction: int = Field(default=3, ge=2)
+    run_on: int = Field(default=2, ge=0, description="trials per study that are never stopped")
+
+
+class Confirm(Params):
+    """How winners are confirmed on fresh seeds."""
+
+    seeds: int = Field(default=5, ge=1, le=1000)
+    dense: Literal["fresh", "shared"] | None = Field(
+        default=None, description="null: fresh where it is trained, shared where it is loaded"
+    )
+    top: int = Field(default=1, ge=1, description="trials per study scored again before one wins")
+    margin: float = Field(default=0.002, gt=0, description="accuracy within which arms are equal")
+    control: str | None = Field(
+        default=None, description="an arm: all others are compared with it alone; null: every pair"
+    )

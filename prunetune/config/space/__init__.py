@@ -1,0 +1,1 @@
+"""The space that a study searches, from the ranges that a file writes."""

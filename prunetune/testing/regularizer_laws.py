@@ -1,0 +1,201 @@
+"""What every regulariser must hold."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prunetune.compress.criterion import About
+from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.network.rebuild import fresh
+from prunetune.compress.regularizer import Regularizer, regularizing
+from prunetune.config.parts import Named
+from prunetune.protocols import Hook
+from prunetune.registry import regularizers
+from prunetune.testing.networks import RESIDUAL, Network, lived_in
+from prunetune.testing.training import CPU, RECIPE, SEEDS, STEPS_PER_EPOCH, made_up
+from prunetune.testing.watch import untouched
+from prunetune.train.checkpoint import CheckpointFile
+from prunetune.train.loop import train
+
+EPOCHS = 2
+STEPS = EPOCHS * STEPS_PER_EPOCH
+
+
+def check_regularizer(
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    network: Network = RESIDUAL,
+    refused: bool = False,
+) -> None:
+    """Assert the laws of the registered regulariser `name` with these parameters.
+
+    With strength 0 training is plain training, bit for bit. Otherwise gradients change, on the
+    tensors of the groups alone, and nothing else does: no weight, buffer, mode, hook or global
+    generator. Training repeats, and goes on after a crash, bit for bit. On a network that has
+    nothing for it, which is to be said by `refused`, it is refused by name, before training.
+    """
+    who = f"regularizer {name!r} on {network}"
+    stated = dict(params or {})
+    _check_about(who, name)
+    groups = _groups(who, name, stated, network)
+    assert bool(groups) != refused, (
+        f"{who} applies to {len(groups)} of {len(network.groups)} groups; pass network=… that has "
+        "what it acts on, or refused=True where it shall be refused"
+    )
+    if refused:
+        _check_refused(who, name, stated, network)
+        return
+    for group in groups:
+        _check_gradients(who, _made(name, stated).hook([group], STEPS), network, group)
+    _check_training(who, name, stated, network)
+
+
+def _made(name: str, params: Mapping[str, Any]) -> Regularizer:
+    entry = regularizers.get(name)
+    made: Regularizer = entry.part(entry.params.model_validate(dict(params)))
+    return made
+
+
+def _check_about(who: str, name: str) -> None:
+    entry = regularizers.get(name)
+    about = getattr(entry.part, "about", None)
+    assert isinstance(about, About) and about.paper and about.cost, (
+        f"{who}: state `about = About(paper=…, cost=…)`, so that people can choose"
+    )
+    assert "strength" in entry.params.model_fields, (
+        f"{who}: its parameters lack `strength`; derive them from compress.regularizer.Strength"
+    )
+
+
+def _groups(who: str, name: str, params: Mapping[str, Any], network: Network) -> list[Group]:
+    regularizer, model = _made(name, params), network.model
+    with untouched(model, f"{who}: applies"):
+        return [group for group in network.groups if regularizer.applies(model, group)]
+
+
+def _check_refused(who: str, name: str, params: Mapping[str, Any], network: Network) -> None:
+    try:
+        regularizing(_named(name, params), network.model, network.architecture, STEPS)
+    except ValueError as error:
+        assert name in str(error), f"{who} is refused without its name: {error}"
+        return
+    raise AssertionError(f"{who} applies to no group, but is not refused")
+
+
+def _check_gradients(who: str, hook: Hook, network: Network, group: Group) -> None:
+    """Called by hand in the last step: what changes, and what must not."""
+    for call in ("after_backward", "after_step", "after_epoch"):
+        assert callable(getattr(hook, call, None)), (
+            f"{who}: its hook lacks {call}; derive it from compress.method.Hook, which has them all"
+        )
+    model = lived_in(fresh(network.architecture, seed=0))
+    x, y = next(network.batches(8, 8)(8))
+    torch.autograd.backward(F.cross_entropy(model(x), y))
+    if begin := getattr(hook, "begin", None):
+        begin(model)
+    before = _gradients(model)
+    with untouched(model, f"{who}, group {group.name!r}", but="gradient"):
+        hook.after_backward(model, STEPS - 1)
+    after = _gradients(model)
+    with untouched(model, f"{who}, group {group.name!r}: after_step and after_epoch"):
+        hook.after_step(model, STEPS - 1)
+        hook.after_epoch(model, EPOCHS)
+    own = entries(model, group)
+    for parameter, gradient in after.items():
+        changed = gradient != before[parameter]
+        outside = changed & ~own.get(parameter, torch.zeros_like(changed))
+        assert not bool(outside.any()), (
+            f"{who}, group {group.name!r}: it changed the gradient of {parameter!r} at "
+            f"{int(outside.sum())} places that do not belong to the group"
+        )
+    assert any(not torch.equal(after[p], before[p]) for p in after), (
+        f"{who}, group {group.name!r}: no gradient changed in the last step of {STEPS}, though it "
+        "says that it applies; is the strength above 0?"
+    )
+
+
+def _gradients(model: nn.Module) -> dict[str, Tensor]:
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def _check_training(who: str, name: str, params: dict[str, Any], network: Network) -> None:
+    plain = _trained(network, [])
+    without = _trained(network, [_hook(name, {**params, "strength": 0.0}, network)])
+    assert _same(plain, without), f"{who}: with strength 0 training is not plain training"
+    one = _trained(network, [_hook(name, params, network)])
+    assert not _same(plain, one), f"{who}: training with it is plain training"
+    again = _trained(network, [_hook(name, params, network)])
+    assert _same(one, again), f"{who}: the same training has other weights the second time"
+    with tempfile.TemporaryDirectory() as folder:
+        file = CheckpointFile(Path(folder) / "checkpoint.safetensors")
+        _trained(network, [_hook(name, params, network)], file, crash_after=1)
+        resumed = _trained(network, [_hook(name, params, network)], file)
+    assert _same(one, resumed), (
+        f"{who}: training that went on after a crash has other weights; what changes with time "
+        "must follow from the step, or be the hook's state_dict()"
+    )
+
+
+def _hook(name: str, params: Mapping[str, Any], network: Network) -> Hook:
+    return regularizing(_named(name, params), network.model, network.architecture, STEPS)
+
+
+def _named(name: str, params: Mapping[str, Any]) -> Named:
+    return Named(name=name, params=dict(params))
+
+
+def _trained(
+    network: Network,
+    hooks: list[Hook],
+    checkpoint: CheckpointFile | None = None,
+    crash_after: int | None = None,
+) -> dict[str, Tensor]:
+    """The weights after training, in a model of its own."""
+    model = copy.deepcopy(network.model)
+    epochs = train(
+        model, made_up(network), RECIPE, EPOCHS, seeds=SEEDS, device=CPU, hooks=hooks,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    for _ in islice(epochs, crash_after):
+        pass
+    return model.state_dict()
+
+
+def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
+    return all(torch.equal(value, b[key]) for key, value in a.items())
+
+
+def entries(model: nn.Module, group: Group) -> dict[str, Tensor]:
+    """Which entries of which parameters belong to a group, as masks."""
+    masks: dict[str, Tensor] = {}
+    for member in group.members:
+        layer = model.get_submodule(member.layer)
+        for name, parameter in layer.named_parameters(recurse=False):
+            mask = masks.setdefault(
+                f"{member.layer}.{name}", torch.zeros_like(parameter, dtype=torch.bool)
+            )
+            _mark(mask, member, getattr(layer, "groups", 1))
+    return masks
+
+
+def _mark(mask: Tensor, member: Member, convolution_groups: int) -> None:
+    """Set what the member's channels write, or read, in one parameter."""
+    channels = torch.from_numpy(member.index).flatten()
+    if member.side == "out":
+        mask[channels] = True
+    elif mask.ndim > 1:  # a bias is no reader's
+        slices = mask.shape[1]
+        rows = len(mask) // convolution_groups
+        for channel in channels.tolist():
+            place = slice(channel // slices * rows, (channel // slices + 1) * rows)
+            mask[place, channel % slices] = True

@@ -1,0 +1,88 @@
+"""Points of the unit cube as configurations, for samplers that learn nothing from results."""
+
+from __future__ import annotations
+
+import math
+import random
+from math import gcd
+from typing import Any
+
+from scipy.stats import qmc
+
+from prunetune.config.samplers import Qmc
+from prunetune.config.space.grid import Grid
+from prunetune.config.space.space import (
+    Choice,
+    Config,
+    Constant,
+    Dimension,
+    Domain,
+    Float,
+    Int,
+    Space,
+)
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def random_point(space: Space, seed: int) -> Config:
+    """A configuration drawn at random."""
+    rng = random.Random(seed)
+    return space.draw(lambda dimension: place(dimension.domain, rng.random()))
+
+
+def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
+    """Point `number` of the sequence named by `seed`; each searched dimension has its own axis."""
+    axes = {d.path: axis for axis, d in enumerate(d for d in space.dimensions if d.searched)}
+    if not axes:
+        return space.draw(_nothing)
+    kind = qmc.Sobol if params.qmc_type == "sobol" else qmc.Halton
+    sequence = kind(d=len(axes), scramble=params.scramble, seed=seed % 2**32)
+    if number:  # scipy's Sobol cannot go forward by none
+        sequence.fast_forward(number)
+    (point,) = sequence.random(1)
+    return space.draw(lambda dimension: place(dimension.domain, float(point[axes[dimension.path]])))
+
+
+def grid_point(space: Space, seed: int, number: int) -> Config:
+    """Configuration `number` of a walk over the whole grid that never meets one twice.
+
+    Its step is the golden section of the grid, so that any few of its points lie spread out.
+    """
+    grid = Grid(space)
+    size = grid.size
+    step = max(1, round(size * GOLDEN))
+    while gcd(step, size) != 1:
+        step += 1
+    return grid[(seed + number * step) % size]
+
+
+def place(domain: Domain, at: float) -> Any:
+    """The value of a domain at a point of [0, 1)."""
+    match domain:
+        case Constant(value=value):
+            return value
+        case Choice(options=options):
+            return options[int(at * len(options))]
+        case Int(log=True):
+            return _clip(round(_log(domain.low - 0.5, domain.high + 0.5, at)), domain)
+        case Int(low=low, high=high, step=step):
+            return low + step * int(at * ((high - low) // step + 1))
+        case Float(log=True):
+            return _clip(_log(domain.low, domain.high, at), domain)
+        case Float(step=None):
+            return _clip(domain.low + at * (domain.high - domain.low), domain)
+        case Float():
+            return domain.tick(int(at * domain.ticks))
+
+
+def _log(low: float, high: float, at: float) -> float:
+    return math.exp(math.log(low) + at * (math.log(high) - math.log(low)))
+
+
+def _clip(value: float, domain: Int | Float) -> float:
+    return min(max(value, domain.low), domain.high)
+
+
+def _nothing(dimension: Dimension) -> Any:
+    raise AssertionError(f"{dimension.path} is constant")

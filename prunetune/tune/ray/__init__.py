@@ -1,0 +1,1 @@
+"""The door to Ray: thin adapters around the driver."""

@@ -1,0 +1,184 @@
+"""A whole sweep as one Ray Tune run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ray import tune
+
+from prunetune.plan import Plan
+from prunetune.records.record import Record, TrialSpec
+from prunetune.records.store import Store
+from prunetune.tune.callbacks import Broadcast, Observer
+from prunetune.tune.driver import Driver
+from prunetune.tune.ray import cluster, remote
+from prunetune.tune.ray.record_callback import RecordCallback
+from prunetune.tune.ray.scheduler import RungScheduler
+from prunetune.tune.ray.searcher import AgendaSearcher
+from prunetune.tune.ray.trainable import Trial, TrialActor, Work
+from prunetune.tune.resources import Share, share
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 30.0
+"""How long an interrupted run may take to end in order."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a sweep has come, when `run` returns."""
+
+    records: dict[str, Record]
+    dealt: dict[str, TrialSpec]
+    limited: bool
+    """Whether `limits.hours` ended it with work left to deal."""
+
+
+class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
+    """A signal ended the run; what ran can be resumed. `exit_code` is the shell's for it."""
+
+    def __init__(self, signum: int) -> None:
+        self.exit_code = 128 + signum
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    *,
+    address: str | None = None,
+    observers: Sequence[Observer] = (),
+    trial: Trial | None = None,
+    offline: bool = False,
+) -> Outcome:
+    """Run all that is due of `plan` and is not recorded in `store`, whose lock the caller holds.
+
+    `address` is a Ray cluster's (`host:port`, `auto` or `ray://…`); None starts Ray here. `trial`
+    replaces `run_trial`. Observers are closed at the end.
+
+    Raises:
+        ResourceError: a trial asks for more than any node has.
+        ClusterError: the cluster does not answer or refuses us.
+        StorageError: the storage is full or away.
+        Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.
+    """
+    broadcast = Broadcast(observers)
+    driver = Driver(plan, store, broadcast, deadline=_deadline(plan))
+    outcome = None
+    try:
+        if not driver.finished():
+            with _interruptible(driver), cluster.connected(address, store.root / "ray.log"):
+                if remote.connected():
+                    again = partial(_sweep_there, plan, store, trial, offline)
+                    outcome = remote.run_there(again, broadcast, lambda: driver.abandoned)
+                else:
+                    _sweep(driver, trial, offline)
+    finally:
+        broadcast.close()
+    if driver.interrupted is not None:
+        raise Interrupted(driver.interrupted)
+    if driver.failure is not None:
+        raise driver.failure
+    return outcome or Outcome(driver.trials.records, driver.trials.dealt, driver.limited)
+
+
+def _sweep(driver: Driver, trial: Trial | None, offline: bool) -> None:
+    part = share(driver.plan.resources, cluster.nodes())
+    driver.slots = part.slots
+    _fit(driver, Work(driver.store, part.threads, part.device, offline, trial), part)
+
+
+def _sweep_there(
+    plan: Plan, store: Store, trial: Trial | None, offline: bool, messenger: Observer
+) -> Outcome:
+    """`run` in a process of the cluster, which is connected to it already."""
+    return run(plan, store, observers=[messenger], trial=trial, offline=offline)
+
+
+def _deadline(plan: Plan) -> float:
+    hours = plan.limits.get("hours")
+    return float("inf") if hours is None else time.monotonic() + 3600 * hours
+
+
+def _fit(driver: Driver, work: Work, part: Share) -> None:
+    """Let Tune run until the driver has nothing left. Tune's own files are scratch."""
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(part.slots)  # an autoscaler sees them all
+    scratch = tempfile.mkdtemp(prefix="prunetune-")
+    actor = tune.with_parameters(TrialActor, work=work)
+    try:
+        tune.Tuner(
+            tune.with_resources(actor, {"cpu": part.cpus, "gpu": part.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=AgendaSearcher(driver),
+                scheduler=RungScheduler(driver),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=work.store.sweep,
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[RecordCallback(driver)],
+                stop=_Abandon(driver),
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=0, checkpoint_at_end=False
+                ),
+                # A trial that breaks off is dealt again by the agenda, as after a restart.
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Abandon(tune.Stopper):  # type: ignore[misc]
+    """Ends the run at once when the driver was interrupted or has failed."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._driver.abandoned
+
+
+@contextmanager
+def _interruptible(driver: Driver) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the run in order, and a second one at once.
+
+    A signal to the whole process group (`timeout`, a service manager) ends Ray's own processes too;
+    Ray then waits for them for minutes, so the end in order has a limit. Nothing is lost by it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    last_resort: list[threading.Timer] = []
+
+    def interrupt(signum: int, frame: object) -> None:
+        driver.interrupted = signum
+        last_resort.append(threading.Timer(GRACE_S, os._exit, [128 + signum]))
+        last_resort[-1].daemon = True
+        last_resort[-1].start()
+        for each in SIGNALS:
+            signal.signal(each, before[each])
+
+    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for timer in last_resort:
+            timer.cancel()
+        for each in SIGNALS:
+            signal.signal(each, before[each])

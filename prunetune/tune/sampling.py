@@ -1,0 +1,163 @@
+"""Configurations for the trials of a search: those named first, then what the sampler proposes.
+
+For samplers that learn, an Optuna study is made from the records at every ask and told the truth:
+complete, stopped early (pruned), failed, infeasible, running. So a restart asks as if nothing had
+happened, and a configuration depends on the records and the trial's number alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from prunetune.agenda import Ask
+from prunetune.config.samplers import Gp, GridSearch, Qmc, Random, Tpe, sampler_params
+from prunetune.config.space.space import Choice, Config, Constant, Dimension, Domain, Float, Int
+from prunetune.plan import Plan, Study
+from prunetune.records.key import canonical
+from prunetune.records.record import Record, TrialSpec
+from prunetune.records.seeds import child_seed
+from prunetune.tune.quasi_random import grid_point, qmc_point, random_point
+
+
+class Studies:
+    """Answers asks. `records` and `dealt` are read anew each time, never copied or changed."""
+
+    def __init__(
+        self, plan: Plan, records: Mapping[str, Record], dealt: Mapping[str, TrialSpec]
+    ) -> None:
+        self._plan, self._records, self._dealt = plan, records, dealt
+        self._params = sampler_params(plan.sampler)
+
+    def ask(self, ask: Ask) -> Config:
+        """The configuration of a search trial that is due."""
+        study, number = ask.study, ask.number
+        if number < len(study.first):
+            first = study.first[number]
+            return study.space.draw(lambda dimension: first[dimension.path])
+        seed = child_seed(self._plan.seed, study.id, "sampler")
+        own = child_seed(self._plan.seed, study.id, "sampler", number)
+        match self._params:
+            case Random():
+                return random_point(study.space, own)
+            case Qmc() as params:
+                return qmc_point(study.space, params, seed, number - len(study.first))
+            case GridSearch():
+                return grid_point(study.space, seed, number - len(study.first))
+            case Tpe() | Gp() as params:
+                return self._learned(ask, params, own)
+
+    def optuna_study(self, ask: Ask, sampler: BaseSampler) -> optuna.Study:
+        """The trials of `ask`'s study before it, as Optuna knows them, in order of their number."""
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for trial in sorted(self._before(ask), key=lambda t: t.number or 0):
+            study.add_trial(told(ask.study, trial))
+        return study
+
+    def _learned(self, ask: Ask, params: Tpe | Gp, seed: int) -> Config:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's notes on what is experimental
+            sampler = _sampler(params, seed % 2**32)
+            trial = self.optuna_study(ask, sampler).ask()
+            return ask.study.space.draw(lambda dimension: _suggest(trial, dimension))
+
+    def _before(self, ask: Ask) -> Iterator[TrialSpec | Record]:
+        """Search trials of the same study on the same inputs: records, and specs without one."""
+        trials: dict[str, TrialSpec | Record] = {**self._dealt, **self._records}
+        for trial in trials.values():
+            same = (trial.phase, trial.study) == ("search", ask.study.id)
+            if same and trial.inputs == ask.inputs:
+                yield trial
+
+
+def told(study: Study, trial: TrialSpec | Record) -> FrozenTrial:
+    """A trial as Optuna hears of it; one without a record is running."""
+    params = study.space.searched(trial.config)
+    domains = {d.path: d.domain for d in study.space.dimensions}
+    return create_trial(
+        **(_outcome(trial) if isinstance(trial, Record) else {"state": TrialState.RUNNING}),
+        params={path: _encode(domains[path], value) for path, value in params.items()},
+        distributions={path: distribution(domains[path]) for path in params},
+    )
+
+
+def _outcome(record: Record) -> dict[str, Any]:
+    """State, value and what else Optuna may know."""
+    curve = {e.epoch: e.val_acc1 for e in record.curve}
+    if record.would_stop_at is not None:  # it ran on as a check; Optuna knows what it was worth
+        known = {epoch: acc1 for epoch, acc1 in curve.items() if epoch <= record.would_stop_at}
+        return {"state": TrialState.PRUNED, "intermediate_values": known}
+    match record.status:
+        case "completed" if record.val_acc1 is not None:
+            return {"state": TrialState.COMPLETE, "value": record.val_acc1}
+        case "stopped":
+            return {"state": TrialState.PRUNED, "intermediate_values": curve}
+        case "infeasible":  # no value, but a constraint that samplers weigh (optuna#2969)
+            return {"state": TrialState.PRUNED, "constraints": {"macs": _excess(record)}}
+        case _:
+            return {"state": TrialState.FAIL}
+
+
+def _excess(record: Record) -> float:
+    """By what share the nearest network misses the budget."""
+    nearest = record.departures.get("nearest_macs", 0)
+    return abs(nearest - record.target_macs) / record.target_macs or 1.0
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """The domain as Optuna's; options are their JSON, since a category must be a scalar."""
+    match domain:
+        case Choice(options=options):
+            return CategoricalDistribution([canonical(option) for option in options])
+        case Int(low=low, high=high, step=step, log=log):
+            return IntDistribution(low, high, log=log, step=step)
+        case Float(low=low, high=high, step=step, log=log):
+            return FloatDistribution(low, high, log=log, step=step)
+        case Constant():
+            raise TypeError("a constant is not searched")
+
+
+def _encode(domain: Domain, value: Any) -> Any:
+    if isinstance(domain, Choice):
+        return canonical(next(option for option in domain.options if option == value))
+    return value
+
+
+def _suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
+    path, domain = dimension.path, dimension.domain
+    match domain:
+        case Choice(options=options):
+            by_text = {canonical(option): option for option in options}
+            return by_text[trial.suggest_categorical(path, list(by_text))]
+        case Int(low=low, high=high, step=step, log=log):
+            return trial.suggest_int(path, low, high, step=step, log=log)
+        case Float(low=low, high=high, step=None, log=log):
+            return trial.suggest_float(path, low, high, log=log)
+        case Float(low=low, high=high, step=step):
+            value = trial.suggest_float(path, low, high, step=step)
+            return domain.tick(round((value - low) / (step or 1)))
+        case Constant(value=value):
+            return value
+
+
+def _sampler(params: Tpe | Gp, seed: int) -> BaseSampler:
+    if isinstance(params, Gp):
+        return GPSampler(
+            seed=seed,
+            n_startup_trials=params.n_startup_trials,
+            deterministic_objective=params.deterministic_objective,
+            warn_independent_sampling=False,
+        )
+    return TPESampler(**params.model_dump(), seed=seed, warn_independent_sampling=False)

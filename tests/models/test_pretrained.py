@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from prunetune.models.pretrained import CheckpointError, load_state, match_state
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+
+
+def write(path, form: str, state) -> None:
+    if form == "safetensors":
+        save_file(state, path)
+    elif form == "torch":
+        torch.save(state, path)
+    elif form == "torch before 1.6":
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    elif form == "wrapped":
+        torch.save({"state_dict": state, "best_prec1": 91.7, "epoch": 3}, path)
+    else:
+        torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, path)
+
+
+FORMS = ["safetensors", "torch", "torch before 1.6", "wrapped", "data parallel"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_state_comes_back_from_any_form(form, tmp_path):
+    state = network().state_dict()
+    write(tmp_path / "weights", form, state)
+    loaded = load_state(tmp_path / "weights")
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+    network().load_state_dict(match_state(network(), loaded), strict=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kept", [0, 1, 9, 100, -1])
+def test_a_truncated_file_is_refused_by_name(form, kept, tmp_path):
+    path = tmp_path / "weights.pt"
+    write(path, form, network().state_dict())
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(CheckpointError, match=r"weights\.pt: "):
+        load_state(path)
+
+
+class Evil:
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.mark.parametrize("form", ["torch", "torch before 1.6", "pickle", "wrapped"])
+def test_code_in_a_pickle_is_never_run(form, tmp_path):
+    path, trace = tmp_path / "evil.pt", tmp_path / "trace"
+    state = {"0.weight": Evil(trace)}
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(state))
+    else:
+        write(path, form, state)
+    with pytest.raises(CheckpointError, match=r"evil\.pt: refused"):
+        load_state(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (torch.zeros(3), "not a state dict but Tensor"),
+        ({}, "not a state dict but dict"),
+        ({"weight": torch.zeros(3), "epoch": 3}, "'epoch' is int, not a tensor"),
+        ({3: torch.zeros(3)}, "3 is Tensor"),
+    ],
+)
+def test_what_is_not_a_state_dict_is_refused(content, reason, tmp_path):
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=reason):
+        load_state(tmp_path / "other.pt")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"absent\.pt: cannot be read: No such file"):
+        load_state(tmp_path / "absent.pt")
+
+
+def test_the_sha256_that_was_promised_is_checked(tmp_path):
+    path = tmp_path / "weights"
+    write(path, "torch", network().state_dict())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_state(path, sha256=digest)
+    with pytest.raises(CheckpointError, match=f"SHA-256 is {digest}, expected 0000"):
+        load_state(path, sha256="0000")
+
+
+def test_keys_that_do_not_fit_are_refused_by_name():
+    state = network().state_dict()
+    state["4.weight"] = state.pop("3.weight")
+    state["0.bias"] = torch.zeros(5)
+    with pytest.raises(CheckpointError) as caught:
+        match_state(network(), state)
+    told = str(caught.value)
+    assert "missing: 3.weight" in told
+    assert "unexpected: 4.weight" in told
+    assert "of another shape: 0.bias (5,) instead of (4,)" in told
+
+
+def test_counters_of_old_batch_norms_may_be_absent():
+    state = network().state_dict()
+    del state["1.num_batches_tracked"]
+    matched = match_state(network(), state)
+    assert matched["1.num_batches_tracked"] == 0
+    assert list(matched) == list(network().state_dict())

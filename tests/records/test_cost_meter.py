@@ -1,0 +1,39 @@
+"""The books of a trial."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from prunetune.records.cost_meter import Journal
+
+
+def test_every_second_counts_towards_one_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(100))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    journal = Journal(tmp_path, 0)
+    with journal.clock("compress"):  # from 1
+        with journal.clock("sparsify"), journal.clock("score"):  # from 2 and 3, to 4 and 5
+            pass
+        with pytest.raises(RuntimeError), journal.clock("score"):  # from 6 to 7
+            raise RuntimeError
+    with journal.clock("train"):  # from 9 to 10
+        pass
+    seconds = journal.wall_s()
+    assert seconds == {"score": 2, "sparsify": 2, "compress": 3, "train": 1, "total": 11}
+
+
+def test_what_was_spent_survives_and_what_a_point_costs_is_counted_anew(tmp_path: Path) -> None:
+    first = Journal(tmp_path, 7)
+    first.spend(10)
+    first.attribute("train", 10)
+    again = Journal(tmp_path, 7)
+    again.spend(5)
+    again.attribute("train", 5)
+    books = again.train_macs()
+    assert (books.spent, books.train, books.inherited, books.total) == (15, 5, 7, 12)
+    assert again.started_at == first.started_at

@@ -1,0 +1,70 @@
+"""What a user sees while a sweep runs."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from prunetune.agenda import Agenda, Deal, Finished, Trials, counts, due, search_spec
+from prunetune.records.record_builder import Assembly
+from prunetune.records.store import Store
+from prunetune.tune.console import Progress
+from tests.tune.fakes import LR, epoch, make_plan
+
+
+def play(plan, progress, until=10**6):
+    """Tell `progress` of a whole sweep in which every trial completes."""
+    trials = Trials()
+    agenda, records = Agenda(plan, trials), trials.records
+    while not isinstance(now := due(agenda), Finished) and len(records) < until:
+        spec = now.spec if isinstance(now, Deal) else search_spec(plan, now, {LR: 0.1}, records)
+        trials.deal(spec)
+        progress.on_dealt(spec)
+        assembly = Assembly(spec)
+        for number in range(1, spec.epochs + 1):
+            assembly.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
+            progress.on_epoch(spec, assembly.curve[-1])
+        trials.end(assembly.record("completed"))
+        progress.on_record(records[spec.key])
+    return records
+
+
+@pytest.fixture
+def plan():
+    return make_plan(trials=2)
+
+
+def test_a_log_has_one_plain_line_per_finished_trial(plan, tmp_path):
+    out = io.StringIO()
+    progress = Progress(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
+    records = play(plan, progress)
+    progress.close()
+    lines = out.getvalue().splitlines()
+    assert len(lines) == len(records) == counts(plan).total.total
+    assert [line.split()[0] for line in lines] == [
+        f"{n + 1}/{len(lines)}" for n in range(len(lines))
+    ]
+    assert all(key in line for key, line in zip(records, lines, strict=True))
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_terminal_shows_every_study_and_ends_on_the_whole(plan, tmp_path):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100)
+    progress = Progress(plan, Store(tmp_path, "fake"), console)
+    records = play(plan, progress)
+    progress.close()
+    last = out.getvalue()[out.getvalue().rindex("fake") :]
+    assert f"{len(records)}/{len(records)}" in last
+    assert all(study.id in last for study in plan.studies)
+    assert "50.00 %" in last
+    assert "43.21 % (n=2)" in last
+
+
+def test_the_time_left_is_told_from_this_run_alone(plan, tmp_path):
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress = Progress(plan, Store(tmp_path, "fake"), console)
+    assert "left" not in progress.table().caption
+    play(plan, progress, until=3)
+    assert "left" in progress.table().caption
+    progress.close()
