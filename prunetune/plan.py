@@ -14,7 +14,7 @@ from prunetune.config.parts import Named, Params
 from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Config, Space
 
-Budget = float | str | None
+RecordedBudget = float | str | None
 """Share of the dense MACs (6 digits); `"sparsity=0.9"`; None for the dense network."""
 
 
@@ -49,6 +49,10 @@ SPARSIFIER = "method.sparsify.regularizer"
 """Where a configuration names what it sparsifies with; null, or absent, where it does not."""
 
 
+MASKED = "no speed-up without sparse kernels"
+"""What must be said of networks with single weights zeroed, wherever they appear."""
+
+
 class Study(Params):
     """An arm at a budget under a matching (and replicate): one Optuna study, one frontier point."""
 
@@ -56,7 +60,7 @@ class Study(Params):
     """`arm@budget[ matching][ r2]`, unique within the sweep."""
     arm: str
     method: str
-    budget: Budget
+    budget: RecordedBudget
     matching: str | None
     replicate: int = 0
     target_macs: int
@@ -109,7 +113,7 @@ class Reach(Params):
 class Comparison(Params):
     """One member of the family of comparisons, written down before trial 1."""
 
-    budget: Budget
+    budget: RecordedBudget
     matching: str | None
     a: str
     b: str
@@ -150,7 +154,7 @@ class Plan(Params):
                 return study
         raise KeyError(study_id)
 
-    def budgets(self) -> tuple[Budget, ...]:
+    def budgets(self) -> tuple[RecordedBudget, ...]:
         """All budgets in the order of the file, each once."""
         return tuple(dict.fromkeys(s.budget for s in self.studies))
 
@@ -164,7 +168,7 @@ class Plan(Params):
         return found or (None,)
 
     @property
-    def units(self) -> int:
+    def n_independent(self) -> int:
         """Independent results behind a mean: confirm seeds, or searches where there are several."""
         return self.replicates if self.replicates > 1 else self.confirm.seeds
 

@@ -6,7 +6,6 @@ and a user's come in by the same door: a decorator in a module that is imported 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
@@ -15,6 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
+
+from prunetune.config.problems.errors import near_match
 
 T = TypeVar("T")
 
@@ -35,11 +36,6 @@ class PluginError(ImportError):
     """An installed package's entry point that cannot be loaded; says which, and why."""
 
     exit_code = 2
-
-
-def near_match(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name closest to `name`, or None where none is close."""
-    return next(iter(difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)), None)
 
 
 @dataclass(frozen=True)

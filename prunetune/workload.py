@@ -14,7 +14,7 @@ import torch
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.network.rebuild import architecture_of
 from prunetune.config.parts import Named
-from prunetune.models.pretrained import CheckpointError, load_state, match_state
+from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.records.key import canonical, digest
 from prunetune.registry import datasets, models
 
@@ -135,7 +135,7 @@ def find_weights(
     if path is None:
         told = getattr(workload.family, "published_classes", None)
         if told is not None and (classes := told(name)) != workload.info.classes:
-            raise CheckpointError(
+            raise WeightsFileError(
                 f"{name}: tells {classes} classes apart, the data set has {workload.info.classes}"
             )
         return Weights(name=name)
@@ -143,8 +143,8 @@ def find_weights(
     try:
         with torch.device("meta"):
             match_state(workload.build(), state)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+    except WeightsFileError as error:
+        raise WeightsFileError(f"{path}: {error}") from None
     full = Path(path).absolute()
     return Weights(path=str(full), sha256=hashlib.sha256(full.read_bytes()).hexdigest())
 

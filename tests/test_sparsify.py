@@ -14,7 +14,7 @@ from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
 from prunetune.records.lock import held
 from prunetune.records.record import Record, TrialSpec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.trial import run_trial, sparse
 from prunetune.workload import Workload
@@ -52,7 +52,7 @@ def trial(key: str, seed: int = 0, config: dict | None = None, **fields: object)
 
 def run(spec: TrialSpec, store: Store) -> Record:
     store.write_trial(spec)
-    assembly = Assembly(spec)
+    assembly = RecordBuilder(spec)
     for report in run_trial(spec, store, device="cpu"):
         assembly.add(report)
     record = assembly.record()

@@ -14,7 +14,7 @@ from prunetune.config.parts import Named
 from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Record, TrialSpec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.trial import run_trial
 from prunetune.trial.outputs import save
@@ -68,7 +68,7 @@ def pruned(key: str, **fields: object) -> TrialSpec:
 def run(trial: TrialSpec, store: Store, limit: int | None = None) -> Record | None:
     """The record of a trial, or None where only `limit` reports are taken before a crash."""
     store.write_trial(trial)
-    assembly = Assembly(trial)
+    assembly = RecordBuilder(trial)
     for report in islice(run_trial(trial, store, device="cpu"), limit):
         assembly.add(report)
         if "status" in report:  # an actor asks for no more

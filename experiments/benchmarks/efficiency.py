@@ -33,7 +33,7 @@ from prunetune.records.record import Record
 from prunetune.records.record_builder import now
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.sweep import plan_sweep
-from prunetune.tune import Progress, run
+from prunetune.tune import SweepConsole, run
 
 SWEEP = Path(__file__).with_suffix(".yaml")
 EPOCHS = 10
@@ -92,7 +92,7 @@ def main() -> None:
     load = os.getloadavg()
     with tempfile.TemporaryDirectory() as storage:
         store = Store(storage, plan.sweep)
-        outcome = run(plan, store, observers=[Progress(plan, store)], trial=trial)
+        outcome = run(plan, store, observers=[SweepConsole(plan, store)], trial=trial)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     found = {
         "measured_at": now(),

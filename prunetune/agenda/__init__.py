@@ -3,12 +3,29 @@
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.counts import Amount, Counts, counts
 from prunetune.agenda.due import Closed, Deal, Finished, Wait, closed, due
-from prunetune.agenda.outcomes import Answer
+from prunetune.agenda.outcomes import StudyOutcome
 from prunetune.agenda.specs import Ask, dense_spec, search_spec
-from prunetune.agenda.status_rows import Row, Tally, answer, progress
+from prunetune.agenda.status_rows import StatusRow, Tally, answer, status_rows
 from prunetune.agenda.trials import Trials
 
 __all__ = [
-    "Agenda", "Amount", "Answer", "Ask", "Closed", "Counts", "Deal", "Finished", "Row", "Tally",
-    "Trials", "Wait", "answer", "closed", "counts", "dense_spec", "due", "progress", "search_spec",
+    "Agenda",
+    "Amount",
+    "Ask",
+    "Closed",
+    "Counts",
+    "Deal",
+    "Finished",
+    "StatusRow",
+    "StudyOutcome",
+    "Tally",
+    "Trials",
+    "Wait",
+    "answer",
+    "closed",
+    "counts",
+    "dense_spec",
+    "due",
+    "search_spec",
+    "status_rows",
 ]  # fmt: skip

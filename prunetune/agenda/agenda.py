@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from prunetune.agenda.jobs import Job, Queue, Search, Start, outcome
-from prunetune.agenda.outcomes import Answer, answer_of, finalists
+from prunetune.agenda.jobs import Job, Queue, SearchState, Start, outcome
+from prunetune.agenda.outcomes import StudyOutcome, finalists, study_outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
@@ -71,11 +71,11 @@ class Agenda:
         """The confirm trials."""
         return self._keep("confirm", study.id, lambda: self._confirms_of(study))
 
-    def answer(self, study: Study) -> Answer:
+    def outcome(self, study: Study) -> StudyOutcome:
         """The records that answer for the study, as far as they go."""
         return self._keep("answer", study.id, lambda: self._answer_of(study))
 
-    def _search(self, study: Study) -> Search:
+    def _search(self, study: Study) -> SearchState:
         return self._keep("search", study.id, lambda: self._search_of(study))
 
     def _keep(self, what: str, study: str | None, find: Callable[[], T]) -> T:
@@ -109,10 +109,10 @@ class Agenda:
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]
 
-    def _answer_of(self, study: Study) -> Answer:
+    def _answer_of(self, study: Study) -> StudyOutcome:
         source = self._source_of(study)
-        below = None if source is None else self.answer(source)
-        return answer_of(study.id, self.trials.ended(study.id), below, self.plan.confirm.top)
+        below = None if source is None else self.outcome(source)
+        return study_outcome(study.id, self.trials.ended(study.id), below, self.plan.confirm.top)
 
     def _search_dense(self) -> Queue:
         replicates = {0: 0} | {s.replicate: 0 for s in self.plan.feasible() if s.inherits}
@@ -136,15 +136,15 @@ class Agenda:
                 jobs.append(job)
         return Queue(tuple(jobs))
 
-    def _search_of(self, study: Study) -> Search:
+    def _search_of(self, study: Study) -> SearchState:
         start = self._search_start(study)
         queue = self._trials_of(study, start)
         if not queue.complete:
-            return Search(start, queue, settled=start.state == "closed", winner=None)
-        answer = self.answer(study)
+            return SearchState(start, queue, settled=start.state == "closed", winner=None)
+        answer = self.outcome(study)
         queue = Queue(queue.jobs + tuple(self._rescores(study, answer, start)))
         winner = answer.winner if queue.complete else None
-        return Search(start, queue, settled=queue.complete, winner=winner)
+        return SearchState(start, queue, settled=queue.complete, winner=winner)
 
     def _trials_of(self, study: Study, start: Start) -> Queue:
         """The trials of the search; those kept are looked at anew where the log names them."""
@@ -178,7 +178,7 @@ class Agenda:
         seeds = range(self.plan.confirm.seeds)
         return Queue(tuple(self._confirm(study, j, winner, number) for j in seeds))
 
-    def _rescores(self, study: Study, answer: Answer, start: Start) -> Iterator[Job]:
+    def _rescores(self, study: Study, answer: StudyOutcome, start: Start) -> Iterator[Job]:
         best = finalists(answer.search, self.plan.confirm.top)
         if len(best) < 2:
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prunetune.agenda.agenda import RESCORES, Agenda
-from prunetune.agenda.specs import trained
+from prunetune.agenda.specs import trains_dense
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
 from prunetune.records.costs import training_macs
@@ -59,7 +59,7 @@ def counts(plan: Plan) -> Counts:
     """The amounts of a sweep whose every trial completes."""
     agenda = Agenda(plan, Trials())
     networks = len(agenda.search_dense.jobs) + len(agenda.confirm_dense.jobs)
-    epochs = networks * (plan.dense.epochs or 0) if trained(plan) else 0
+    epochs = networks * (plan.dense.epochs or 0) if trains_dense(plan) else 0
     macs = training_macs(plan.dense.macs, plan.train_size, epochs)
     dense = Amount({"dense": networks}, epochs, macs)
     return Counts(dense, {study.id: _study_amount(plan, study) for study in plan.studies})

@@ -10,9 +10,7 @@ from prunetune.agenda.jobs import Job, Queue
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Study
-from prunetune.records.record import Phase, Record, TrialSpec
-
-PHASES: tuple[Phase, ...] = ("dense", "search", "rescore", "confirm")
+from prunetune.records.record import PHASES, Phase, Record, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _next(agenda: Agenda, study: Study, job: Job) -> Deal | Ask:
     assert job.number is not None
     if job.phase == "search":
         return Ask(study, job.number, job.seed, job.inputs)
-    config = next(r.config for r in agenda.answer(study).search if r.number == job.number)
+    config = next(r.config for r in agenda.outcome(study).search if r.number == job.number)
     records = agenda.trials.records
     return Deal(
         study_spec(agenda.plan, study, job.phase, job.number, job.seed, config, job.inputs, records)

@@ -9,9 +9,9 @@ from typing import Literal
 
 from prunetune.records.record import Phase, Record
 
-State = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
+JobState = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
 """dealt: it was dealt, has no record and is not running. waiting: for what it starts from."""
-STARTED: frozenset[State] = frozenset({"done", "running", "dealt"})
+STARTED: frozenset[JobState] = frozenset({"done", "running", "dealt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Job:
     index: int
     """Which of its study and phase: the number of a search trial, else the place of its seed."""
     seed: int
-    state: State
+    state: JobState
     number: int | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     record: Record | None = None
@@ -74,7 +74,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchState:
     """The search of one study, and what came of it."""
 
     start: Start

@@ -27,7 +27,7 @@ class StudyLike(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class StudyOutcome:
     """The records of one study that stand, in the order of their numbers and seeds."""
 
     study: str
@@ -45,27 +45,29 @@ class Answer:
         return tuple(r for r in self.confirms if r.status == "completed")
 
 
-def answers(
+def study_outcomes(
     studies: Iterable[StudyLike], records: Mapping[str, Record], top: int = 1
-) -> dict[str, Answer]:
+) -> dict[str, StudyOutcome]:
     """The answer of every study, by its id; `top` is the plan's `confirm.top`."""
     by_study: dict[str, list[Record]] = {}
     for record in records.values():
         if record.study is not None:
             by_study.setdefault(record.study, []).append(record)
     wanted = {study.id: study for study in studies}
-    found: dict[str, Answer] = {}
+    found: dict[str, StudyOutcome] = {}
 
-    def find(study: StudyLike) -> Answer:
+    def find(study: StudyLike) -> StudyOutcome:
         if study.id not in found:
             source = None if study.source is None else find(wanted[study.source])
-            found[study.id] = answer_of(study.id, by_study.get(study.id, []), source, top)
+            found[study.id] = study_outcome(study.id, by_study.get(study.id, []), source, top)
         return found[study.id]
 
     return {study_id: find(study) for study_id, study in wanted.items()}
 
 
-def answer_of(study: str, records: Iterable[Record], source: Answer | None, top: int = 1) -> Answer:
+def study_outcome(
+    study: str, records: Iterable[Record], source: StudyOutcome | None, top: int = 1
+) -> StudyOutcome:
     """The answer of one study from its own records and the answer of its source."""
     basis: set[str | None] = {None}
     confirm_bases = basis
@@ -86,7 +88,7 @@ def answer_of(study: str, records: Iterable[Record], source: Answer | None, top:
     winner = best_rescored(best, rescores) or next(iter(best), None)
     confirms = [r for r in by_phase["confirm"] if winner is not None and r.number == winner.number]
     confirms.sort(key=lambda r: r.seed)
-    return Answer(study, tuple(search), tuple(rescores), winner, tuple(confirms))
+    return StudyOutcome(study, tuple(search), tuple(rescores), winner, tuple(confirms))
 
 
 def finalists(search: Iterable[Record], top: int) -> list[Record]:

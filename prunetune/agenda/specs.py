@@ -26,14 +26,14 @@ class Ask:
     """Keys that it starts from: `dense`, `architecture`."""
 
 
-def trained(plan: Plan) -> bool:
+def trains_dense(plan: Plan) -> bool:
     """Whether the dense network is trained here, not loaded."""
     return plan.dense.source == "train"
 
 
 def search_dense_seed(plan: Plan, replicate: int) -> int:
     """The seed of the dense network that a replicate's search starts from; a loaded one has 0."""
-    return search_seed(replicate, 0) if trained(plan) else 0
+    return search_seed(replicate, 0) if trains_dense(plan) else 0
 
 
 def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
@@ -42,9 +42,9 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
     The training that a loaded one has behind it is inherited, where the sweep file states it.
     """
     dense = plan.dense
-    loaded_epochs = 0 if trained(plan) else dense.epochs or 0
+    loaded_epochs = 0 if trains_dense(plan) else dense.epochs or 0
     common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
-    if trained(plan):
+    if trains_dense(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
     else:  # the weights alone say what it is; torchvision's are known by their name
         name = dense.path if dense.source == "weights" else None
@@ -57,7 +57,7 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
         seed=seed,
         config=dense.config,
         target_macs=dense.macs,
-        epochs=(dense.epochs or 0) if trained(plan) else 0,
+        epochs=(dense.epochs or 0) if trains_dense(plan) else 0,
         inherited_macs=training_macs(dense.macs, plan.train_size, loaded_epochs),
     )
 

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job
-from prunetune.agenda.outcomes import Answer, answers
+from prunetune.agenda.outcomes import StudyOutcome, study_outcomes
 from prunetune.plan import Plan
 from prunetune.records.record import Phase, Record, Status
 
@@ -25,7 +25,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Row:
+class StatusRow:
     """One study, or the dense networks."""
 
     study: str
@@ -48,18 +48,18 @@ class Row:
         return sum(tally.running for tally in self.phases.values())
 
 
-def answer(plan: Plan, records: Mapping[str, Record]) -> dict[str, Answer]:
+def answer(plan: Plan, records: Mapping[str, Record]) -> dict[str, StudyOutcome]:
     """Every study's winner and the records that stand on it, by the study's id."""
-    return answers(plan.studies, records, plan.confirm.top)
+    return study_outcomes(plan.studies, records, plan.confirm.top)
 
 
-def progress(agenda: Agenda) -> list[Row]:
+def status_rows(agenda: Agenda) -> list[StatusRow]:
     """One row for the dense networks, then one per study in the order of the plan."""
     dense = (*agenda.search_dense.jobs, *agenda.confirm_dense.jobs)
     networks = [job.record for job in dense if job.record and job.record.status == "completed"]
     rows = [_row("dense", dense, confirmed=networks)]
     for study in agenda.plan.studies:
-        found = agenda.answer(study)
+        found = agenda.outcome(study)
         jobs = agenda.searching(study).jobs + agenda.confirming(study).jobs
         rows.append(_row(study.id, jobs, confirmed=found.confirmed, winner=found.winner))
     return rows
@@ -67,7 +67,7 @@ def progress(agenda: Agenda) -> list[Row]:
 
 def _row(
     name: str, jobs: Iterable[Job], confirmed: Iterable[Record], winner: Record | None = None
-) -> Row:
+) -> StatusRow:
     by_phase: dict[Phase, Counter[str]] = {}
     ended: Counter[Status] = Counter()
     for job in jobs:
@@ -79,7 +79,7 @@ def _row(
         for phase, states in by_phase.items()
     }
     tests = [r.test_acc1 for r in confirmed if r.test_acc1 is not None]
-    return Row(
+    return StatusRow(
         study=name,
         phases=phases,
         ended=dict(ended),

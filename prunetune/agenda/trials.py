@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from prunetune.agenda.jobs import State
+from prunetune.agenda.jobs import JobState
 from prunetune.records.record import Phase, Record, TrialSpec
 
-Slot = tuple[str | None, Phase, int | None, int, str | None]
+TrialId = tuple[str | None, Phase, int | None, int, str | None]
 """Study, phase, number, seed and the trial whose architecture is trained."""
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -29,9 +29,9 @@ class Trials:
         self.running: set[str] = set()
         self.idle: dict[str, TrialSpec] = {}
         """Those that were dealt, have no record and do not run."""
-        self.log: list[Slot] = []
+        self.log: list[TrialId] = []
         """The trials that something was told of, in the order of the telling."""
-        self._keys: dict[Slot, str] = {}
+        self._keys: dict[TrialId, str] = {}
         self._ended: defaultdict[str | None, list[Record]] = defaultdict(list)
         for spec in dealt.values():
             self.deal(spec)
@@ -74,7 +74,7 @@ class Trials:
         """The records of a study."""
         return self._ended.get(study, ())
 
-    def at(self, slot: Slot) -> tuple[State, Record | None]:
+    def at(self, slot: TrialId) -> tuple[JobState, Record | None]:
         """How far the trial in that place is, and its record; ready if it was never dealt."""
         key = self._keys.get(slot)
         if key is None:
@@ -84,6 +84,6 @@ class Trials:
         return ("running" if key in self.running else "dealt"), None
 
 
-def _slot(trial: TrialSpec | Record) -> Slot:
+def _slot(trial: TrialSpec | Record) -> TrialId:
     architecture = trial.inputs.get("architecture")
     return (trial.study, trial.phase, trial.number, trial.seed, architecture)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from prunetune.analysis.statistics import ALPHA
+
 SEED_SPREAD = 0.002
 """Standard deviation over seeds that is assumed: 0.1 to 0.3 points are usual on CIFAR-10."""
-POWER, ALPHA = 0.8, 0.05
+POWER = 0.8
 
 
 @lru_cache(maxsize=64)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from prunetune.analysis.evidence.confirmed import confirmed
-from prunetune.analysis.evidence.frontier import DenseResult, Row, dense_result, frontier
+from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
-from prunetune.analysis.evidence.samples import cells
+from prunetune.analysis.evidence.samples import contests
 from prunetune.analysis.verdicts.caveats import limits
 from prunetune.analysis.verdicts.sentences import sentence
 from prunetune.analysis.verdicts.verdict import Verdict, verdicts
@@ -31,7 +31,7 @@ class Report(Frozen):
     """Each verdict in words."""
     limits: tuple[str, ...]
     """What the setting cannot settle."""
-    frontier: tuple[Row, ...]
+    frontier: tuple[FrontierRow, ...]
     ledger: Ledger
     family: tuple[Comparison, ...]
 
@@ -41,7 +41,7 @@ def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = 
     found = confirmed(plan, records)
     dense = dense_result(plan, records.values())
     rows = frontier(plan, records.values(), found, dense)
-    judged = verdicts(plan, tuple(cells(plan, found)))
+    judged = verdicts(plan, tuple(contests(plan, found)))
     return Report(
         sweep=plan.sweep,
         question=plan.question,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from prunetune.bind.lookup import Parts
 from prunetune.bind.spaces import Spaces
 from prunetune.bind.sparsify import check_sparsifying
-from prunetune.bind.study_builder import Studies, family
+from prunetune.bind.study_builder import StudyBuilder, family
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.problems.errors import Problems
 from prunetune.config.samplers import check_sampler
@@ -40,7 +40,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     parts.check_control()
     check_sparsifying(spec, problems, by_study, workload)
     check_sampler(spec.search.sampler, problems)
-    bound = Studies(spec, parts, workload, by_study) if workload else None
+    bound = StudyBuilder(spec, parts, workload, by_study) if workload else None
     if bound and not problems.under("arms"):  # whatever else is wrong, budgets can be tried
         bound.reached()
     problems.check(source)

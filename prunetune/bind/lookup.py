@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.parts import Named
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.problems.errors import Problems, YamlPath, near_match
 from prunetune.config.problems.pydantic_errors import translate
-from prunetune.registry import KINDS, UnknownNameError, near_match
+from prunetune.registry import KINDS, UnknownNameError
 from prunetune.workload import Weights, Workload, find_weights
 
 
@@ -25,7 +25,7 @@ class Parts:
         """The parameter model of a part; UnknownNameError with the near match."""
         return KINDS[kind].get(name).params
 
-    def known(self, kind: str, named: Named, path: Path) -> bool:
+    def known(self, kind: str, named: Named, path: YamlPath) -> bool:
         """Whether there is such a part; a problem if not."""
         try:
             KINDS[kind].get(named.name)
@@ -87,7 +87,7 @@ class Parts:
                 near=near_match(control, arms),
             )  # fmt: skip
 
-    def _part(self, kind: str, named: Named, path: Path) -> Named | None:
+    def _part(self, kind: str, named: Named, path: YamlPath) -> Named | None:
         """The named part with its parameters checked and defaults left out."""
         if not self.known(kind, named, path):
             return None
@@ -100,10 +100,10 @@ class Parts:
             return None
         stated = params.model_dump(mode="json", exclude_defaults=True)
         if stated.get("root"):  # workers have other working directories
-            stated["root"] = str(File(stated["root"]).expanduser().absolute())
+            stated["root"] = str(Path(stated["root"]).expanduser().absolute())
         return Named(name=named.name, params=stated)
 
-    def _fact(self, workload: Workload, name: str, path: Path) -> Any | None:
+    def _fact(self, workload: Workload, name: str, path: YamlPath) -> Any | None:
         """A fact of the workload that may turn out not to be had: sizes, MACs."""
         try:
             return getattr(workload, name)

@@ -11,13 +11,13 @@ from prunetune.bind.lookup import Parts
 from prunetune.compress.method import budget_kinds, finds_architecture
 from prunetune.config.budget import FORMS, kind_of_budget, place_of, read_budget, resolve_all
 from prunetune.config.file.model import SweepSpec
-from prunetune.config.problems.errors import Path, near_match
+from prunetune.config.problems.errors import YamlPath, near_match
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.expand import expand
 from prunetune.config.space.space import Config, Dimension, Space
-from prunetune.plan import Budget
+from prunetune.plan import RecordedBudget
 
-Cell = tuple[str, Budget]
+Cell = tuple[str, RecordedBudget]
 """(arm, budget)"""
 
 
@@ -30,7 +30,7 @@ class Spaces:
     def dense(self) -> Space:
         """The constants that the dense network is trained with; empty where it is loaded."""
         train = self.spec.workload.dense.train
-        path: Path = ("workload", "dense", "train", "recipe")
+        path: YamlPath = ("workload", "dense", "train", "recipe")
         tree = train.recipe if train else None
         return Space(dimensions=() if tree is None else self._expand("recipe", Recipe, tree, path))
 
@@ -57,7 +57,7 @@ class Spaces:
 
     def _met_by(
         self, method: Any, budgets: Iterable[tuple[float | str, int]]
-    ) -> list[tuple[Budget, int]]:
+    ) -> list[tuple[RecordedBudget, int]]:
         """The budgets of the kinds that a method can meet; for one that meets none, no budget."""
         kinds = budget_kinds(method)
         if not kinds:
@@ -81,11 +81,11 @@ class Spaces:
                 message = "can meet none of the budgets"
                 problems.add(("arms", arm, "method"), message, value=of.method.name, allowed=FORMS)
 
-    def _space(self, arm: str, budget: Budget) -> Space:
+    def _space(self, arm: str, budget: RecordedBudget) -> Space:
         own = self.spec.arms[arm].method
         params = self.parts.lookup("methods", own.name)
         recipe, origins = self.spec.arm_recipe(arm)
-        path: Path = ("arms", arm, "method", own.name)
+        path: YamlPath = ("arms", arm, "method", own.name)
         method = self._expand("method", params, own.params, path, budget)
         shared = self._expand("recipe", Recipe, recipe, ("recipe",), budget, origins)
         return Space(dimensions=(*method, *shared))
@@ -95,9 +95,9 @@ class Spaces:
         prefix: str,
         model: type[BaseModel],
         tree: Mapping[str, Any],
-        path: Path,
-        budget: Budget = None,
-        origins: Mapping[str, Path] | None = None,
+        path: YamlPath,
+        budget: RecordedBudget = None,
+        origins: Mapping[str, YamlPath] | None = None,
     ) -> tuple[Dimension, ...]:
         return expand(
             prefix, model, tree, lookup=self.parts.lookup, problems=self.parts.problems, path=path,
@@ -109,7 +109,7 @@ class Spaces:
         found = []
         trials = self.spec.search.trials
         for i, written in enumerate(self.spec.arms[arm].first):
-            path: Path = ("arms", arm, "first", i)
+            path: YamlPath = ("arms", arm, "first", i)
             if i >= trials:
                 message = f"would never be tried: search.trials is {trials}"
                 self.parts.problems.add(path, message, allowed=f"{trials} at most")
@@ -133,7 +133,7 @@ class Spaces:
         if method is None or not method.takes_architecture:
             return
         own = self.spec.arms[arm].method
-        path: Path = ("arms", arm, "method", own.name)
+        path: YamlPath = ("arms", arm, "method", own.name)
         finders = [
             name
             for name in self.spec.arms
@@ -155,7 +155,7 @@ class Spaces:
             self.parts.problems.add((*path, "at"), message, value=at, allowed=allowed)
 
 
-def _is_among(written: Any, budgets: Iterable[Budget], dense_macs: int) -> bool:
+def _is_among(written: Any, budgets: Iterable[RecordedBudget], dense_macs: int) -> bool:
     """Whether what was written is one of these budgets."""
     try:
         return read_budget(written).recorded(dense_macs) in budgets

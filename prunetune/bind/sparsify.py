@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from prunetune.bind.spaces import Cell
-from prunetune.compress.network.rebuild import skeleton
+from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.parts import Named
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.space.space import Choice, Config, Constant, Space, any_value, subtree
 from prunetune.plan import SPARSIFIER, Sparsifying
 from prunetune.registry import regularizers
@@ -51,7 +51,7 @@ def check_sparsifying(
             if (arm, name) in seen or name not in regularizers.names():  # which is told already
                 continue
             seen.add((arm, name))
-            path: Path = ("arms", arm, "method", spec.arms[arm].method.name, "sparsify")
+            path: YamlPath = ("arms", arm, "method", spec.arms[arm].method.name, "sparsify")
             if not spec.training.sparsify_epochs:
                 message = "sparsifies for no epochs"
                 problems.add(path, message, allowed="training.sparsify_epochs of at least 1")
@@ -66,9 +66,9 @@ def _named(space: Space, name: str) -> Named:
     return Named.model_validate(tree["regularizer"])
 
 
-def _applies(named: Named, workload: Workload, problems: Problems, path: Path) -> None:
+def _applies(named: Named, workload: Workload, problems: Problems, path: YamlPath) -> None:
     with torch.device("meta"):
-        model = skeleton(workload.architecture)
+        model = family_network(workload.architecture)
     try:
         regularizing(named, model, workload.architecture, steps=1)
     except ValueError as error:

@@ -16,18 +16,18 @@ from prunetune.compress.method import Target, masks, reach
 from prunetune.config.budget import place_of, read_budget, sparsity_of
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.matching import mac_ratio, pruned_epochs, scratch_epochs
-from prunetune.config.problems.errors import Path
+from prunetune.config.problems.errors import YamlPath
 from prunetune.config.samplers import PLACE, unsearchable
 from prunetune.config.space.space import Config, Space, subtree
-from prunetune.plan import Budget, Comparison, Reach, Study
+from prunetune.plan import Comparison, Reach, RecordedBudget, Study
 from prunetune.records.key import canonical
 from prunetune.workload import Workload
 
-Goals = tuple[tuple[Budget, int], ...]
+Goals = tuple[tuple[RecordedBudget, int], ...]
 """(budget, target MACs)"""
 
 
-def study_id(arm: str, budget: Budget, matching: str | None, replicate: int) -> str:
+def study_id(arm: str, budget: RecordedBudget, matching: str | None, replicate: int) -> str:
     """`arm@budget[ matching][ r2]`; replicates are counted from 1 where people read them.
 
     An arm without budgets has one study, `arm@dense`.
@@ -53,7 +53,7 @@ def family(studies: tuple[Study, ...], control: str | None = None) -> Iterator[C
                     yield Comparison(budget=budget, matching=matching, a=a, b=b)
 
 
-class Studies:
+class StudyBuilder:
     """Makes the studies of one sweep."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Studies:
             for matching in self._matchings(cell[0])
         )
 
-    def _study(self, arm: str, budget: Budget) -> Study:
+    def _study(self, arm: str, budget: RecordedBudget) -> Study:
         target, space, first = self.cells[arm, budget]
         method = self.parts.method(arm)
         assert method is not None
@@ -129,7 +129,7 @@ class Studies:
             }
         )
 
-    def _source_budget(self, study: Study) -> Budget:
+    def _source_budget(self, study: Study) -> RecordedBudget:
         """The budget at which the architecture is found that a study trains."""
         at = self.spec.arms[study.arm].method.params.get("at")
         return study.budget if at is None else read_budget(at).recorded(self.workload.macs)
@@ -189,7 +189,7 @@ class Studies:
             message = f"cannot search {', '.join(where)}: {problem}"
             self.parts.problems.add(PLACE, message, value=sampler.name)
 
-    def _reach(self, arm: str, budget: Budget) -> tuple[Reach, ...]:
+    def _reach(self, arm: str, budget: RecordedBudget) -> tuple[Reach, ...]:
         """One answer per scope that the arm may draw; the best over criteria and floors."""
         _, space, _ = self.cells[arm, budget]
         name = self.spec.arms[arm].method.name
@@ -218,7 +218,7 @@ class Studies:
                 params = model.model_validate(subtree(config, "method"))
                 found = reach(name, params, self.workload.architecture, targets) or ()
             except ValueError as error:  # it does not apply to this network at all
-                path: Path = ("arms", arm, "method", name)
+                path: YamlPath = ("arms", arm, "method", name)
                 self.parts.problems.add(path, str(error))
                 found = tuple(Reached(0, 0, within=False) for _ in goals)
             self._memo[memo] = found

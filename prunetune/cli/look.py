@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunetune.cli.exits import Exit
-from prunetune.cli.options import AsJson, Storage, SweepName
+from prunetune.cli.options import AsJson, Storage, SweepArgument
 
 if TYPE_CHECKING:
     from prunetune.records.store import Store
@@ -29,7 +29,7 @@ def find(sweep: str, storage: str) -> Store:
     return Store(storage, sweep)
 
 
-def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
+def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Say what is done, what is missing, and what can never run."""
     from prunetune.cli.tables import print_status
     from prunetune.sweep.status import status_of
@@ -41,7 +41,7 @@ def status(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False)
         print_status(found)
 
 
-def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False) -> None:
+def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Write the report again from the records, and print its verdicts."""
     from prunetune.analysis.page.terminal import text_table
     from prunetune.analysis.page.write import write_report
@@ -56,7 +56,7 @@ def report(sweep: SweepName, storage: Storage = "runs", as_json: AsJson = False)
 
 
 def ui(
-    sweep: SweepName,
+    sweep: SweepArgument,
     storage: Storage = "runs",
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the link as well as print it.")] = True,

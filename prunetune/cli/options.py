@@ -15,7 +15,7 @@ def _folder(storage: str) -> str:
 
 
 SweepFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file (YAML).")]
-SweepName = Annotated[
+SweepArgument = Annotated[
     str,
     typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, its folder or file."),
 ]

@@ -11,11 +11,9 @@ from rich.text import Text
 
 from prunetune.analysis.verdicts.sentences import plural
 from prunetune.cli.about import HEADINGS, columns
+from prunetune.records.record import PHASES
 from prunetune.sweep.forecast import Forecast, StudyForecast
 from prunetune.sweep.status import Status, StudyStatus
-
-PHASES = ("dense", "search", "rescore", "confirm")
-
 
 PIPE_WIDTH = 140
 """Columns where the output is no terminal, so that tables keep one line a row."""

@@ -72,7 +72,7 @@ class Regularizer(Protocol):
         """
 
 
-def sparsified(context: Context, sparsify: Sparsify | None) -> nn.Module:
+def sparsified_network(context: Context, sparsify: Sparsify | None) -> nn.Module:
     """The network to prune: the dense one, or what sparsifying makes of it."""
     if sparsify is None or sparsify.regularizer is None:
         assert context.dense is not None

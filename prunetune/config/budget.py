@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.problems.errors import Problems, YamlPath
 
 FORMS = "a share of the dense MACs (0.5), a speed-up (2.11x), MACs (63M) or {sparsity: 0.9}"
 
@@ -23,7 +23,7 @@ _DECIMAL = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,24})?|\.[0-9]{1,24})(e[-+]?[
 
 
 @dataclass(frozen=True)
-class Written:
+class Budget:
     """A budget before the dense network is known: a share (speed-ups too), MACs or a sparsity."""
 
     kind: Literal["share", "macs", "sparsity"]
@@ -35,7 +35,7 @@ class Written:
         share = f"{round(float(self.amount), 6):g}"
         return share if self.kind == "share" else f"sparsity={share}"
 
-    def same(self, other: Written) -> bool:
+    def same(self, other: Budget) -> bool:
         """Whether both mean one budget, to the 6 digits that records keep."""
         return self.kind == other.kind and round(self.amount, 6) == round(other.amount, 6)
 
@@ -45,12 +45,12 @@ class Written:
             return str(self)
         return round(float(self.amount / (dense_macs if self.kind == "macs" else 1)), 6)
 
-    def comparable(self, other: Written) -> bool:
+    def comparable(self, other: Budget) -> bool:
         """Whether the two can be told apart without the dense network."""
         return self.kind == other.kind or "sparsity" in (self.kind, other.kind)
 
 
-def read_budget(written: Any) -> Written:
+def read_budget(written: Any) -> Budget:
     """`written` (in a file: a number, text or {sparsity: s}) understood; ValueError if it is none.
 
     The text of a number is read as the number, since keys of `by_budget` are text.
@@ -77,16 +77,16 @@ def _number(number: Any) -> Fraction:
     return Fraction(text)
 
 
-def _share(kind: Literal["share", "sparsity"], amount: Fraction) -> Written:
+def _share(kind: Literal["share", "sparsity"], amount: Fraction) -> Budget:
     if not 0 < round(amount, 6) < 1:
         raise ValueError(f"a {kind} must lie between 0 and 1, to six digits")
-    return Written(kind, amount)
+    return Budget(kind, amount)
 
 
-def _macs(amount: Fraction) -> Written:
+def _macs(amount: Fraction) -> Budget:
     if amount < 1:
         raise ValueError("MACs must be at least 1")
-    return Written("macs", Fraction(math.floor(amount)))
+    return Budget("macs", Fraction(math.floor(amount)))
 
 
 def resolve(written: Any, dense_macs: int) -> tuple[float | str, int]:
@@ -122,7 +122,7 @@ def place_of(budget: float | str, budgets: Sequence[Any], dense_macs: int) -> in
 
 
 def resolve_all(
-    budgets: Sequence[Any], dense_macs: int, problems: Problems, path: Path = ("budgets",)
+    budgets: Sequence[Any], dense_macs: int, problems: Problems, path: YamlPath = ("budgets",)
 ) -> tuple[tuple[float | str, int], ...]:
     """Every budget resolved, each once; what is none and second spellings become problems."""
     found: dict[float | str, tuple[int, Any]] = {}

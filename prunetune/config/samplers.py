@@ -8,12 +8,12 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from prunetune.config.parts import Named, Params
-from prunetune.config.problems.errors import Path, Problems, near_match
+from prunetune.config.problems.errors import Problems, YamlPath, near_match
 from prunetune.config.problems.pydantic_errors import translate
 from prunetune.config.space.grid import EndlessError, Grid
 from prunetune.config.space.space import Space
 
-PLACE: Path = ("search", "sampler")
+PLACE: YamlPath = ("search", "sampler")
 """Where a sweep file names it."""
 
 
@@ -34,7 +34,7 @@ class Gp(Params):
     deterministic_objective: bool = False
 
 
-class Random(Params):
+class RandomSearch(Params):
     """Independent draws."""
 
 
@@ -49,11 +49,11 @@ class GridSearch(Params):
     """All combinations; where there are more than trials, an even spread of them."""
 
 
-SamplerParams = Tpe | Gp | Random | Qmc | GridSearch
+SamplerParams = Tpe | Gp | RandomSearch | Qmc | GridSearch
 
 SAMPLERS: dict[str, type[SamplerParams]] = {
     "tpe": Tpe,
-    "random": Random,
+    "random": RandomSearch,
     "gp": Gp,
     "qmc": Qmc,
     "grid": GridSearch,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from prunetune.models.pretrained import CheckpointError
+from prunetune.models.pretrained import WeightsFileError
 from prunetune.models.published import torchvision_classes, torchvision_weights
 from prunetune.protocols import Shape
 
@@ -69,8 +69,8 @@ class Plain:
         """None, likewise."""
         raise self._no_weights(weights)
 
-    def _no_weights(self, weights: str) -> CheckpointError:
-        return CheckpointError(
+    def _no_weights(self, weights: str) -> WeightsFileError:
+        return WeightsFileError(
             f"{weights}: no weights of {self.name} go by a name; "
             "give a file: {checkpoint: {path: …}}"
         )

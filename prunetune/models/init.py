@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from torch import nn
 
-Rule = Callable[[nn.Module], None]
+InitRule = Callable[[nn.Module], None]
 """Applied to every convolution and linear layer."""
 
 
-def redraw(model: nn.Module, rule: Rule) -> None:
+def redraw(model: nn.Module, rule: InitRule) -> None:
     """torch's own init of every layer with weights, then `rule` on top of it."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d | nn.LayerNorm):

@@ -18,7 +18,7 @@ SHOWN = 5
 """Names listed in an error."""
 
 
-class CheckpointError(ValueError):
+class WeightsFileError(ValueError):
     """A file of weights that is missing, corrupt, foreign, or of another network."""
 
 
@@ -31,17 +31,17 @@ def load_state(path: Path | str, *, sha256: str | None = None) -> dict[str, Tens
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        raise WeightsFileError(f"{path}: cannot be read: {error.strerror}") from error
     if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
-        raise CheckpointError(f"{path}: SHA-256 is {found}, expected {sha256}")
+        raise WeightsFileError(f"{path}: SHA-256 is {found}, expected {sha256}")
     content = _parse(data, path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise CheckpointError(f"{path}: not a state dict but {type(content).__name__}")
+        raise WeightsFileError(f"{path}: not a state dict but {type(content).__name__}")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise CheckpointError(f"{path}: {name!r} is {type(value).__name__}, not a tensor")
+            raise WeightsFileError(f"{path}: {name!r} is {type(value).__name__}, not a tensor")
     return {name.removeprefix("module."): value.detach() for name, value in content.items()}
 
 
@@ -61,7 +61,7 @@ def match_state(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tens
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
     if any(faults.values()):
         told = "; ".join(f"{what}: {_list(names)}" for what, names in faults.items() if names)
-        raise CheckpointError(f"the weights are not those of this network: {told}")
+        raise WeightsFileError(f"the weights are not those of this network: {told}")
     return {name: state.get(name, value) for name, value in wanted.items()}
 
 
@@ -75,10 +75,10 @@ def _parse(data: bytes, path: Path | str) -> Any:
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:  # torch would advise to run what is in it
         reason = "it is no torch file, or holds code or objects beside tensors"
-        raise CheckpointError(f"{path}: refused, not readable as {kind}: {reason}") from error
+        raise WeightsFileError(f"{path}: refused, not readable as {kind}: {reason}") from error
     except Exception as error:  # whatever a broken file makes a parser raise
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise CheckpointError(f"{path}: refused, not readable as {kind}: {reason}") from error
+        raise WeightsFileError(f"{path}: refused, not readable as {kind}: {reason}") from error
 
 
 def _counter(name: str) -> bool:

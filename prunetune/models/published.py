@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prunetune.models.pretrained import CheckpointError, load_state
-from prunetune.registry import near_match
+from prunetune.config.problems.errors import near_match
+from prunetune.models.pretrained import WeightsFileError, load_state
 
 
 def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str, Tensor]:
@@ -24,11 +24,11 @@ def torchvision_weights(model: str, weights: str, *, download: bool) -> dict[str
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():
         if not download:
-            raise CheckpointError(f"{model} {weights}: no file {path}; put {url} there")
+            raise WeightsFileError(f"{model} {weights}: no file {path}; put {url} there")
         _download(url, path)
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if not found.startswith(_prefix(path)):
-        raise CheckpointError(f"{path}: SHA-256 is {found}, not the {_prefix(path)}… of its name")
+        raise WeightsFileError(f"{path}: SHA-256 is {found}, not the {_prefix(path)}… of its name")
     return {current_name(name): tensor for name, tensor in load_state(path).items()}
 
 
@@ -46,7 +46,7 @@ def _known(model: str, weights: str) -> Any:
         names = ", ".join(known.__members__)
         near = near_match(weights, known.__members__)
         hint = f"; did you mean {near!r}?" if near else ""
-        raise CheckpointError(f"{model} has no weights {weights!r}; known: {names}{hint}")
+        raise WeightsFileError(f"{model} has no weights {weights!r}; known: {names}{hint}")
     return known[weights]
 
 
@@ -60,7 +60,7 @@ def _download(url: str, path: Path) -> None:
     try:  # written whole: into a temporary file, then renamed
         torch.hub.download_url_to_file(url, str(path), hash_prefix=_prefix(path), progress=False)
     except (OSError, RuntimeError) as error:
-        raise CheckpointError(f"{url} cannot be downloaded to {path}: {error}") from error
+        raise WeightsFileError(f"{url} cannot be downloaded to {path}: {error}") from error
 
 
 def _prefix(path: Path) -> str:

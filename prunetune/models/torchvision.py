@@ -12,7 +12,7 @@ from torch import nn
 from prunetune.config.parts import Params
 from prunetune.models.family import OfTorchvision, OneWidth
 from prunetune.models.init import (
-    Rule,
+    InitRule,
     as_torch,
     efficientnet,
     kaiming_fan_in,
@@ -33,7 +33,7 @@ class TorchvisionParams(Params):
 class TorchvisionFamily(OfTorchvision, OneWidth):
     """A network of torchvision's, as it is."""
 
-    def __init__(self, name: str, rule: Rule) -> None:
+    def __init__(self, name: str, rule: InitRule) -> None:
         self.name, self.rule = name, rule
 
     def build(self, params: TorchvisionParams, classes: int, input_shape: Shape) -> nn.Module:
@@ -50,7 +50,7 @@ class TorchvisionFamily(OfTorchvision, OneWidth):
         redraw(model, self.rule)
 
 
-RULES: dict[Rule, str] = {
+RULES: dict[InitRule, str] = {
     kaiming_fan_out: "resnext50_32x4d resnext101_32x8d resnext101_64x4d",
     kaiming_small_linear: "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn "
     "mobilenet_v3_small mobilenet_v3_large",

@@ -16,14 +16,14 @@ from prunetune.records.store import to_json, write_whole
 STAGES = ("sparsify", "score", "train")
 
 
-class Journal:
+class CostMeter:
     """Books MACs and seconds; `spent` survives a crash, for each epoch is booked before it begins.
 
     What a point costs alone (`sparsify`, `score`, `train`) is counted once, however often a crash
     made the trial compute it; what was really computed goes to `spent` every time.
     """
 
-    def __init__(self, folder: Path, inherited_macs: int, payer: Journal | None = None) -> None:
+    def __init__(self, folder: Path, inherited_macs: int, payer: CostMeter | None = None) -> None:
         self._path = folder / "spent.json"
         self._inherited = inherited_macs
         self._payer = payer

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prunetune.records.architecture import Architecture
 
 Phase = Literal["dense", "search", "rescore", "confirm"]
-Share = Annotated[float, Field(ge=0, le=1)]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+"""In the order in which a sweep goes through them."""
+Accuracy = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
 """How a trial ended. All but `failed`, which is a fault, are findings of the sweep."""
 
@@ -27,7 +29,7 @@ class Epoch(Frozen):
     epoch: int = Field(ge=1)
     train_loss: float
     val_loss: float
-    val_acc1: Share
+    val_acc1: Accuracy
     lr: float
     """Learning rate of the epoch's last step."""
     seconds: float
@@ -119,14 +121,14 @@ class Record(Frozen):
     epochs: int = 0
     epochs_planned: int
     curve: tuple[Epoch, ...] = ()
-    val_acc1: Share | None = None
+    val_acc1: Accuracy | None = None
     """Validation accuracy after the last epoch: the objective."""
-    val_acc1_best: Share | None = None
-    val_acc1_before_training: Share | None = None
+    val_acc1_best: Accuracy | None = None
+    val_acc1_before_training: Accuracy | None = None
     val_loss: float | None = None
-    test_acc1: Share | None = None
+    test_acc1: Accuracy | None = None
     """Test accuracy after the last epoch; confirm and dense trials only."""
-    test_acc1_best: Share | None = None
+    test_acc1_best: Accuracy | None = None
     """Test accuracy after the epoch best on validation."""
     test_outputs: str | None = None
     """Path under the sweep's storage of the log-probabilities per test image (safetensors)."""

@@ -22,7 +22,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class Assembly:
+class RecordBuilder:
     """Collects the reports of one trial; `record(status)` closes it."""
 
     def __init__(self, spec: TrialSpec) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from prunetune.agenda import Amount, counts
 from prunetune.analysis.power import detectable
 from prunetune.config.parts import Params
-from prunetune.plan import Budget, Comparison, Plan, Reach, Study
+from prunetune.plan import Comparison, Plan, Reach, RecordedBudget, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.sweep.orchestrate import load_plan
@@ -20,7 +20,7 @@ class StudyForecast(Params):
 
     study: str
     arm: str | None = None
-    budget: Budget = None
+    budget: RecordedBudget = None
     target_macs: int
     trials: Mapping[str, int]
     """By phase."""
@@ -78,7 +78,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         seconds=None if None in times else sum(t for t in times if t is not None),
         timed_by=clock.source if clock else None,
         family=plan.family,
-        detectable=detectable(plan.units, max(1, len(plan.family))),
+        detectable=detectable(plan.n_independent, max(1, len(plan.family))),
     )
 
 

@@ -85,13 +85,13 @@ def run_sweep(
     if data := os.environ.get("PRUNETUNE_DATA"):  # workers have other working directories
         os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
     with store.lock():
-        settle(store, spec, plan)
+        write_plan(store, spec, plan)
         if retry_failed:
             for key, record in store.records().items():
                 if record.status == "failed":
                     store.set_aside(key)
         tracking = open_tracking(plan, store)
-        observers: list[Any] = [tune.Progress(plan, store), *([tracking] if tracking else [])]
+        observers: list[Any] = [tune.SweepConsole(plan, store), *([tracking] if tracking else [])]
         if tracking:
             tracking.sync(store.records().values())
         outcome = tune.run(plan, store, address=address, observers=observers, offline=offline)
@@ -112,7 +112,7 @@ def _bound(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
     return spec, bind(spec, problems, str(source))
 
 
-def settle(store: Store, spec: SweepSpec, plan: Plan) -> None:
+def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
     """Write what will run before it runs; a sweep that has begun may only grow.
 
     Raises GrowthError if the sweep under this storage asks something else.

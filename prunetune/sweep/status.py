@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunetune.agenda import Agenda, Trials, closed, progress
+from prunetune.agenda import Agenda, Trials, closed, status_rows
 from prunetune.config.parts import Params
 from prunetune.records.store import Store
 from prunetune.sweep.orchestrate import load_plan
@@ -51,7 +51,7 @@ def status_of(store: Store) -> Status:
         of_study = reasons.setdefault(job.study or "dense", {})
         of_study[job.reason] = of_study.get(job.reason, 0) + 1
     studies = []
-    for row in progress(agenda):
+    for row in status_rows(agenda):
         phases = {p: (t.done, t.total - t.closed) for p, t in row.phases.items()}
         study = StudyStatus(
             study=row.study,

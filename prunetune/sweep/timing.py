@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from prunetune.analysis.verdicts.sentences import plural
-from prunetune.compress.methods.width_scaling.solver import Thinner
+from prunetune.compress.methods.width_scaling.solver import WidthSolver
 from prunetune.compress.network.rebuild import fresh
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.space import subtree
@@ -70,7 +70,7 @@ def measured(plan: Plan) -> Clock:
     """From training steps on made-up images here: the dense network, and a thin one per budget."""
     architecture = Architecture.model_validate(plan.dense.architecture)
     shapes = {plan.dense.macs: architecture}
-    thinner = Thinner(architecture)
+    thinner = WidthSolver(architecture)
     for target in {study.target_macs for study in plan.feasible()}:
         thin = thinner.find(target, 0)
         shapes[thin.macs] = thinner.architecture_at(thin.widths, thin.inner)

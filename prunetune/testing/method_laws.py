@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.budget.costs import count_macs, unit_costs
+from prunetune.compress.budget.costs import count_macs, macs_per_channel_pair
 from prunetune.compress.method import CompactModel, Infeasible, Target, budget_kinds, masks, reach
 from prunetune.compress.network.rebuild import layer_widths
 from prunetune.protocols import Shape
@@ -127,7 +127,7 @@ def _check_masks(who: str, network: Network, found: CompactModel) -> None:
 def living_macs(model: nn.Module, input_shape: Shape) -> int:
     """MACs of one image with the weights that are not zero."""
     total = 0
-    for name, cost in unit_costs(model, input_shape).items():
+    for name, cost in macs_per_channel_pair(model, input_shape).items():
         weight = model.get_submodule(name).weight
         assert isinstance(weight, Tensor)
         total += int(weight.count_nonzero()) * cost // math.prod(weight.shape[2:])

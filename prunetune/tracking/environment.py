@@ -16,7 +16,7 @@ SETTINGS = {
 }
 
 
-def settle() -> None:
+def configure_environment() -> None:
     """Set what the user has not set; to be called before mlflow is first imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)

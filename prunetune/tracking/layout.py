@@ -13,7 +13,7 @@ from datetime import datetime
 
 from prunetune.config.colors import DENSE, arm_colors
 from prunetune.config.space.space import Config
-from prunetune.plan import Plan, Study
+from prunetune.plan import MASKED, Plan, Study
 from prunetune.records.record import Epoch, Record, Status, TrialSpec
 
 KEY = "prunetune.key"
@@ -25,7 +25,6 @@ RUNNING = "running"
 """The status of a trial that has no record yet."""
 COLOR = "mlflow.runColor"
 NOTE = "mlflow.note.content"
-MASKED = "MACs and parameters count the weights that are left: no speed-up without sparse kernels"
 DENSE_KEY = "dense"
 REPORT_KEY = "report"
 
@@ -66,7 +65,7 @@ class StudyResult:
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of one metric; `at` in milliseconds since 1970."""
 
     name: str
@@ -111,13 +110,13 @@ def report_run(plan: Plan) -> Run:
     return Run(REPORT_KEY, REPORT_KEY, tags=_tags(plan, kind="report", key=REPORT_KEY))
 
 
-def curve_points(epoch: Epoch, at: int) -> list[Point]:
+def curve_points(epoch: Epoch, at: int) -> list[MetricPoint]:
     """The metrics of one epoch; the step is the epoch's number, from 1."""
     names = ("val_acc1", "val_loss", "train_loss")
-    return [Point(name, getattr(epoch, name), epoch.epoch, at) for name in names]
+    return [MetricPoint(name, getattr(epoch, name), epoch.epoch, at) for name in names]
 
 
-def record_points(record: Record) -> list[Point]:
+def record_points(record: Record) -> list[MetricPoint]:
     """All metrics of a finished trial: its curve, then what is said once."""
     started = milliseconds(record.started_at)
     points, elapsed = [], 0.0
@@ -134,7 +133,7 @@ def record_points(record: Record) -> list[Point]:
         "test_acc1": record.test_acc1,
     }
     ended = milliseconds(record.ended_at)
-    return points + [Point(k, v, 0, ended) for k, v in once.items() if v is not None]
+    return points + [MetricPoint(k, v, 0, ended) for k, v in once.items() if v is not None]
 
 
 def run_status(status: Status) -> str:
@@ -148,7 +147,9 @@ def milliseconds(moment: str | None) -> int:
 
 
 def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
-    note = study.infeasible or (MASKED if study.masked else None)
+    note = study.infeasible or (
+        f"MACs and parameters count the weights that are left: {MASKED}" if study.masked else None
+    )
     return _tags(
         plan,
         kind="study",

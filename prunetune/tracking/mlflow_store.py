@@ -19,7 +19,7 @@ from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.backlog import Backlog, Confirmed, Ended, Progress, Reported, Won, Work
 from prunetune.tracking.environment import (
     artifact_location,
-    settle,
+    configure_environment,
     store_uri,
     without_password,
 )
@@ -125,7 +125,7 @@ class MlflowStore:
 
     def _serve(self) -> None:
         """The thread: write what comes until closed; with MLflow away, try ever more rarely."""
-        settle()
+        configure_environment()
         pause = 0.0
         while True:
             works = self._backlog.take(max(GATHER_S, pause))

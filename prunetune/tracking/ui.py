@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from prunetune.tracking.environment import SETTINGS, settle, without_password
+from prunetune.tracking.environment import SETTINGS, configure_environment, without_password
 from prunetune.tracking.views import link
 
 HOST = "127.0.0.1"
@@ -68,7 +68,7 @@ def serve(
 
 def experiment_id(uri: str, experiment: str) -> str:
     """The id of an experiment by name; UiError if the store has none of that name."""
-    settle()
+    configure_environment()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 

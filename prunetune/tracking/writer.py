@@ -24,7 +24,7 @@ from prunetune.records.architecture import Architecture
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking import layout
 from prunetune.tracking.experiment import Known, open_experiment, read_runs
-from prunetune.tracking.layout import NOTE, RUNNING, STATUS, Point, Run, StudyResult
+from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
 from prunetune.tracking.models import log_winner
 
 METRICS_PER_CALL = 798  # MLflow takes 1000 things a call; whole epochs of three
@@ -144,7 +144,7 @@ class Writer:
         self,
         known: Known,
         run: Run,
-        points: Sequence[Point] = (),
+        points: Sequence[MetricPoint] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
         """Log what the run lacks: points of new steps, tags that differ, and its parameters."""
@@ -167,7 +167,7 @@ class Writer:
         if known.steps is not None:
             known.steps.update((p.name, p.step) for p in new_points)
 
-    def _missing(self, known: Known, points: Sequence[Point]) -> list[Point]:
+    def _missing(self, known: Known, points: Sequence[MetricPoint]) -> list[MetricPoint]:
         """The points whose metric has nothing at that step yet, one a step."""
         if points and known.steps is None:
             known.steps = {

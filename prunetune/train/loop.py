@@ -33,7 +33,7 @@ class Diverged(Exception):  # noqa: N818 - an expected end, not an error
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is trained how; nothing here changes while it trains."""
 
     splits: TrainingSplits
@@ -89,7 +89,7 @@ def train(
         CheckpointError: the checkpoint is corrupt, or of another training.
     """
     total = first - 1 + epochs if total is None else total
-    job = Job(splits, recipe, first, total, seeds, device, hooks, deterministic)
+    job = TrainingJob(splits, recipe, first, total, seeds, device, hooks, deterministic)
     identity = {"epochs": epochs, "recipe": recipe.model_dump(mode="json"), "seeds": dict(seeds)}
     if (first, total) != (1, epochs):
         identity |= {"first": first, "total": total}
@@ -107,7 +107,7 @@ def train(
         model.load_state_dict(state.ema.module.state_dict())
 
 
-def _run_epoch(job: Job, state: TrainingState, number: int) -> Epoch:
+def _run_epoch(job: TrainingJob, state: TrainingState, number: int) -> Epoch:
     """Train for one epoch and validate."""
     started = time.perf_counter()
     train_loss = _train_epoch(job, state, number)
@@ -128,7 +128,7 @@ def _run_epoch(job: Job, state: TrainingState, number: int) -> Epoch:
     )
 
 
-def _train_epoch(job: Job, state: TrainingState, number: int) -> float:
+def _train_epoch(job: TrainingJob, state: TrainingState, number: int) -> float:
     """The epoch's steps; their mean loss. A GPU is waited for only at the end."""
     recipe, device = job.recipe, job.device
     schedule = build_schedule(recipe.schedule)
@@ -147,7 +147,7 @@ def _train_epoch(job: Job, state: TrainingState, number: int) -> float:
     return loss.item() / per_epoch
 
 
-def _step(job: Job, state: TrainingState, batch: MixedBatch, step: int) -> Tensor:
+def _step(job: TrainingJob, state: TrainingState, batch: MixedBatch, step: int) -> Tensor:
     """Forward, backward, update; the batch's loss, left on the device."""
     model, recipe = state.model, job.recipe
     with autocast(job.device, precision(job.device)):
@@ -167,7 +167,7 @@ def _step(job: Job, state: TrainingState, batch: MixedBatch, step: int) -> Tenso
     return loss.detach()
 
 
-def _epoch_batches(job: Job, number: int) -> Iterator[Batch]:
+def _epoch_batches(job: TrainingJob, number: int) -> Iterator[Batch]:
     order = torch.Generator().manual_seed(child_seed(job.seeds["order"], number))
     augmentation = torch.Generator(job.device).manual_seed(
         child_seed(job.seeds["augmentation"], number)
@@ -177,7 +177,7 @@ def _epoch_batches(job: Job, number: int) -> Iterator[Batch]:
 
 
 @contextmanager
-def _own_rng(job: Job, number: int) -> Iterator[None]:
+def _own_rng(job: TrainingJob, number: int) -> Iterator[None]:
     """The global generators, from which dropout draws, seeded for this epoch alone."""
     with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
         torch.manual_seed(child_seed(job.seeds["augmentation"], "dropout", number))

@@ -21,10 +21,10 @@ from prunetune.compress.network.rebuild import fresh, rebuild
 from prunetune.config.budget import sparsity_of
 from prunetune.config.space.space import subtree
 from prunetune.models.pretrained import load_state, match_state
-from prunetune.records.cost_meter import Journal
+from prunetune.records.cost_meter import CostMeter
 from prunetune.records.lock import held
 from prunetune.records.record import TrialSpec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store, to_json, write_whole
 from prunetune.records.versions import versions
 from prunetune.registry import load_plugins, methods
@@ -75,7 +75,7 @@ class Trial:
         store: Store,
         device: str,
         offline: bool,
-        payer: Journal | None = None,
+        payer: CostMeter | None = None,
     ) -> None:
         self.spec, self.store, self.offline = spec, store, offline
         self.folder: Path = store.trial_dir(spec.key)
@@ -83,7 +83,7 @@ class Trial:
         self.trainer = Trainer(spec, self.folder, self.device, download=not offline, payer=payer)
         self.workload, self.journal = self.trainer.workload, self.trainer.journal
         self.memory = PeakMemory(self.device)
-        self.assembly = Assembly(spec)
+        self.assembly = RecordBuilder(spec)
         self.sparsifier: Sparsifier | None = None
 
     def reports(self) -> Iterator[Report]:

@@ -13,7 +13,7 @@ from prunetune.compress.budget.costs import count_macs
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.space import subtree
 from prunetune.protocols import Hook
-from prunetune.records.cost_meter import Journal
+from prunetune.records.cost_meter import CostMeter
 from prunetune.records.costs import training_macs
 from prunetune.records.record import Epoch, TrialSpec
 from prunetune.records.seeds import trial_seeds
@@ -29,7 +29,7 @@ class Scored(Hook):
     """The scoring booked inside a training, remembered by its checkpoint: rounds of a gradual
     pruning that are behind it are not scored again when it goes on."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: CostMeter) -> None:
         self._journal, self._before = journal, journal.attributed("score")
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -52,14 +52,14 @@ class Trainer:
         device: torch.device,
         *,
         download: bool,
-        payer: Journal | None = None,
+        payer: CostMeter | None = None,
     ) -> None:
         self.device, self.folder = device, folder
         self.workload = Workload.from_json(spec.workload)
         self.splits = self.workload.open(device, download=download)
         self.seeds = trial_seeds(spec.sweep_seed, spec.seed)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
-        self.journal = Journal(folder, spec.inherited_macs, payer)
+        self.journal = CostMeter(folder, spec.inherited_macs, payer)
         self.deterministic = spec.deterministic
         self.stages = 0
 

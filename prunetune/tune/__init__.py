@@ -1,8 +1,8 @@
 """The door to Ray: one Tune run for a whole sweep, and what decides within it."""
 
 from prunetune.tune.callbacks import Observer
-from prunetune.tune.console import Progress
+from prunetune.tune.console import SweepConsole
 from prunetune.tune.ray.cluster import ClusterError
-from prunetune.tune.ray.tuner import Interrupted, Outcome, run
+from prunetune.tune.ray.tuner import Interrupted, RunResult, run
 
-__all__ = ["ClusterError", "Interrupted", "Observer", "Outcome", "Progress", "run"]
+__all__ = ["ClusterError", "Interrupted", "Observer", "RunResult", "SweepConsole", "run"]

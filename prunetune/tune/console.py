@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from prunetune.agenda import Agenda, Row, Trials, counts, progress
+from prunetune.agenda import Agenda, StatusRow, Trials, counts, status_rows
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
@@ -18,7 +18,7 @@ from prunetune.records.store import Store
 REFRESH_S = 0.5
 
 
-class Progress:
+class SweepConsole:
     """An Observer that prints, to standard output unless told otherwise."""
 
     def __init__(self, plan: Plan, store: Store, console: Console | None = None) -> None:
@@ -52,7 +52,7 @@ class Progress:
         if self._console.is_terminal:
             self._refresh()
         else:
-            rows = progress(self._agenda)
+            rows = status_rows(self._agenda)
             self._console.print(f"{_done(rows)}  {line(record)}", markup=False)
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class Progress:
 
     def table(self) -> Table:
         """The state of every study, with what is left in the caption."""
-        rows = progress(self._agenda)
+        rows = status_rows(self._agenda)
         table = Table(title=f"{self._plan.sweep}  {_done(rows)}", caption=self._caption())
         for name in ("study", "done", "running", "best val acc1", "confirmed test acc1"):
             table.add_column(name, justify="left" if name == "study" else "right")
@@ -120,7 +120,7 @@ def line(record: Record) -> str:
     return "  ".join(parts)
 
 
-def _done(rows: Iterable[Row]) -> str:
+def _done(rows: Iterable[StatusRow]) -> str:
     tallies = [tally for row in rows for tally in row.phases.values()]
     return f"{sum(t.done for t in tallies)}/{sum(t.total - t.closed for t in tallies)}"
 

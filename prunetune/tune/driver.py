@@ -17,13 +17,13 @@ from typing import Any
 from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
-from prunetune.records.cost_meter import Journal
+from prunetune.records.cost_meter import CostMeter
 from prunetune.records.record import Record, Status, TrialSpec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import StorageError, Store, write_whole
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.rungs import rivals, stop_at
-from prunetune.tune.sampling import Studies
+from prunetune.tune.sampling import ConfigSampler
 
 RETRIES = 2
 """How often a trial that raised or lost its worker is run again before it has failed."""
@@ -46,7 +46,7 @@ class Live:
     """A trial that was dealt and has not been closed."""
 
     spec: TrialSpec
-    assembly: Assembly
+    assembly: RecordBuilder
     status: Status | None = None
 
 
@@ -66,7 +66,7 @@ class Driver:
         self.slots, self.deadline = slots, deadline
         self.trials = Trials(store.records(), store.trials())
         self.running: dict[str, Live] = {}
-        self.studies = Studies(plan, self.trials.records, self.trials.dealt)
+        self.studies = ConfigSampler(plan, self.trials.records, self.trials.dealt)
         self.failure: Exception | None = None
         self.interrupted: int | None = None
         self.limited = False
@@ -149,7 +149,7 @@ class Driver:
             self._release(key)
             return
         past = live.assembly.record("failed").train_macs
-        spent = Journal(self.store.trial_dir(key), live.spec.inherited_macs).train_macs().spent
+        spent = CostMeter(self.store.trial_dir(key), live.spec.inherited_macs).train_macs().spent
         live.assembly.add({"train_macs": past.model_copy(update={"spent": spent})})
         self._close(live.assembly.record("failed", fault.error))
 
@@ -158,7 +158,7 @@ class Driver:
         if dense and dense.key not in self.trials.dealt:  # its record is all that is left
             self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
         self._write(spec)
-        self.running[spec.key] = Live(spec, Assembly(spec))
+        self.running[spec.key] = Live(spec, RecordBuilder(spec))
         self.trials.begin(spec.key)
         self.observers.on_dealt(spec)
 

@@ -28,7 +28,7 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 def random_point(space: Space, seed: int) -> Config:
     """A configuration drawn at random."""
     rng = random.Random(seed)
-    return space.draw(lambda dimension: place(dimension.domain, rng.random()))
+    return space.draw(lambda dimension: from_unit_cube(dimension.domain, rng.random()))
 
 
 def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
@@ -41,7 +41,9 @@ def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
     if number:  # scipy's Sobol cannot go forward by none
         sequence.fast_forward(number)
     (point,) = sequence.random(1)
-    return space.draw(lambda dimension: place(dimension.domain, float(point[axes[dimension.path]])))
+    return space.draw(
+        lambda dimension: from_unit_cube(dimension.domain, float(point[axes[dimension.path]]))
+    )
 
 
 def grid_point(space: Space, seed: int, number: int) -> Config:
@@ -57,7 +59,7 @@ def grid_point(space: Space, seed: int, number: int) -> Config:
     return grid[(seed + number * step) % size]
 
 
-def place(domain: Domain, at: float) -> Any:
+def from_unit_cube(domain: Domain, at: float) -> Any:
     """The value of a domain at a point of [0, 1)."""
     match domain:
         case Constant(value=value):

@@ -21,7 +21,7 @@ class ResourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Share:
+class TrialShare:
     """Resources of one trial, and the number of trials at a time."""
 
     cpus: float
@@ -39,7 +39,7 @@ class Share:
         return "auto" if self.gpus else "cpu"
 
 
-def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
+def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> TrialShare:
     """The share of each trial on a cluster of `nodes`; ResourceError where no node can hold one.
 
     `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU;
@@ -55,12 +55,12 @@ def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> Share:
                 "no node of the cluster has CPUs yet; if it will grow, say how far: write "
                 "numbers for resources.max_concurrent and resources.gpus"
             )
-        return Share(cpus, wanted, limit)
+        return TrialShare(cpus, wanted, limit)
     gpus = _auto_gpus(cpus, limit, nodes) if wanted == "auto" else wanted
     fit = sum(_fit(cpus, gpus, node) for node in nodes)
     if fit == 0:
         raise ResourceError(_refusal(cpus, gpus, nodes))
-    return Share(cpus, gpus, fit if limit == "auto" else limit)
+    return TrialShare(cpus, gpus, fit if limit == "auto" else limit)
 
 
 def _auto_gpus(cpus: float, limit: int | str, nodes: Sequence[Node]) -> float:

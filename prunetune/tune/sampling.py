@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from prunetune.agenda import Ask
-from prunetune.config.samplers import Gp, GridSearch, Qmc, Random, Tpe, sampler_params
+from prunetune.config.samplers import Gp, GridSearch, Qmc, RandomSearch, Tpe, sampler_params
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Domain, Float, Int
 from prunetune.plan import Plan, Study
 from prunetune.records.key import canonical
@@ -31,7 +31,7 @@ from prunetune.records.seeds import child_seed
 from prunetune.tune.quasi_random import grid_point, qmc_point, random_point
 
 
-class Studies:
+class ConfigSampler:
     """Answers asks. `records` and `dealt` are read anew each time, never copied or changed."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Studies:
         seed = child_seed(self._plan.seed, study.id, "sampler")
         own = child_seed(self._plan.seed, study.id, "sampler", number)
         match self._params:
-            case Random():
+            case RandomSearch():
                 return random_point(study.space, own)
             case Qmc() as params:
                 return qmc_point(study.space, params, seed, number - len(study.first))

@@ -16,7 +16,7 @@ from prunetune.agenda import (
     closed,
     counts,
     due,
-    progress,
+    status_rows,
 )
 from prunetune.agenda.specs import dense_spec
 from prunetune.plan import Plan
@@ -61,12 +61,12 @@ def check(sweep: Sweep) -> None:
     agenda = sweep.agenda
     assert isinstance(due(agenda), Finished)
     assert closed(agenda) == closed(sweep.afresh())
-    assert progress(agenda) == progress(sweep.afresh())
+    assert status_rows(agenda) == status_rows(sweep.afresh())
     assert {job.state for job in agenda.jobs} <= {"done", "closed"}
     shut = Counter((c.study, c.phase) for c in closed(agenda))
     answers = answer(sweep.plan, sweep.records)
     for owed in sweep.plan.studies:
-        found = agenda.answer(owed)
+        found = agenda.outcome(owed)
         assert found == answers[owed.id]
         assert len(found.search) + shut[owed.id, "search"] == owed.trials
         assert len(found.confirms) + shut[owed.id, "confirm"] == sweep.plan.confirm.seeds
@@ -442,14 +442,14 @@ def test_progress_adds_up(hopeless):
     end = failing(("pruned", "search", None)) if hopeless else badly(1, 0.2)
     sweep = Sweep(plan(top=2), seed=8, end=end, slots=1 if hopeless else 3)
     while sweep.step():
-        rows = progress(sweep.agenda)
-        assert rows == progress(sweep.afresh())
+        rows = status_rows(sweep.agenda)
+        assert rows == status_rows(sweep.afresh())
         assert [r.study for r in rows] == ["dense", *(s.id for s in sweep.plan.studies)]
         tallies = [tally for row in rows for tally in row.phases.values()]
         assert sum(t.running for t in tallies) == sum(r.running for r in rows) == len(sweep.running)
         assert sum(t.done for t in tallies) == len(sweep.records)
         assert sum(sum(r.ended.values()) for r in rows) == len(sweep.records)
-    rows = progress(sweep.agenda)
+    rows = status_rows(sweep.agenda)
     assert all(t.done + t.closed == t.total for r in rows for t in r.phases.values())
     for row in rows[1:]:
         tests = [

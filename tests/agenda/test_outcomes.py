@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from prunetune.agenda.outcomes import answer_of, finalists
+from prunetune.agenda.outcomes import finalists, study_outcome
 from prunetune.records.record import Record
 
 
@@ -19,7 +19,7 @@ SEARCH = [record("search", n, n, acc1) for n, acc1 in enumerate([0.5, 0.9, 0.8, 
 
 
 def winner(*rescores: Record, top: int = 3) -> int | None:
-    found = answer_of("a", [*rescores, *SEARCH], None, top).winner
+    found = study_outcome("a", [*rescores, *SEARCH], None, top).winner
     return found.number if found else None
 
 
@@ -65,7 +65,7 @@ def test_ties_of_the_search_go_to_the_lower_loss_then_to_the_lower_number():
 )
 def test_what_did_not_run_its_course_cannot_win(other):
     fifth = record("search", 4, 4, **{"acc1": 1.0, **other})
-    found = answer_of("a", [*SEARCH, fifth], None)
+    found = study_outcome("a", [*SEARCH, fifth], None)
     assert found.winner is not None
     assert found.winner.number == 1
     assert len(found.search) == 5
@@ -74,6 +74,6 @@ def test_what_did_not_run_its_course_cannot_win(other):
 def test_only_confirms_of_the_winner_stand():
     confirms = [record("confirm", number, 1000 + j) for number in (1, 2) for j in range(2)]
     failed = record("confirm", 1, 1002, None, status="failed")
-    found = answer_of("a", [*SEARCH, *confirms, failed], None)
+    found = study_outcome("a", [*SEARCH, *confirms, failed], None)
     assert [(r.number, r.seed) for r in found.confirms] == [(1, 1000), (1, 1001), (1, 1002)]
     assert [r.seed for r in found.confirmed] == [1000, 1001]

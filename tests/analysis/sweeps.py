@@ -11,7 +11,7 @@ import numpy as np
 from prunetune.config.parts import Named
 from prunetune.config.search import Confirm
 from prunetune.config.space.space import Constant, Dimension, Float, Space
-from prunetune.plan import Budget, Comparison, DensePlan, Plan, Study
+from prunetune.plan import Comparison, DensePlan, Plan, RecordedBudget, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.key import digest
 from prunetune.records.record import Epoch, Record, TrainMacs
@@ -45,7 +45,7 @@ def architecture(share: float = 1.0, wobble: int = 0) -> Architecture:
 
 def make_plan(
     arms: Mapping[str, str] | None = None,
-    budgets: Iterable[Budget] = (0.5, 0.25),
+    budgets: Iterable[RecordedBudget] = (0.5, 0.25),
     *,
     matchings: tuple[str, ...] = ("scratch_b",),
     seeds: int = 5,
@@ -88,7 +88,7 @@ def make_plan(
 def _study(
     arm: str,
     method: str,
-    budget: Budget,
+    budget: RecordedBudget,
     matching: str | None,
     rep: int,
     trials: int,

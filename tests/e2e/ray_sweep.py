@@ -3,7 +3,7 @@
 import sys
 
 from prunetune.records.store import Store
-from prunetune.tune.console import Progress
+from prunetune.tune.console import SweepConsole
 from prunetune.tune.ray.tuner import Interrupted, run
 from tests.tune.fakes import make_plan, slow
 
@@ -13,6 +13,6 @@ if __name__ == "__main__":
     plan, store = make_plan(trials=4, resources=resources), Store(storage, "fake")
     try:
         with store.lock():
-            run(plan, store, address=address, observers=[Progress(plan, store)], trial=slow)
+            run(plan, store, address=address, observers=[SweepConsole(plan, store)], trial=slow)
     except Interrupted as end:
         sys.exit(end.exit_code)

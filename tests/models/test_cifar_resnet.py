@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from prunetune.models.cifar_resnet import DEPTHS, PaddedShortcut, ResNetParams
-from prunetune.models.pretrained import CheckpointError, load_state, match_state
+from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.registry import models
 
 from .conftest import macs, n_params
@@ -131,10 +131,10 @@ def test_published_checkpoints_load_strictly(name, checkpoints):
     state = match_state(model, load_state(path))
     model.load_state_dict(state, strict=True)
     assert model.state_dict().keys() == state.keys()
-    with pytest.raises(CheckpointError, match=r"missing: layer2\.0\.shortcut\.0\.weight"):
+    with pytest.raises(WeightsFileError, match=r"missing: layer2\.0\.shortcut\.0\.weight"):
         match_state(entry.part.build(entry.params(shortcut="B"), 10, CIFAR), state)
 
 
 def test_no_weights_go_by_a_name():
-    with pytest.raises(CheckpointError, match="give a file"):
+    with pytest.raises(WeightsFileError, match="give a file"):
         models.get("resnet20").part.published("IMAGENET1K_V1")

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model, get_model_weights
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.models.pretrained import CheckpointError
+from prunetune.models.pretrained import WeightsFileError
 from prunetune.models.vit import our_name
 from prunetune.registry import models
 
@@ -160,7 +160,7 @@ def test_names_of_older_files_of_vit_b_16_are_known():
 
 
 def test_other_vision_transformers_have_no_weights_by_name():
-    with pytest.raises(CheckpointError, match="no weights of vit_small go by a name"):
+    with pytest.raises(WeightsFileError, match="no weights of vit_small go by a name"):
         models.get("vit_small").part.published("IMAGENET1K_V1")
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from prunetune.models.pretrained import CheckpointError, load_state, match_state
+from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 
 
 def network() -> nn.Module:
@@ -48,7 +48,7 @@ def test_a_truncated_file_is_refused_by_name(form, kept, tmp_path):
     path = tmp_path / "weights.pt"
     write(path, form, network().state_dict())
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(CheckpointError, match=r"weights\.pt: "):
+    with pytest.raises(WeightsFileError, match=r"weights\.pt: "):
         load_state(path)
 
 
@@ -68,7 +68,7 @@ def test_code_in_a_pickle_is_never_run(form, tmp_path):
         path.write_bytes(pickle.dumps(state))
     else:
         write(path, form, state)
-    with pytest.raises(CheckpointError, match=r"evil\.pt: refused"):
+    with pytest.raises(WeightsFileError, match=r"evil\.pt: refused"):
         load_state(path)
     assert not trace.exists()
 
@@ -84,12 +84,12 @@ def test_code_in_a_pickle_is_never_run(form, tmp_path):
 )
 def test_what_is_not_a_state_dict_is_refused(content, reason, tmp_path):
     torch.save(content, tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match=reason):
+    with pytest.raises(WeightsFileError, match=reason):
         load_state(tmp_path / "other.pt")
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"absent\.pt: cannot be read: No such file"):
+    with pytest.raises(WeightsFileError, match=r"absent\.pt: cannot be read: No such file"):
         load_state(tmp_path / "absent.pt")
 
 
@@ -98,7 +98,7 @@ def test_the_sha256_that_was_promised_is_checked(tmp_path):
     write(path, "torch", network().state_dict())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert load_state(path, sha256=digest)
-    with pytest.raises(CheckpointError, match=f"SHA-256 is {digest}, expected 0000"):
+    with pytest.raises(WeightsFileError, match=f"SHA-256 is {digest}, expected 0000"):
         load_state(path, sha256="0000")
 
 
@@ -106,7 +106,7 @@ def test_keys_that_do_not_fit_are_refused_by_name():
     state = network().state_dict()
     state["4.weight"] = state.pop("3.weight")
     state["0.bias"] = torch.zeros(5)
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(WeightsFileError) as caught:
         match_state(network(), state)
     told = str(caught.value)
     assert "missing: 3.weight" in told

@@ -31,7 +31,7 @@ print(json.dumps({kind: registry.names() for kind, registry in KINDS.items()}))
 TRIALS = """
 import sys, torch
 from prunetune.agenda import Agenda, Ask, Finished, Trials, due, search_spec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
 from prunetune.trial import run_trial
@@ -43,7 +43,7 @@ while not isinstance(step := due(Agenda(plan, trials())), Finished):
     spec = step.spec if not isinstance(step, Ask) else search_spec(
         plan, step, step.study.space.constants(), store.records())
     store.write_trial(spec)
-    assembly = Assembly(spec)
+    assembly = RecordBuilder(spec)
     for report in run_trial(spec, store, device="cpu", offline=True):
         assembly.add(report)
     store.write_record(assembly.record())

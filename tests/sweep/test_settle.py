@@ -12,7 +12,7 @@ from prunetune.config.file.growth import GrowthError
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check
 from prunetune.records.store import CorruptFileError, Store
-from prunetune.sweep.orchestrate import NoSweepError, load_plan, load_records, settle
+from prunetune.sweep.orchestrate import NoSweepError, load_plan, load_records, write_plan
 
 SPEC = {
     "name": "small",
@@ -24,7 +24,7 @@ SPEC = {
 
 def settled(folder: Path, **fields: object) -> dict:
     spec = SweepSpec.model_validate(SPEC | fields)
-    settle(Store(folder, "small"), spec, bind(spec, check(spec)))
+    write_plan(Store(folder, "small"), spec, bind(spec, check(spec)))
     written: dict = json.loads((folder / "small" / "plan.json").read_bytes())
     return written
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from prunetune.plan import Plan
-from prunetune.tracking.environment import settle
+from prunetune.tracking.environment import configure_environment
 
-settle()
+configure_environment()
 
 from mlflow import MlflowClient  # noqa: E402
 

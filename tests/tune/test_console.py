@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from prunetune.agenda import Agenda, Deal, Finished, Trials, counts, due, search_spec
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
-from prunetune.tune.console import Progress
+from prunetune.tune.console import SweepConsole
 from tests.tune.fakes import LR, epoch, make_plan
 
 
@@ -20,7 +20,7 @@ def play(plan, progress, until=10**6):
         spec = now.spec if isinstance(now, Deal) else search_spec(plan, now, {LR: 0.1}, records)
         trials.deal(spec)
         progress.on_dealt(spec)
-        assembly = Assembly(spec)
+        assembly = RecordBuilder(spec)
         for number in range(1, spec.epochs + 1):
             assembly.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
             progress.on_epoch(spec, assembly.curve[-1])
@@ -36,7 +36,7 @@ def plan():
 
 def test_a_log_has_one_plain_line_per_finished_trial(plan, tmp_path):
     out = io.StringIO()
-    progress = Progress(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
+    progress = SweepConsole(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
     records = play(plan, progress)
     progress.close()
     lines = out.getvalue().splitlines()
@@ -51,7 +51,7 @@ def test_a_log_has_one_plain_line_per_finished_trial(plan, tmp_path):
 def test_a_terminal_shows_every_study_and_ends_on_the_whole(plan, tmp_path):
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
-    progress = Progress(plan, Store(tmp_path, "fake"), console)
+    progress = SweepConsole(plan, Store(tmp_path, "fake"), console)
     records = play(plan, progress)
     progress.close()
     last = out.getvalue()[out.getvalue().rindex("fake") :]
@@ -63,7 +63,7 @@ def test_a_terminal_shows_every_study_and_ends_on_the_whole(plan, tmp_path):
 
 def test_the_time_left_is_told_from_this_run_alone(plan, tmp_path):
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    progress = Progress(plan, Store(tmp_path, "fake"), console)
+    progress = SweepConsole(plan, Store(tmp_path, "fake"), console)
     assert "left" not in progress.table().caption
     play(plan, progress, until=3)
     assert "left" in progress.table().caption

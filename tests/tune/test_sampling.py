@@ -16,7 +16,7 @@ from prunetune.config.samplers import SAMPLERS
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Float, Int, Space
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
-from prunetune.tune.sampling import Studies, told
+from prunetune.tune.sampling import ConfigSampler, told
 from tests.agenda.simulated import Sweep, ended, plan, study
 
 SGD, ADAMW = (("optimizer", "sgd"),), (("optimizer", "adamw"),)
@@ -54,7 +54,7 @@ def live(plan: Plan, *, slots: int = 4, seed: int = 0, end=None) -> tuple[Sweep,
     rng = random.Random(seed)
     ending = end or (lambda spec: ended(spec, rng.choice(ENDS)))
     sweep = Sweep(plan, slots=slots, end=lambda s: ending(s) if s.phase == "search" else ended(s))
-    studies = Studies(plan, sweep.records, sweep.dealt)
+    studies = ConfigSampler(plan, sweep.records, sweep.dealt)
     asked = []
     while True:
         match sweep.due():
@@ -89,23 +89,23 @@ def test_a_restart_proposes_what_the_running_sweep_proposed(sampler):
     _, asked = live(base)
     for ask, records, dealt, config in asked:
         backwards = dict(reversed(records.items())), dict(reversed(dealt.items()))
-        assert Studies(base, *backwards).ask(ask) == config
+        assert ConfigSampler(base, *backwards).ask(ask) == config
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc", "grid"])
 def test_points_that_learn_nothing_follow_from_the_number_alone(sampler):
     base = one(sampler, 12)
     _, asked = live(base)
-    empty = Studies(base, {}, {})
+    empty = ConfigSampler(base, {}, {})
     assert [empty.ask(ask) for ask, *_ in asked] == [config for *_, config in asked]
-    more = Studies(one(sampler, 40), {}, {})
+    more = ConfigSampler(one(sampler, 40), {}, {})
     assert [more.ask(ask) for ask, *_ in asked] == [config for *_, config in asked]
 
 
 @pytest.mark.parametrize("sampler", QUICK)
 def test_studies_and_seeds_draw_apart(sampler):
     def draws(base: Plan) -> list[list[Config]]:
-        studies = Studies(base, {}, {})
+        studies = ConfigSampler(base, {}, {})
         return [[studies.ask(Ask(s, n, n)) for n in range(4)] for s in base.studies]
 
     space = STEPPED if sampler == "grid" else NESTED
@@ -127,7 +127,7 @@ def test_a_gaussian_process_proposes_and_repeats_itself():
     _, asked = live(base, slots=1, end=ended)
     assert all(not space.problems(config) for *_, config in asked)
     ask, records, dealt, config = asked[-1]
-    assert Studies(base, records, dealt).ask(ask) == config
+    assert ConfigSampler(base, records, dealt).ask(ask) == config
 
 
 @pytest.mark.parametrize("sampler", QUICK)
@@ -154,7 +154,10 @@ def test_a_grid_visits_every_configuration_once():
 
 def test_a_part_of_a_grid_is_spread_over_it():
     space = Space(dimensions=(Dimension(path="n", domain=Int(low=1, high=1000)),))
-    studies, base = Studies(one("grid", 20, space=space), {}, {}), study("thin", 0.5, space=space)
+    studies, base = (
+        ConfigSampler(one("grid", 20, space=space), {}, {}),
+        study("thin", 0.5, space=space),
+    )
     points = sorted(studies.ask(Ask(base, n, n))["n"] for n in range(20))
     gaps = np.diff([points[-1] - 1000, *points])
     assert max(gaps) <= 3 * 1000 / 20
@@ -213,7 +216,7 @@ def test_optuna_is_told_the_truth(found, state, value, known):
 def test_a_running_trial_is_running():
     base = one("tpe", 4)
     sweep = Sweep(base, slots=3)
-    studies = Studies(base, sweep.records, sweep.dealt)
+    studies = ConfigSampler(base, sweep.records, sweep.dealt)
     for number in range(3):
         ask = Ask(base.studies[0], number, number)
         sweep.deal(search_spec(base, ask, studies.ask(ask), {}))
@@ -272,7 +275,7 @@ def test_trials_on_a_former_architecture_are_not_told():
     while after.step():
         found = after.due()
         if isinstance(found, Ask) and found.study.arm == "reinit":
-            known = Studies(larger, after.records, after.dealt).optuna_study(
+            known = ConfigSampler(larger, after.records, after.dealt).optuna_study(
                 found, optuna.samplers.RandomSampler()
             )
             assert len(known.trials) == found.number

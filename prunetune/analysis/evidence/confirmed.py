@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from prunetune.agenda.outcomes import Answer, answers
+from prunetune.agenda.outcomes import StudyOutcome, study_outcomes
 from prunetune.plan import Plan, Study
 from prunetune.records.record import Frozen, Record
 from prunetune.records.seeds import confirm_seed, search_seed
@@ -26,7 +26,7 @@ class Confirmed:
     """The confirm seeds of one study's winner."""
 
     study: Study
-    answer: Answer
+    answer: StudyOutcome
     values: Mapping[int, float]
     """Seed -> test accuracy."""
     lost: tuple[Loss, ...] = ()
@@ -54,13 +54,13 @@ def grain(plan: Plan) -> float:
 
 def confirmed(plan: Plan, records: Mapping[str, Record]) -> dict[str, Confirmed]:
     """The confirm seeds of every study, by the study's id."""
-    found = answers(plan.studies, records, plan.confirm.top)
+    found = study_outcomes(plan.studies, records, plan.confirm.top)
     dense = {r.seed: r for r in records.values() if r.phase == "dense"}
     return {study.id: _confirmed(plan, study, found, dense) for study in plan.studies}
 
 
 def _confirmed(
-    plan: Plan, study: Study, found: Mapping[str, Answer], dense: Mapping[int, Record]
+    plan: Plan, study: Study, found: Mapping[str, StudyOutcome], dense: Mapping[int, Record]
 ) -> Confirmed:
     ended = {r.seed: r for r in found[study.id].confirms}
     values = {s: r.test_acc1 for s, r in ended.items() if r.test_acc1 is not None}
@@ -101,7 +101,11 @@ def collapsed(values: Mapping[int, float], classes: int | None) -> list[Loss]:
 
 
 def _closed(
-    plan: Plan, study: Study, seed: int, found: Mapping[str, Answer], dense: Mapping[int, Record]
+    plan: Plan,
+    study: Study,
+    seed: int,
+    found: Mapping[str, StudyOutcome],
+    dense: Mapping[int, Record],
 ) -> str | None:
     """Why a confirm seed without a record will never have one; None if it may still come."""
     answer = found[study.id]

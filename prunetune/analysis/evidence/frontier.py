@@ -9,7 +9,7 @@ from statistics import median
 from prunetune.analysis.evidence.confirmed import Confirmed, grain
 from prunetune.analysis.evidence.ledger import macs
 from prunetune.analysis.statistics import Estimate, mean_interval
-from prunetune.plan import Budget, Plan
+from prunetune.plan import Plan, RecordedBudget
 from prunetune.records.record import Frozen, Record
 
 
@@ -23,13 +23,13 @@ class DenseResult(Estimate):
     epochs: int | None
 
 
-class Row(Frozen):
+class FrontierRow(Frozen):
     """One study. Accuracies in [0, 1]; `low` and `high` are the ends of a 95 % t interval."""
 
     study: str
     arm: str
     method: str
-    budget: Budget
+    budget: RecordedBudget
     matching: str | None
     replicate: int
     target_macs: int
@@ -89,7 +89,7 @@ def frontier(
     records: Iterable[Record],
     confirmed: Mapping[str, Confirmed],
     dense: DenseResult,
-) -> tuple[Row, ...]:
+) -> tuple[FrontierRow, ...]:
     """One row for every study of the plan, in its order."""
     spent: dict[str | None, list[Record]] = {}
     for record in records:
@@ -100,7 +100,7 @@ def frontier(
     )
 
 
-def _row(plan: Plan, found: Confirmed, records: list[Record], dense: float | None) -> Row:
+def _row(plan: Plan, found: Confirmed, records: list[Record], dense: float | None) -> FrontierRow:
     study, best = found.study, found.answer.winner
     values = list(found.values.values())
     estimate = mean_interval(values, grain(plan))
@@ -110,7 +110,7 @@ def _row(plan: Plan, found: Confirmed, records: list[Record], dense: float | Non
     known |= {name: getattr(study, name) for name in ("replicate", "target_macs", "epochs")}
     compared = estimate.mean is not None and dense is not None
     state, reason = _state(found)
-    return Row(
+    return FrontierRow(
         study=study.id,
         **known,
         macs=found.macs,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
-from prunetune.records.record import Frozen, Record
+from prunetune.records.record import PHASES, Frozen, Record
 
 
 class Ledger(Frozen):
@@ -31,8 +31,7 @@ def ledger(records: Iterable[Record], arms: Sequence[str] = ()) -> Ledger:
     for row in rows:  # arms that the plan no longer has
         if row.arm is not None and row.arm not in by_arm:
             by_arm[row.arm] = [r for r in rows if r.arm == row.arm]
-    phases = ("dense", "search", "rescore", "confirm")
-    by_phase = {phase: [r for r in rows if r.phase == phase] for phase in phases}
+    by_phase = {phase: [r for r in rows if r.phase == phase] for phase in PHASES}
     return Ledger(
         spent_macs=macs(rows),
         spent_s=seconds(rows),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from prunetune.analysis.evidence.confirmed import Confirmed
-from prunetune.plan import Budget, Plan, Study
+from prunetune.plan import Plan, RecordedBudget, Study
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Contest:
     """A budget under a matching: where arms meet."""
 
-    budget: Budget
+    budget: RecordedBudget
     matching: str | None
     samples: Mapping[str, Sample]
 
 
-def cells(plan: Plan, confirmed: Mapping[str, Confirmed]) -> Iterator[Cell]:
+def contests(plan: Plan, confirmed: Mapping[str, Confirmed]) -> Iterator[Contest]:
     """Every cell of the plan, in the order of the file."""
     for budget in plan.budgets():
         if budget is None:
@@ -59,7 +59,7 @@ def cells(plan: Plan, confirmed: Mapping[str, Confirmed]) -> Iterator[Cell]:
             for study in here:
                 if study.matching in (None, matching):
                     arms.setdefault(study.arm, []).append(confirmed[study.id])
-            yield Cell(budget, matching, {a: sample(plan, a, cs) for a, cs in arms.items()})
+            yield Contest(budget, matching, {a: sample(plan, a, cs) for a, cs in arms.items()})
 
 
 def sample(plan: Plan, arm: str, studies: Sequence[Confirmed]) -> Sample:

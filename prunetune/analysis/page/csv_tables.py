@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.report import Report
 from prunetune.config.space.space import flatten
 from prunetune.records.record import Record
@@ -19,7 +19,7 @@ NOT_FLAT = ("curve", "architecture", "config")
 def frontier_csv(report: Report) -> bytes:
     """One line a study."""
     rows = [row.model_dump(mode="json") for row in report.frontier]
-    return _csv(list(Row.model_fields), rows)
+    return _csv(list(FrontierRow.model_fields), rows)
 
 
 def trials_csv(records: Mapping[str, Record]) -> bytes:

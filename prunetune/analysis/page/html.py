@@ -23,7 +23,7 @@ from prunetune.analysis.page.sections import (
     widths,
 )
 from prunetune.analysis.report import Report
-from prunetune.analysis.verdicts.sentences import place, points
+from prunetune.analysis.verdicts.sentences import contest_name, points
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.config.colors import arm_colors
 from prunetune.plan import Plan
@@ -54,7 +54,7 @@ def contents(plan: Plan, records: Mapping[str, Record], report: Report) -> dict[
         "setup": setup(plan, report),
         "unfinished": unfinished(report),
         "verdicts": list(zip(report.verdicts, report.sentences, strict=True)),
-        "place": place,
+        "place": contest_name,
         "outcome": outcome,
         "searches": plan.replicates > 1,
         "margin": points(plan.confirm.margin, signed=False),

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.page.figures.widths_plot import widths_svg
 from prunetune.analysis.report import Report
 from prunetune.analysis.verdicts.sentences import (
     NOTHING,
+    contest_name,
     count,
     listing,
     percent,
-    place,
     plural,
     points,
     state,
@@ -58,7 +58,7 @@ def unfinished(report: Report) -> str:
     return ", ".join(f"{plural(number, 'study')} {state}" for state, number in states.items())
 
 
-def by_budget(plan: Plan, report: Report) -> list[Row]:
+def by_budget(plan: Plan, report: Report) -> list[FrontierRow]:
     """The studies, those that compete beside each other."""
     budgets = plan.budgets()
     return sorted(report.frontier, key=lambda row: budgets.index(row.budget))
@@ -69,7 +69,7 @@ def table(plan: Plan, report: Report) -> list[tuple[str, str, list[str]]]:
     return [(row.arm, row.study, _cells(row)) for row in by_budget(plan, report)]
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: FrontierRow) -> list[str]:
     known = row.low is not None and row.high is not None
     ends = f" [{_bare(row.low)}, {_bare(row.high)}]" if known else ""
     others = {name: getattr(row, name) for name in ("stopped", "diverged", "failed", "infeasible")}
@@ -167,7 +167,7 @@ def _losses(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         for name, arm in verdict.arms.items():
             for loss in () if arm.infeasible else arm.lost:
-                where = f"{name} at {place(verdict.budget, verdict.matching)}"
+                where = f"{name} at {contest_name(verdict.budget, verdict.matching)}"
                 kept = " (kept in the mean)" if loss.status == "collapsed" else ""
                 why = loss.error or "no reason given"
                 yield f"{where}, confirm seed {loss.seed}: {loss.status}{kept}; {why}."

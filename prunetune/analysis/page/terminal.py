@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunetune.analysis.report import Report
-from prunetune.analysis.verdicts.sentences import count, percent, place, points, state
+from prunetune.analysis.verdicts.sentences import contest_name, count, percent, points, state
 
 HEADER = ("study", "MACs", "test %", "low", "high", "n", "vs dense", "state")
 
@@ -13,7 +13,7 @@ HEADER = ("study", "MACs", "test %", "low", "high", "n", "vs dense", "state")
 def text_table(report: Report) -> str:
     """The verdicts, one paragraph a budget, then one line a study."""
     said = [
-        f"{place(verdict.budget, verdict.matching)}: {sentence}"
+        f"{contest_name(verdict.budget, verdict.matching)}: {sentence}"
         for verdict, sentence in zip(report.verdicts, report.sentences, strict=True)
     ]
     rows = [

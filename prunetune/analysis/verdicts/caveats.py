@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.statistics import ALPHA, binomial_half_width
-from prunetune.analysis.verdicts.sentences import MASKED, listing, masked_arms, plural, points
+from prunetune.analysis.verdicts.sentences import listing, masked_arms, plural, points
 from prunetune.analysis.verdicts.verdict import Verdict
-from prunetune.plan import Plan
+from prunetune.plan import MASKED, Plan
 
 
-def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
+def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:
     """What this setting cannot settle, whatever the figures look like."""
     said = []
-    if plan.units < 3:
+    if plan.n_independent < 3:
         several = plan.replicates > 1
         unit, field = ("search", "search.replicates") if several else ("seed", "confirm.seeds")
         said.append(
-            f"Confirmed on {plural(plan.units, unit)}: below three, intervals are too wide to "
-            f"settle anything or do not exist. Raise {field}: what is finished stays."
+            f"Confirmed on {plural(plan.n_independent, unit)}: below three, intervals are too wide "
+            f"to settle anything or do not exist. Raise {field}: what is finished stays."
         )
     said.extend(_test_noise(plan, verdicts, rows))
     if plan.replicates == 1:
@@ -47,7 +47,7 @@ def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list
     return said
 
 
-def _test_noise(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
+def _test_noise(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:
     accuracies = [row.test_acc1 for row in rows if row.test_acc1 is not None]
     if not accuracies or not plan.test_size:
         return []

@@ -14,12 +14,12 @@ from statistics import fmean
 from typing import Literal
 
 from prunetune.analysis.evidence.confirmed import grain
-from prunetune.analysis.evidence.samples import Cell, Sample
+from prunetune.analysis.evidence.samples import Contest, Sample
 from prunetune.analysis.statistics import ALPHA, Contrast, holm, paired, welch
 from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen
 
-Outcome = Literal["wins", "equivalent", "undecided"]
+Judgement = Literal["wins", "equivalent", "undecided"]
 OPEN = 1e-9
 """Stands for an end at zero that excludes zero."""
 
@@ -29,7 +29,7 @@ class Pair(Frozen):
 
     a: str
     b: str
-    verdict: Outcome = "undecided"
+    verdict: Judgement = "undecided"
     winner: str | None = None
     difference: float | None = None
     low: float | None = None
@@ -41,7 +41,7 @@ class Pair(Frozen):
     """Why it is undecided, where that is not for the interval."""
 
 
-def compare(plan: Plan, cells: Sequence[Cell]) -> dict[Comparison, Pair]:
+def compare(plan: Plan, cells: Sequence[Contest]) -> dict[Comparison, Pair]:
     """The whole family, judged."""
     samples = {member: _sides(member, cells) for member in plan.family}
     contrasts = {
@@ -110,7 +110,7 @@ def _obstacles(sample: Sample) -> Iterator[str]:
         yield f"{sample.arm} has too few values for an interval ({len(sample.values)})"
 
 
-def _sides(member: Comparison, cells: Sequence[Cell]) -> tuple[Sample, Sample] | None:
+def _sides(member: Comparison, cells: Sequence[Contest]) -> tuple[Sample, Sample] | None:
     for cell in cells:
         here = cell.budget == member.budget and member.matching in (None, cell.matching)
         if here and {member.a, member.b} <= cell.samples.keys():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.statistics import binomial_half_width
 from prunetune.analysis.verdicts.comparisons import OPEN, Pair
 from prunetune.analysis.verdicts.verdict import Verdict
-from prunetune.plan import Budget, Plan
+from prunetune.plan import MASKED, Plan, RecordedBudget
 
 NOTHING = "\N{EN DASH}"
 """What stands where there is no figure."""
-MASKED = "no speed-up without sparse kernels"
-"""What is said of networks whose weights are zeroed one by one, wherever they appear."""
 
 
 def percent(accuracy: float | None) -> str:
@@ -47,7 +45,7 @@ def p_value(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
-def place(budget: Budget, matching: str | None) -> str:
+def contest_name(budget: RecordedBudget, matching: str | None) -> str:
     """A cell's name: `0.25 of the dense MACs, scratch_b`."""
     share = f"{budget:g} of the dense MACs" if isinstance(budget, float | int) else str(budget)
     return f"{share}, {matching}" if matching else share
@@ -68,7 +66,7 @@ def listing(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def state(row: Row) -> str:
+def state(row: FrontierRow) -> str:
     """How far a study has come, with what must be said beside its MACs."""
     return f"{row.state}; {MASKED}" if row.masked else row.state
 

@@ -7,10 +7,10 @@ from statistics import fmean, median
 from typing import Literal
 
 from prunetune.analysis.evidence.confirmed import Loss, grain
-from prunetune.analysis.evidence.samples import Cell, Sample
+from prunetune.analysis.evidence.samples import Contest, Sample
 from prunetune.analysis.statistics import Estimate, mean_interval
-from prunetune.analysis.verdicts.comparisons import Outcome, Pair, compare
-from prunetune.plan import Budget, Comparison, Plan
+from prunetune.analysis.verdicts.comparisons import Judgement, Pair, compare
+from prunetune.plan import Comparison, Plan, RecordedBudget
 from prunetune.records.record import Frozen
 
 
@@ -33,11 +33,11 @@ class Verdict(Frozen):
     minus the runner-up.
     """
 
-    budget: Budget
+    budget: RecordedBudget
     matching: str | None
     arms: dict[str, ArmResult]
     pairs: tuple[Pair, ...] = ()
-    verdict: Outcome = "undecided"
+    verdict: Judgement = "undecided"
     winner: str | None = None
     difference: float | None = None
     low: float | None = None
@@ -47,13 +47,13 @@ class Verdict(Frozen):
     runner_up: str | None = None
 
 
-def verdicts(plan: Plan, cells: Sequence[Cell]) -> tuple[Verdict, ...]:
+def verdicts(plan: Plan, cells: Sequence[Contest]) -> tuple[Verdict, ...]:
     """The verdict of every cell, corrected over the family of the plan."""
     judged = compare(plan, cells)
     return tuple(_verdict(plan, cell, judged) for cell in cells)
 
 
-def conclude(pairs: Sequence[Pair], arms: Sequence[str]) -> tuple[Outcome, str | None]:
+def conclude(pairs: Sequence[Pair], arms: Sequence[str]) -> tuple[Judgement, str | None]:
     """A winner beats every other arm; equivalent takes all pairs; everything else is undecided."""
     among = [pair for pair in pairs if pair.a in arms and pair.b in arms]
     if not among or len(among) < len(arms) * (len(arms) - 1) // 2:
@@ -81,7 +81,7 @@ def arm_result(plan: Plan, sample: Sample) -> ArmResult:
     )
 
 
-def _verdict(plan: Plan, cell: Cell, judged: Mapping[Comparison, Pair]) -> Verdict:
+def _verdict(plan: Plan, cell: Contest, judged: Mapping[Comparison, Pair]) -> Verdict:
     pairs = tuple(
         pair
         for member, pair in judged.items()

@@ -26,7 +26,7 @@ def count_macs(model: nn.Module, input_shape: Shape) -> int:
     return CostTable.measure(model, input_shape).macs(())
 
 
-def unit_costs(model: nn.Module, input_shape: Shape) -> dict[str, int]:
+def macs_per_channel_pair(model: nn.Module, input_shape: Shape) -> dict[str, int]:
     """MACs per pair of (input, output) channels of each layer that the forward pass uses.
 
     A layer that is used twice has both uses summed.
@@ -96,13 +96,13 @@ class CostTable:
                 model.get_submodule(name), cost, ends.get((name, "in"), {}),
                 ends.get((name, "out"), {}), widths,
             )
-            for name, cost in unit_costs(model, input_shape).items()
+            for name, cost in macs_per_channel_pair(model, input_shape).items()
         )  # fmt: skip
         return cls(layers, widths)
 
     def macs(self, widths: Sequence[int]) -> int:
         """The MACs with these group widths."""
-        return Point(self, widths).macs
+        return CostPoint(self, widths).macs
 
 
 def _layer_cost(
@@ -128,7 +128,7 @@ def _layer_cost(
     )
 
 
-class Point:
+class CostPoint:
     """One choice of widths, walked unit by unit: a step costs only the layers it touches."""
 
     def __init__(self, table: CostTable, widths: Sequence[int]) -> None:

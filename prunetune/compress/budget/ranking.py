@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.budget.costs import CostTable, Point
+from prunetune.compress.budget.costs import CostPoint, CostTable
 from prunetune.compress.graph.groups import Group, Member, is_depthwise
 
 Scope = Literal["local", "global", "protected_global", "isomorphic", "per_group"]
@@ -149,9 +149,9 @@ def _rate(ratios: Mapping[str, float], matching: Sequence[str]) -> float:
     return ratios[max(matching, key=len)] if matching else 1.0
 
 
-def unit_costs(costs: CostTable) -> list[int]:
+def macs_saved_per_unit(costs: CostTable) -> list[int]:
     """The MACs that removing one unit of each group saves, at the table's widths."""
-    point = Point(costs, costs.widths)
+    point = CostPoint(costs, costs.widths)
     return [-point.change(g, -1) if width else 0 for g, width in enumerate(costs.widths)]
 
 

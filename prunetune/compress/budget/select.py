@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from prunetune.compress.budget.costs import CostTable, Point
+from prunetune.compress.budget.costs import CostPoint, CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.method import Infeasible
 
@@ -30,7 +30,7 @@ class Selection:
     """Units of each group, ascending."""
     macs: int
     repair: Repair = "none"
-    departures: int = 0
+    n_departures: int = 0
     """Units given back, or groups whose next unit was skipped."""
 
 
@@ -43,7 +43,7 @@ def select(
         Infeasible: the floors forbid it (nearest: the MACs at the floors, above `at_most`), or the
             units are too coarse (nearest: the most MACs up to `at_most` that were found).
     """
-    point = Point(costs, costs.widths)
+    point = CostPoint(costs, costs.widths)
     count = 0
     while point.macs > at_most and count < len(steps):
         point.move(steps[count].group, -1)
@@ -63,7 +63,7 @@ def select(
     repaired = [given_back, next(skipped)]
     within = [s for s in repaired if s and s.macs >= at_least] or [s for s in skipped if s][:1]
     if within:
-        return min(within, key=lambda selection: selection.departures)
+        return min(within, key=lambda selection: selection.n_departures)
     raise Infeasible(
         f"channels are too coarse: {given_back.macs} MACs are the nearest found at or below the "
         f"budget of {at_most}, at least {at_least:.0f} were needed",
@@ -115,8 +115,8 @@ def _skip(
     return _selection(steps, taken, costs, "skip", len(done))
 
 
-def _removed(steps: Sequence[Step], count: int, costs: CostTable) -> tuple[Point, set[int]]:
-    point = Point(costs, costs.widths)
+def _removed(steps: Sequence[Step], count: int, costs: CostTable) -> tuple[CostPoint, set[int]]:
+    point = CostPoint(costs, costs.widths)
     for step in steps[:count]:
         point.move(step.group, -1)
     return point, set(range(count))

@@ -119,7 +119,7 @@ class Profile:
         widths = tuple(most - len(removed) for most, removed in pairs)
         if found.repair == "none":
             return widths, {}
-        return widths, {"repair": found.repair, "channels": found.departures}
+        return widths, {"repair": found.repair, "channels": found.n_departures}
 
     def architecture(self, widths: Sequence[int]) -> Architecture:
         """The source with these widths."""

@@ -40,7 +40,7 @@ def rebuild(architecture: Architecture) -> nn.Module:
         ValueError: the layers stated are not those of the family.
     """
     with torch.random.fork_rng(devices=[]):
-        model = skeleton(architecture)
+        model = family_network(architecture)
         have = layer_widths(model)
         if architecture.layers and have.keys() != architecture.layers.keys():
             odd = sorted(have.keys() ^ architecture.layers.keys())
@@ -60,7 +60,7 @@ def fresh(architecture: Architecture, seed: int) -> nn.Module:
     return model
 
 
-def skeleton(architecture: Architecture) -> nn.Module:
+def family_network(architecture: Architecture) -> nn.Module:
     """The family's network as its parameters describe it, before layers get their own widths."""
     family, params = family_of(architecture)
     model: nn.Module = family.build(params, architecture.classes, architecture.input_shape)

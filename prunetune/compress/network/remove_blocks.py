@@ -18,10 +18,10 @@ from torch import nn
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import (
+    family_network,
     family_of,
     layer_widths,
     rebuild,
-    skeleton,
     with_widths,
 )
 from prunetune.records.architecture import Architecture
@@ -69,7 +69,7 @@ def _without(
     ]
     bare = _with_inner(architecture, tuple(inner))
     with torch.device("meta"):
-        left = layer_widths(skeleton(bare))
+        left = layer_widths(family_network(bare))
     layers = {name: widths for name, widths in layer_widths(model).items() if name in left}
     bare = bare.model_copy(update={"layers": layers})
     like = next(model.parameters())
@@ -100,7 +100,7 @@ def _branches(architecture: Architecture) -> list[tuple[str, ...]]:
 
 def _layers(architecture: Architecture, inner: tuple[int, ...] | None) -> Collection[str]:
     with torch.device("meta"):
-        return layer_widths(skeleton(_with_inner(architecture, inner)))
+        return layer_widths(family_network(_with_inner(architecture, inner)))
 
 
 def _with_inner(architecture: Architecture, inner: tuple[int, ...] | None) -> Architecture:

@@ -17,14 +17,14 @@ from prunetune.protocols import Hook
 from prunetune.registry import regularizers
 
 
-class BnScaleParams(Strength):
+class BnScaleRegularizerParams(Strength):
     """Parameters of `bn_scale`."""
 
     strength: Factor = 1e-4
 
 
-@regularizers.register("bn_scale", params=BnScaleParams)
-class BnScale:
+@regularizers.register("bn_scale", params=BnScaleRegularizerParams)
+class BnScaleRegularizer:
     """Absolute batch norm scales: an L1 penalty on those of removable channels."""
 
     about: ClassVar[About] = About(
@@ -33,7 +33,7 @@ class BnScale:
         differs="of removable channels alone, not of every batch norm",
     )
 
-    def __init__(self, params: BnScaleParams) -> None:
+    def __init__(self, params: BnScaleRegularizerParams) -> None:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:

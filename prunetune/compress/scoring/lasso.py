@@ -23,14 +23,14 @@ def entries(gram: Array, cross: Array) -> Array:
     not) and c = `cross`. Between columns that span each other β is not unique: the first to enter
     stays, and those that the active ones span need not enter.
     """
-    path = Path(gram, cross)
+    path = LassoPath(gram, cross)
     for _ in range(TURNS * len(cross)):
         if not path.advance():
             break
     return path.entered
 
 
-class Path:
+class LassoPath:
     """A place on the path: between two changes of the active columns β is linear in λ."""
 
     def __init__(self, gram: Array, cross: Array) -> None:

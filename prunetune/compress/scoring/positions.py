@@ -36,7 +36,7 @@ def draw(scene: Scene, params: SampleParams) -> Tensor:
     )
 
 
-class Sample:
+class PositionSample:
     """Drawn positions, and those of the images that are being passed."""
 
     def __init__(self, draws: Tensor) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import Group, Member
 from prunetune.compress.scoring.passes import passes
-from prunetune.compress.scoring.positions import Layer, Sample, SampleParams, draw, weights
+from prunetune.compress.scoring.positions import Layer, PositionSample, SampleParams, draw, weights
 
 BLOCK = 2**24
 """Numbers held at once where contributions are multiplied out."""
@@ -44,7 +44,7 @@ def grams(scene: Scene, criterion: str, params: SampleParams) -> list[Tensor]:
 
     Without any unit of a group that is all its readers see, the error is the number of readers.
     """
-    sample = Sample(draw(scene, params))
+    sample = PositionSample(draw(scene, params))
     books = {member.layer: _Book() for group in scene.groups for member in readers(group)}
     with passes(scene, criterion, params.images, backward=False) as (model, chunks):
         for name, book in books.items():
@@ -77,7 +77,7 @@ class _Book:
         self.totals: dict[int, Tensor] = {}
         """Group number -> Gram matrix."""
 
-    def hook(self, sample: Sample, ends: list[tuple[int, Tensor]]) -> Any:
+    def hook(self, sample: PositionSample, ends: list[tuple[int, Tensor]]) -> Any:
         """A forward hook that adds the images being passed."""
 
         def hook(layer: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.criterion import Scene
 from prunetune.compress.scoring.passes import passes
-from prunetune.compress.scoring.positions import Layer, Sample, SampleParams, draw, weights
+from prunetune.compress.scoring.positions import Layer, PositionSample, SampleParams, draw, weights
 from prunetune.compress.scoring.readers import readers
 
 DAMPING = 1e-6
@@ -73,12 +73,12 @@ def refit(
         return
     draws = draw(scene, params)
     with passes(scene, criterion, params.images, backward=False) as (dense, chunks):
-        targets = _Targets(dense, Sample(draws), outputs)
+        targets = _Targets(dense, PositionSample(draws), outputs)
         targets.sample.watch(dense, chunks)
     cut = replace(scene, model=compact)
     with passes(cut, criterion, params.images, backward=False) as (twin, chunks):
         images = torch.cat([x for x, _ in chunks])
-        mending = _Mending(twin, Sample(draws), targets.rows(), fit, len(images))
+        mending = _Mending(twin, PositionSample(draws), targets.rows(), fit, len(images))
         mending.run(torch.split(images, max(1, AT_ONCE // targets.largest)), cut)
     with torch.no_grad():
         for name in outputs:
@@ -109,7 +109,9 @@ def _to_mend(
 class _Targets:
     """What the dense readers put out, but for channels that are cut themselves."""
 
-    def __init__(self, dense: nn.Module, sample: Sample, outputs: dict[str, list[int]]) -> None:
+    def __init__(
+        self, dense: nn.Module, sample: PositionSample, outputs: dict[str, list[int]]
+    ) -> None:
         self.sample = sample
         self.largest = 1
         """Numbers in the largest map that a reader sees of one image."""
@@ -146,7 +148,7 @@ class _Mending:
     def __init__(
         self,
         twin: nn.Module,
-        sample: Sample,
+        sample: PositionSample,
         targets: dict[str, Tensor],
         fit: MakeFit,
         images: int,

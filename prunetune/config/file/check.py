@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from prunetune.config.budget import Written, read_budget
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.budget import Budget, read_budget
+from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.problems.pydantic_errors import fields_of, nested_model
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.ranges import (
@@ -29,7 +29,7 @@ from prunetune.config.space.ranges import (
 Tree = Mapping[str, Any]
 
 
-def check_shapes(tree: Tree, problems: Problems) -> None:
+def check_file(tree: Tree, problems: Problems) -> None:
     """Note what is wrong with the raw trees of a sweep file, and between its parts."""
     shape = _Shape(problems, _budgets(tree, problems))
     workload = _mapping(tree, "workload")
@@ -45,7 +45,7 @@ def check_shapes(tree: Tree, problems: Problems) -> None:
             _check_arm(name, arm, shape)
 
 
-_DENSE: Path = ("workload", "dense", "train", "recipe")
+_DENSE: YamlPath = ("workload", "dense", "train", "recipe")
 
 
 def _mapping(tree: Tree, key: str) -> Tree:
@@ -53,9 +53,9 @@ def _mapping(tree: Tree, key: str) -> Tree:
     return found if isinstance(found, Mapping) else {}
 
 
-def _budgets(tree: Tree, problems: Problems) -> list[Written]:
+def _budgets(tree: Tree, problems: Problems) -> list[Budget]:
     """The budgets that can be read; the same one in two spellings is a problem."""
-    found: list[tuple[Written, Any]] = []
+    found: list[tuple[Budget, Any]] = []
     written = tree.get("budgets")
     for i, value in enumerate(written if isinstance(written, list) else []):
         try:
@@ -68,7 +68,7 @@ def _budgets(tree: Tree, problems: Problems) -> list[Written]:
     return [budget for budget, _ in found]
 
 
-def _constants(value: Any, path: Path, problems: Problems) -> None:
+def _constants(value: Any, path: YamlPath, problems: Problems) -> None:
     """Refuse every range within `value`."""
     if word := word_of(value):
         problems.add(path, f"{{{word}: …}} where nothing is searched", allowed="constants")
@@ -78,7 +78,7 @@ def _constants(value: Any, path: Path, problems: Problems) -> None:
 
 
 def _check_arm(name: str, arm: Tree, shape: _Shape) -> None:
-    path: Path = ("arms", name)
+    path: YamlPath = ("arms", name)
     problems = shape.problems
     if "method" in arm and (method := read_named(arm["method"], (*path, "method"), problems)):
         shape.ranges(method.params, method.path)
@@ -96,9 +96,9 @@ class _Shape:
     """Walks raw trees; `budgets` are those that every `by_budget` must name."""
 
     problems: Problems
-    budgets: list[Written]
+    budgets: list[Budget]
 
-    def fields(self, tree: Tree, path: Path, model: type[BaseModel]) -> None:
+    def fields(self, tree: Tree, path: YamlPath, model: type[BaseModel]) -> None:
         """Check `tree` against the names of the model's fields, and the ranges in it."""
         fields = fields_of(model)
         for key, value in tree.items():
@@ -111,7 +111,7 @@ class _Shape:
             else:
                 self.ranges(value, (*path, key))
 
-    def ranges(self, value: Any, path: Path) -> None:
+    def ranges(self, value: Any, path: YamlPath) -> None:
         """Check every range in `value`."""
         word = word_of(value)
         if word == CHOICE:
@@ -141,7 +141,7 @@ class _Shape:
                 self.problems.add(option.path, "stands twice in this choice", value=value)
             seen.append(value)
 
-    def _names_all(self, tree: Tree, found: list[tuple[Written, Located]], path: Path) -> None:
+    def _names_all(self, tree: Tree, found: list[tuple[Budget, Located]], path: YamlPath) -> None:
         """Refuse a `by_budget` without one of the sweep's budgets, or with a foreign one.
 
         Where MACs stand beside shares this has to wait until the dense network is known.
@@ -157,6 +157,6 @@ class _Shape:
                 self.problems.add(located.path, "is no budget of this sweep", allowed=allowed)
 
 
-def _foreign(budget: Written, among: list[Written]) -> bool:
+def _foreign(budget: Budget, among: list[Budget]) -> bool:
     """Whether `budget` is certainly none of the others."""
     return all(budget.comparable(other) and not budget.same(other) for other in among)

@@ -20,37 +20,37 @@ from prunetune.config.file.fields import (
     WrittenBudget,
 )
 from prunetune.config.parts import Kind, Named, Params
-from prunetune.config.problems.errors import Path
+from prunetune.config.problems.errors import YamlPath
 from prunetune.config.search import Asha, Confirm
 
 
-class DenseTrain(Params):
+class DenseTrainSpec(Params):
     """The dense network is trained here."""
 
     epochs: int = Field(default=50, ge=1)
     recipe: RecipeTree = Field(default_factory=dict, description="constants only")
 
 
-class DenseCheckpoint(Params):
+class DenseCheckpointSpec(Params):
     """The dense network is a file's: safetensors, or a torch state dict."""
 
     path: str = Field(min_length=1)
     epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
 
 
-class DenseWeights(Params):
+class DenseWeightsSpec(Params):
     """The dense network is torchvision's."""
 
     name: str = Field(min_length=1)
     epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
 
 
-class Dense(Params):
+class DenseSpec(Params):
     """Where the dense network comes from: exactly one of three ways."""
 
-    train: DenseTrain | None = None
-    checkpoint: DenseCheckpoint | None = None
-    weights: DenseWeights | None = None
+    train: DenseTrainSpec | None = None
+    checkpoint: DenseCheckpointSpec | None = None
+    weights: DenseWeightsSpec | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -70,7 +70,7 @@ class WorkloadSpec(Params):
 
     model: Annotated[Named, Kind("models"), Field(examples=["resnet20"])]
     dataset: Annotated[Named, Kind("datasets"), Field(examples=["digits"])]
-    dense: Dense = Dense(train=DenseTrain())
+    dense: DenseSpec = DenseSpec(train=DenseTrainSpec())
 
 
 class ArmSpec(Params):
@@ -86,7 +86,7 @@ class ArmSpec(Params):
     )
 
 
-class Training(Params):
+class TrainingSpec(Params):
     """How long networks train; see matching.py."""
 
     finetune_epochs: int = Field(default=20, ge=0)
@@ -96,7 +96,7 @@ class Training(Params):
     )
 
 
-class EarlyStopping(Params):
+class EarlyStoppingSpec(Params):
     """The rule that stops trials early."""
 
     asha: Asha
@@ -111,20 +111,20 @@ MOST_TRIALS = 900
 """Of one search: the seeds that follow belong to re-scores and confirm trials."""
 
 
-class Search(Params):
+class SearchSpec(Params):
     """The effort that each study gets."""
 
     trials: int = Field(
         default=16, ge=1, le=MOST_TRIALS, description="dealt per study, however they end"
     )
     sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
-    early_stopping: EarlyStopping | None = Field(
-        default=EarlyStopping(asha=Asha()), description="null: every trial runs to its end"
+    early_stopping: EarlyStoppingSpec | None = Field(
+        default=EarlyStoppingSpec(asha=Asha()), description="null: every trial runs to its end"
     )
     replicates: int = Field(default=1, ge=1, le=1000, description="independent searches per study")
 
 
-class Resources(Params):
+class ResourcesSpec(Params):
     """What one trial gets, and how many run at once."""
 
     cpus: int = Field(default=1, ge=1)
@@ -135,13 +135,13 @@ class Resources(Params):
     deterministic: bool = Field(default=False, description="same bits again on one GPU, slower")
 
 
-class Limits(Params):
+class LimitsSpec(Params):
     """When the sweep ends even if it is not done."""
 
     hours: float | None = Field(default=None, gt=0)
 
 
-class Tracking(Params):
+class TrackingSpec(Params):
     """Where MLflow writes."""
 
     uri: str | None = Field(
@@ -169,22 +169,22 @@ class SweepSpec(Params):
     recipe: RecipeTree = Field(
         default_factory=dict, description="shared by all arms; any value may be a range"
     )
-    training: Training = Training()
-    search: Search = Search()
+    training: TrainingSpec = TrainingSpec()
+    search: SearchSpec = SearchSpec()
     confirm: Confirm = Confirm()
-    resources: Resources = Resources()
-    limits: Limits = Limits()
-    tracking: Tracking = Tracking()
+    resources: ResourcesSpec = ResourcesSpec()
+    limits: LimitsSpec = LimitsSpec()
+    tracking: TrackingSpec = TrackingSpec()
     plugins: tuple[ModuleName, ...] = Field(
         default=(), description="modules that register parts of your own"
     )
     seed: int = Field(default=0, ge=0)
 
-    def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, Path]]:
+    def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, YamlPath]]:
         """The recipe tree of an arm, its own fields in place of the shared ones.
 
         Also the places in the file of the fields that are its own, for `expand`'s `origins`.
         """
         own = self.arms[arm].recipe
-        places: dict[str, Path] = {name: ("arms", arm, "recipe", name) for name in own}
+        places: dict[str, YamlPath] = {name: ("arms", arm, "recipe", name) for name in own}
         return {**self.recipe, **own}, places

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunetune.config.file.yaml import load
-from prunetune.config.problems.errors import Path, Problems, SpecError
+from prunetune.config.problems.errors import Problems, SpecError, YamlPath
 
 
 def override(tree: dict[str, Any], overrides: Sequence[str], problems: Problems) -> None:
@@ -34,7 +34,7 @@ def _split(dotted: str) -> list[str]:
     return re.sub(r"\[(\d+)\]", r".\1", dotted.strip()).split(".")
 
 
-def _put(node: Any, parts: list[str], value: Any, path: Path, problems: Problems) -> None:
+def _put(node: Any, parts: list[str], value: Any, path: YamlPath, problems: Problems) -> None:
     """Set `value` below `node`, which stands at `path`, making mappings on the way."""
     key: Any
     key, rest = _step(node, parts)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from prunetune.config.file.check import check_shapes
+from prunetune.config.file.check import check_file
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.overrides import override
 from prunetune.config.file.yaml import read
-from prunetune.config.problems.errors import Path, Problems, SpecError
+from prunetune.config.problems.errors import Problems, SpecError, YamlPath
 from prunetune.config.problems.pydantic_errors import translate
 
 
-def parse(path: File | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
+def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
     """The sweep in the file, and all that is wrong with its shape.
 
     What is wrong is left out of the spec, so that bind can check what is right; the spec is None
     where too little is left. `overrides` are `path=value`, as in `search.trials=4`. Raises
     SpecError only where there is nothing to parse: no file, no YAML.
     """
-    tree, problems = read(File(path))
+    tree, problems = read(Path(path))
     override(tree, overrides, problems)
     return parse_tree(tree, problems), problems
 
@@ -32,7 +32,7 @@ def parse(path: File | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | 
 def parse_tree(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
     """The sweep in plain data as it is read from YAML; problems as `parse` has them."""
     spec = _validated(tree, problems)
-    check_shapes(tree, problems)
+    check_file(tree, problems)
     return spec
 
 
@@ -43,7 +43,7 @@ def check(spec: SweepSpec) -> Problems:
     return problems
 
 
-def load_sweep(path: File | str, set: Sequence[str] = ()) -> SweepSpec:
+def load_sweep(path: Path | str, set: Sequence[str] = ()) -> SweepSpec:
     """The sweep in the file, with `path=value` overrides; SpecError holds all that is wrong."""
     spec, problems = parse(path, set)
     problems.check(str(path))
@@ -52,13 +52,13 @@ def load_sweep(path: File | str, set: Sequence[str] = ()) -> SweepSpec:
     return spec
 
 
-_NAME: Path = ("name",)
+_NAME: YamlPath = ("name",)
 
 
 def _validated(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
     """The spec without what is wrong: each round takes wrong values out and looks again."""
     tree = json.loads(json.dumps(tree))  # a copy to take values out of
-    out: set[Path] = set()
+    out: set[YamlPath] = set()
     while True:
         try:
             return SweepSpec.model_validate_json(json.dumps(tree), strict=True)
@@ -77,7 +77,7 @@ def _validated(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
         out.update(places)
 
 
-def _take_out(tree: Any, place: Path) -> bool:
+def _take_out(tree: Any, place: YamlPath) -> bool:
     """Remove the value at `place`; False where there is none."""
     if not place:
         return False

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from prunetune.config.problems.errors import Path, Problem, Problems, SpecError
+from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath
 
 MAX_VALUES = 100_000
 """More values than any sweep file has: aliases of aliases grow without bound."""
@@ -59,7 +59,7 @@ for _name, (_pattern, _first) in _SCALARS.items():
         )
 
 
-def read(path: File) -> tuple[dict[str, Any], Problems]:
+def read(path: Path) -> tuple[dict[str, Any], Problems]:
     """The mapping in the file at `path`, and what is wrong with it so far (with its lines).
 
     Raises SpecError if there is no mapping to be had: no file, not text, not YAML, empty.
@@ -120,7 +120,7 @@ class _Reader:
         self.problems = problems
         self.open: list[yaml.Node] = []
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: YamlPath) -> Any:
         """The data of `node`, which stands at `path`."""
         self.problems.lines.setdefault(path, node.start_mark.line + 1)
         if len(self.problems.lines) > MAX_VALUES or any(node is parent for parent in self.open):
@@ -137,7 +137,7 @@ class _Reader:
         finally:
             self.open.pop()
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: YamlPath) -> dict[str, Any]:
         self._known(node, path, "map")
         own: dict[str, int] = {}
         tree: dict[str, Any] = {}
@@ -160,7 +160,7 @@ class _Reader:
             tree[name] = self.value(value, (*path, name))
         return {**{k: v for k, v in merged.items() if k not in tree}, **tree}
 
-    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _merged(self, node: yaml.Node, path: YamlPath) -> dict[str, Any]:
         """What `<<` brings in: a mapping, or a list of mappings of which the first counts most."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         tree: dict[str, Any] = {}
@@ -172,7 +172,7 @@ class _Reader:
                 self._add(source, path, "<< takes a mapping or a list of mappings")
         return tree
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+    def _scalar(self, node: yaml.Node, path: YamlPath) -> Any:
         text = node.value
         try:
             if not self._known(node, path, *_KINDS):
@@ -185,13 +185,13 @@ class _Reader:
             return None
         return value
 
-    def _known(self, node: yaml.Node, path: Path, *kinds: str) -> bool:
+    def _known(self, node: yaml.Node, path: YamlPath, *kinds: str) -> bool:
         if node.tag.removeprefix(_CORE) in kinds and node.tag.startswith(_CORE):
             return True
         self._add(node, path, "tags that make objects are refused", value=node.tag)
         return False
 
-    def _add(self, node: yaml.Node, path: Path, message: str, value: object = None) -> None:
+    def _add(self, node: yaml.Node, path: YamlPath, message: str, value: object = None) -> None:
         problem = Problem(path, message, value, line=node.start_mark.line + 1)
         self.problems.found.append(problem)
 

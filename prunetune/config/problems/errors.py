@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-Path = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 
-def dotted(path: Path) -> str:
+def dotted(path: YamlPath) -> str:
     """`("budgets", 0)` as `budgets[0]`, `("a", "b")` as `a.b`."""
     text = ""
     for part in path:
@@ -26,7 +26,7 @@ def near_match(name: object, allowed: Iterable[str]) -> str | None:
 class Problem:
     """One error: the YAML path and line, what is wrong with the value, what is allowed."""
 
-    path: Path
+    path: YamlPath
     message: str
     value: object = None
     allowed: str | None = None
@@ -63,12 +63,12 @@ class SpecError(ValueError):
 class Problems:
     """A growing list of problems that knows the file's lines."""
 
-    lines: dict[Path, int] = field(default_factory=dict)
+    lines: dict[YamlPath, int] = field(default_factory=dict)
     found: list[Problem] = field(default_factory=list)
 
     def add(
         self,
-        path: Path,
+        path: YamlPath,
         message: str,
         *,
         value: object = None,
@@ -80,7 +80,7 @@ class Problems:
         if problem not in self.found:
             self.found.append(problem)
 
-    def unknown(self, path: Path, allowed: Iterable[str]) -> None:
+    def unknown(self, path: YamlPath, allowed: Iterable[str]) -> None:
         """Note that the last part of `path` is none of the fields `allowed` there."""
         names = list(allowed)
         known = ", ".join(names) or "none"
@@ -90,7 +90,7 @@ class Problems:
         """Whether anything was found in the field `field` of the file."""
         return any(problem.path[:1] == (field,) for problem in self.found)
 
-    def line(self, path: Path) -> int | None:
+    def line(self, path: YamlPath) -> int | None:
         """The line of `path` or of its nearest parent that the file holds."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.lines:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from prunetune.config.parts import Kind, Named
-from prunetune.config.problems.errors import Path, Problems, near_match
+from prunetune.config.problems.errors import Problems, YamlPath, near_match
 
 _PLAIN = {
     bool: "true or false",
@@ -100,15 +100,15 @@ def translate(
     problems: Problems,
     *,
     tree: Any,
-    path: Path,
+    path: YamlPath,
     of: type[BaseModel] | FieldInfo,
-) -> list[Path]:
+) -> list[YamlPath]:
     """Note pydantic's errors about `tree` at `path` as problems; returns their places in `tree`.
 
     `of` is what the tree was checked against. Several complaints about one value (a union has one
     a member) become one problem.
     """
-    places: dict[Path, list[Any]] = {}
+    places: dict[YamlPath, list[Any]] = {}
     for detail in error.errors(include_url=False):
         places.setdefault(_within(tree, detail), []).append(detail)
     for loc, details in places.items():
@@ -128,11 +128,11 @@ def translate(
     return list(places)
 
 
-def _below(loc: Path, other: Path) -> bool:
+def _below(loc: YamlPath, other: YamlPath) -> bool:
     return len(other) > len(loc) and other[: len(loc)] == loc
 
 
-def _refuse(details: list[Any], path: Path, problems: Problems, allowed: str | None) -> None:
+def _refuse(details: list[Any], path: YamlPath, problems: Problems, allowed: str | None) -> None:
     value = details[0]["input"]
     problems.add(
         path,
@@ -176,7 +176,7 @@ def _literals(details: list[Any]) -> list[str]:
     return [name for text in expected for name in re.findall(r"'([^']*)'", text)]
 
 
-def _within(tree: Any, detail: Any) -> Path:
+def _within(tree: Any, detail: Any) -> YamlPath:
     """Where in `tree` an error lies: pydantic's place without the members of unions it tried."""
     at: list[str | int] = []
     for part in detail["loc"]:
@@ -189,7 +189,7 @@ def _within(tree: Any, detail: Any) -> Path:
     return tuple(at)
 
 
-def _at(of: type[BaseModel] | FieldInfo, loc: Path) -> tuple[Any, FieldInfo | None]:
+def _at(of: type[BaseModel] | FieldInfo, loc: YamlPath) -> tuple[Any, FieldInfo | None]:
     """The annotation at `loc`, and the field if it is one."""
     field = of if isinstance(of, FieldInfo) else None
     annotation: Any = field.annotation if field else of

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.problems.pydantic_errors import (
     describe_field,
     fields_of,
@@ -20,7 +20,7 @@ from prunetune.config.problems.pydantic_errors import (
     nested_model,
     translate,
 )
-from prunetune.config.space.field import Condition, Slot
+from prunetune.config.space.field import Condition, FieldRef
 from prunetune.config.space.ranges import (
     BY_BUDGET,
     CHOICE,
@@ -57,8 +57,8 @@ def expand(
     *,
     lookup: Lookup,
     problems: Problems,
-    path: Path,
-    origins: Mapping[str, Path] | None = None,
+    path: YamlPath,
+    origins: Mapping[str, YamlPath] | None = None,
     budget: float | str | None = None,
     dense_macs: int = 1,
 ) -> tuple[Dimension, ...]:
@@ -88,7 +88,7 @@ class _Expansion:
         model: type[BaseModel],
         tree: Located,
         when: Condition,
-        origins: Mapping[str, Path],
+        origins: Mapping[str, YamlPath],
     ) -> list[Dimension]:
         """The dimensions of a mapping of parameters."""
         if not isinstance(tree.value, Mapping):
@@ -100,14 +100,14 @@ class _Expansion:
                 self.problems.unknown(origins.get(name, (*tree.path, name)), fields)
         dimensions: list[Dimension] = []
         for name in fields:
-            slot = Slot(model, name, f"{prefix}.{name}", when)
+            slot = FieldRef(model, name, f"{prefix}.{name}", when)
             dimensions += self.entry(slot, tree, origins.get(name, (*tree.path, name)))
         if len(self.problems.found) == before and not any(d.searched for d in dimensions):
             self.whole(prefix, model, dimensions, tree.path)
         return dimensions
 
     def whole(
-        self, prefix: str, model: type[BaseModel], constants: list[Dimension], path: Path
+        self, prefix: str, model: type[BaseModel], constants: list[Dimension], path: YamlPath
     ) -> None:
         """Check constants together, for the sake of the model's own validators."""
         config = Space(dimensions=tuple(constants)).draw(lambda dimension: None)
@@ -117,7 +117,7 @@ class _Expansion:
         except ValidationError as error:
             translate(error, self.problems, tree=values, path=path, of=model)
 
-    def entry(self, slot: Slot, group: Located, path: Path) -> list[Dimension]:
+    def entry(self, slot: FieldRef, group: Located, path: YamlPath) -> list[Dimension]:
         """The dimensions of one field, several if it holds parameters of its own."""
         if slot.name in group.value:
             tree = self.pick(Located(group.value[slot.name], path))
@@ -142,7 +142,7 @@ class _Expansion:
             return self.group(slot.path, below, tree, slot.when, {})
         return []
 
-    def entries(self, slot: Slot, tree: Located) -> list[Dimension]:
+    def entries(self, slot: FieldRef, tree: Located) -> list[Dimension]:
         """A dimension for each entry of a mapping of values by name."""
         dimensions: list[Dimension] = []
         for key, value in tree.value.items():
@@ -171,7 +171,7 @@ class _Expansion:
             self.problems.add((*tree.path, BY_BUDGET), message)
         return None
 
-    def named(self, slot: Slot, kind: str, tree: Located) -> list[Dimension]:
+    def named(self, slot: FieldRef, kind: str, tree: Located) -> list[Dimension]:
         """The dimension of a name, then those of the parameters of each part it may be."""
         chosen = word_of(tree.value) == CHOICE
         options = read_choice(tree.value, tree.path, self.problems) if chosen else [tree]
@@ -191,7 +191,7 @@ class _Expansion:
         domain = Choice(options=tuple(parts)) if chosen else Constant(value=next(iter(parts)))
         return [slot.dimension(domain), *(d for below in parts.values() for d in below)]
 
-    def part(self, slot: Slot, kind: str, part: NamedTree, when: Condition) -> list[Dimension]:
+    def part(self, slot: FieldRef, kind: str, part: NamedTree, when: Condition) -> list[Dimension]:
         """The dimensions of a named part's parameters."""
         try:
             model = self.lookup(kind, part.name)
@@ -207,7 +207,7 @@ class _Expansion:
         params = Located(part.params, part.path)
         return self.group(f"{slot.path}.{part.name}", model, params, when, {})
 
-    def plain(self, slot: Slot, tree: Located) -> list[Dimension]:
+    def plain(self, slot: FieldRef, tree: Located) -> list[Dimension]:
         """The dimension of a value that has no parameters; none after a problem."""
         word = word_of(tree.value)
         before = len(self.problems.found)
@@ -222,7 +222,7 @@ class _Expansion:
             return []
         return [slot.dimension(domain)]
 
-    def choice(self, slot: Slot, tree: Located) -> Choice:
+    def choice(self, slot: FieldRef, tree: Located) -> Choice:
         """One of the options, each checked; the same one twice is a problem."""
         options: list[Any] = []
         for option in read_choice(tree.value, tree.path, self.problems):
@@ -234,7 +234,7 @@ class _Expansion:
                 options.append(value)
         return Choice(options=tuple(options))
 
-    def numbers(self, slot: Slot, tree: Located) -> Int | Float | None:
+    def numbers(self, slot: FieldRef, tree: Located) -> Int | Float | None:
         """A range of numbers: both ends are checked, and each of a few whole numbers."""
         domain = read_numbers(tree.value, tree.path, self.problems)
         if domain is None:

@@ -21,7 +21,7 @@ Condition = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class Slot:
+class FieldRef:
     """Field `name` of `model`, at the dotted `path` of a config, there only `when` others are."""
 
     model: type[BaseModel]
@@ -41,7 +41,7 @@ class Slot:
         """Whether it holds values by name, each of which may be a range."""
         return get_origin(self.field.annotation) is dict
 
-    def at(self, key: str) -> Slot:
+    def at(self, key: str) -> FieldRef:
         """An entry of a mapping."""
         return replace(self, path=f"{self.path}.{key}", entry=True)
 

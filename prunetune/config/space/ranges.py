@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from prunetune.config.budget import FORMS, Written, read_budget
-from prunetune.config.problems.errors import Path, Problems
+from prunetune.config.budget import FORMS, Budget, read_budget
+from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.space.space import Float, Int
 
 CHOICE, BY_BUDGET, FROM = "choice", "by_budget", "from"
@@ -34,7 +34,7 @@ class Located:
     """A value as written, and where it stands."""
 
     value: Any
-    path: Path
+    path: YamlPath
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class NamedTree:
 
     name: str
     params: Mapping[str, Any]
-    path: Path
+    path: YamlPath
 
 
-def read_named(value: Any, path: Path, problems: Problems) -> NamedTree | None:
+def read_named(value: Any, path: YamlPath, problems: Problems) -> NamedTree | None:
     """What `name` or `{name: {parameters}}` names; None after a problem."""
     name, params = value, None
     if isinstance(value, Mapping) and len(value) == 1:
@@ -61,7 +61,7 @@ def read_named(value: Any, path: Path, problems: Problems) -> NamedTree | None:
     return NamedTree(name, params or {}, path)
 
 
-def read_choice(tree: Mapping[str, Any], path: Path, problems: Problems) -> list[Located]:
+def read_choice(tree: Mapping[str, Any], path: YamlPath, problems: Problems) -> list[Located]:
     """The options of `{choice: …}`; empty after a problem."""
     _refuse_others(tree, path, problems, CHOICE, ())
     found, path = tree[CHOICE], (*path, CHOICE)
@@ -81,15 +81,15 @@ def read_choice(tree: Mapping[str, Any], path: Path, problems: Problems) -> list
 
 
 def read_by_budget(
-    tree: Mapping[str, Any], path: Path, problems: Problems
-) -> list[tuple[Written, Located]]:
+    tree: Mapping[str, Any], path: YamlPath, problems: Problems
+) -> list[tuple[Budget, Located]]:
     """The budgets and values of `{by_budget: {budget: value}}`; empty after a problem."""
     _refuse_others(tree, path, problems, BY_BUDGET, ())
     found, path = tree[BY_BUDGET], (*path, BY_BUDGET)
     if not isinstance(found, Mapping) or not found:
         problems.add(path, "not one value per budget", value=found, allowed=SHAPES[BY_BUDGET])
         return []
-    values: list[tuple[Written, Located]] = []
+    values: list[tuple[Budget, Located]] = []
     for key, value in found.items():
         place = (*path, key)
         try:
@@ -106,7 +106,7 @@ def read_by_budget(
     return values
 
 
-def read_numbers(tree: Mapping[str, Any], path: Path, problems: Problems) -> Int | Float | None:
+def read_numbers(tree: Mapping[str, Any], path: YamlPath, problems: Problems) -> Int | Float | None:
     """The domain of `{int: [low, high]}` or `{float: [low, high]}`; None after a problem."""
     word = "int" if "int" in tree else "float"
     before = len(problems.found)
@@ -142,7 +142,7 @@ def _is(word: str, value: Any) -> bool:
 
 
 def _check_step(
-    word: str, low: float, high: float, step: Any, path: Path, problems: Problems
+    word: str, low: float, high: float, step: Any, path: YamlPath, problems: Problems
 ) -> None:
     kind = "a whole number" if word == "int" else "a number"
     if not _is(word, step) or step <= 0:
@@ -158,7 +158,7 @@ def _check_step(
 
 
 def _refuse_others(
-    tree: Mapping[str, Any], path: Path, problems: Problems, word: str, extras: tuple[str, ...]
+    tree: Mapping[str, Any], path: YamlPath, problems: Problems, word: str, extras: tuple[str, ...]
 ) -> None:
     for key in tree:
         if key != word and key not in extras:

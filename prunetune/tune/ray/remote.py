@@ -25,7 +25,7 @@ GRACE_S = 30
 """How long the run over there may take to end in order after an interrupt."""
 
 
-def connected() -> bool:
+def is_remote() -> bool:
     """Whether Ray was joined through its client."""
     return bool(ray.util.client.ray.is_connected())
 

@@ -17,7 +17,7 @@ from prunetune.records.store import Store
 Report = dict[str, Any]
 
 
-class Trial(Protocol):
+class RunTrial(Protocol):
     """What runs a trial: a generator of reports, the last of which has a status."""
 
     def __call__(
@@ -27,14 +27,14 @@ class Trial(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
+class ActorSetup:
     """What an actor needs to run any trial of a sweep."""
 
     store: Store
     threads: int
     device: str
     offline: bool
-    trial: Trial | None
+    trial: RunTrial | None
     """None is `prunetune.trial.run_trial`, imported when the first trial runs."""
 
 
@@ -46,7 +46,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     _reports: Iterator[Report] | None = None
 
-    def setup(self, config: dict[str, Any], work: Work) -> None:
+    def setup(self, config: dict[str, Any], work: ActorSetup) -> None:
         """Nothing heavy: torch comes with the first step, when the actor counts as started."""
         self.work = work
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(work.threads)

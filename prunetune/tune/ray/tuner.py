@@ -25,8 +25,8 @@ from prunetune.tune.ray import cluster, remote
 from prunetune.tune.ray.record_callback import RecordCallback
 from prunetune.tune.ray.scheduler import RungScheduler
 from prunetune.tune.ray.searcher import AgendaSearcher
-from prunetune.tune.ray.trainable import Trial, TrialActor, Work
-from prunetune.tune.resources import Share, share
+from prunetune.tune.ray.trainable import ActorSetup, RunTrial, TrialActor
+from prunetune.tune.resources import TrialShare, share
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 30.0
@@ -34,7 +34,7 @@ GRACE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """How far a sweep has come, when `run` returns."""
 
     records: dict[str, Record]
@@ -57,9 +57,9 @@ def run(
     *,
     address: str | None = None,
     observers: Sequence[Observer] = (),
-    trial: Trial | None = None,
+    trial: RunTrial | None = None,
     offline: bool = False,
-) -> Outcome:
+) -> RunResult:
     """Run all that is due of `plan` and is not recorded in `store`, whose lock the caller holds.
 
     `address` is a Ray cluster's (`host:port`, `auto` or `ray://…`); None starts Ray here. `trial`
@@ -77,7 +77,7 @@ def run(
     try:
         if not driver.finished():
             with _interruptible(driver), cluster.connected(address, store.root / "ray.log"):
-                if remote.connected():
+                if remote.is_remote():
                     again = partial(_sweep_there, plan, store, trial, offline)
                     outcome = remote.run_there(again, broadcast, lambda: driver.abandoned)
                 else:
@@ -88,18 +88,18 @@ def run(
         raise Interrupted(driver.interrupted)
     if driver.failure is not None:
         raise driver.failure
-    return outcome or Outcome(driver.trials.records, driver.trials.dealt, driver.limited)
+    return outcome or RunResult(driver.trials.records, driver.trials.dealt, driver.limited)
 
 
-def _sweep(driver: Driver, trial: Trial | None, offline: bool) -> None:
+def _sweep(driver: Driver, trial: RunTrial | None, offline: bool) -> None:
     part = share(driver.plan.resources, cluster.nodes())
     driver.slots = part.slots
-    _fit(driver, Work(driver.store, part.threads, part.device, offline, trial), part)
+    _fit(driver, ActorSetup(driver.store, part.threads, part.device, offline, trial), part)
 
 
 def _sweep_there(
-    plan: Plan, store: Store, trial: Trial | None, offline: bool, messenger: Observer
-) -> Outcome:
+    plan: Plan, store: Store, trial: RunTrial | None, offline: bool, messenger: Observer
+) -> RunResult:
     """`run` in a process of the cluster, which is connected to it already."""
     return run(plan, store, observers=[messenger], trial=trial, offline=offline)
 
@@ -109,7 +109,7 @@ def _deadline(plan: Plan) -> float:
     return float("inf") if hours is None else time.monotonic() + 3600 * hours
 
 
-def _fit(driver: Driver, work: Work, part: Share) -> None:
+def _fit(driver: Driver, work: ActorSetup, part: TrialShare) -> None:
     """Let Tune run until the driver has nothing left. Tune's own files are scratch."""
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(part.slots)  # an autoscaler sees them all
     scratch = tempfile.mkdtemp(prefix="prunetune-")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from prunetune.compress.budget.costs import CostTable, Point, count_macs
+from prunetune.compress.budget.costs import CostPoint, CostTable, count_macs
 from prunetune.compress.network.cut import cut
-from prunetune.compress.network.rebuild import skeleton
+from prunetune.compress.network.rebuild import family_network
 from tests.compress.nets import SMALL, architecture, groups_of, trained
 
 NETWORKS = [
@@ -35,7 +35,7 @@ def test_the_closed_form_is_what_the_counter_counts_before_and_after_a_cut(
 ) -> None:
     network = architecture(name, size, **params)
     with torch.device("meta"):
-        model = skeleton(network)
+        model = family_network(network)
     groups = groups_of(model, network)
     costs = CostTable.measure(model, network.input_shape, groups)
     assert costs.macs(costs.widths) == counted(model, network.input_shape)
@@ -69,7 +69,7 @@ def test_a_layer_used_twice_counts_twice() -> None:
 @settings(max_examples=25, deadline=None)
 @given(moves=st.lists(st.tuples(st.integers(0, 100), st.sampled_from([-1, 1])), max_size=40))
 def test_walking_agrees_with_counting_anew(moves: list[tuple[int, int]]) -> None:
-    point = Point(COSTS, COSTS.widths)
+    point = CostPoint(COSTS, COSTS.widths)
     for group, by in moves:
         group %= len(COSTS.widths)
         if point.widths[group] + by >= 1:

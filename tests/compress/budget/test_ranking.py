@@ -12,10 +12,10 @@ from prunetune.compress.budget.ranking import (
     Rule,
     Scores,
     floors_of,
+    macs_saved_per_unit,
     pools_of,
     ranking,
     rates_of,
-    unit_costs,
     weigh_costs,
 )
 from prunetune.compress.budget.select import select
@@ -159,7 +159,7 @@ def test_costs_against_their_definition(scores: list[Scores], data: st.DataObjec
 
 def test_of_two_units_with_one_score_the_dearer_goes_first() -> None:
     costs = chain([4, 4], [1, 50, 1])
-    saved = unit_costs(costs)
+    saved = macs_saved_per_unit(costs)
     assert saved == [1 * 3 + 50 * 4, 50 * 4 + 1 * 10]
     scores = [np.full(4, 3.0), np.full(4, 3.0)]
     for how in ("divide", "subtract"):

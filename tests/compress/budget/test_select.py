@@ -111,9 +111,9 @@ def test_selection_against_all_networks_there_are(
         assert max((score[u] for u in units), default=-1) <= min(stay)
     prefix = naive_prefix(costs, scores, scope, floors, at_most)
     if costs.macs(prefix) >= at_least:
-        assert (widths, found.repair, found.departures) == (prefix, "none", 0)
+        assert (widths, found.repair, found.n_departures) == (prefix, "none", 0)
     else:
-        assert found.departures > 0
+        assert found.n_departures > 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,7 +141,7 @@ def test_the_cheaper_repair_is_taken() -> None:
     scores = [np.array([0.0, 7, 8, 9]), np.arange(1.0, 41)]
     steps = ranked(scores, "global", [1, 1], costs.widths)
     skipped = select(steps, costs, 790, 785)
-    assert (skipped.repair, skipped.departures, skipped.removed) == ("skip", 1, ((), (0,)))
+    assert (skipped.repair, skipped.n_departures, skipped.removed) == ("skip", 1, ((), (0,)))
     given_back = select(steps, costs, 690, 685)  # 0, then group 1's first
     assert (given_back.repair, given_back.removed) == ("none", ((0,), (0,)))
 
@@ -154,7 +154,7 @@ def test_of_two_repairs_the_one_with_fewer_departures_is_taken() -> None:
     )
     scores = [np.array([20.5, 97, 98, 99]), np.arange(1.0, 41)]
     found = select(ranked(scores, "global", [1, 1], costs.widths), costs, 595, 585)
-    assert (found.macs, found.repair, found.departures) == (590, "skip", 1)
+    assert (found.macs, found.repair, found.n_departures) == (590, "skip", 1)
 
 
 def test_ties_go_by_group_and_then_by_channel() -> None:

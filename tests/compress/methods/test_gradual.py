@@ -10,7 +10,7 @@ from torch import nn
 
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import Context, Infeasible, Shrinking
-from prunetune.compress.methods.channel_pruning.gradual import GradualHook
+from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.network.masks import MaskHook
@@ -30,14 +30,14 @@ ROUNDS: dict[str, Any] = {"steps": 3, "schedule": "cubic", "gradual": {"epochs":
 CROWLEY: dict[str, Any] = {"gradual": {"epochs": 2, "every": 3, "units": 2}}
 
 
-def begun(share: float = 0.4, **params: Any) -> tuple[Shrinking, GradualHook, Context]:
+def begun(share: float = 0.4, **params: Any) -> tuple[Shrinking, GradualPruningHook, Context]:
     given = context(NETWORK, share, DENSE)
     given.target = type(given.target)(given.target.macs, given.target.dense_macs, 0.06)
     given.epochs, given.steps_per_epoch = 3, STEPS
     found = ChannelPruning(ChannelPruningParams(**params)).run(given)
     assert isinstance(found, Shrinking)
     (hook,) = found.hooks
-    assert isinstance(hook, GradualHook)
+    assert isinstance(hook, GradualPruningHook)
     return found, hook, given
 
 
@@ -116,7 +116,7 @@ def test_without_anything_to_remove_it_is_plain_training(
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-class Watch(GradualHook):
+class Watch(GradualPruningHook):
     """Notes what is left after every step."""
 
     def after_step(self, model: nn.Module, step: int) -> None:

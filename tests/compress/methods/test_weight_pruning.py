@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.budget.costs import unit_costs
+from prunetune.compress.budget.costs import macs_per_channel_pair
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.method import WeightPruning, WeightPruningParams
 from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
@@ -187,7 +187,7 @@ def test_the_dense_network_is_left_alone_and_every_prunable_weight_is_used() -> 
     assert all(torch.equal(before[k], v) for k, v in MODEL.state_dict().items())
     assert len(Prunable.of(MODEL, R14.input_shape).names) == len(layers(MODEL))
     assert Prunable.of(MODEL, R14.input_shape).macs == DENSE
-    assert unit_costs(MODEL, R14.input_shape).keys() == layers(MODEL).keys()
+    assert macs_per_channel_pair(MODEL, R14.input_shape).keys() == layers(MODEL).keys()
 
 
 def gradually(made: Context, every: int, splits: Any, file: Any, stop: int = 9) -> list[Any]:  # noqa: F811

@@ -9,7 +9,7 @@ import torch
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import CompactModel, Infeasible
 from prunetune.compress.methods.width_scaling.method import WidthScaling, WidthScalingParams
-from prunetune.compress.methods.width_scaling.solver import Thinner
+from prunetune.compress.methods.width_scaling.solver import WidthSolver
 from prunetune.compress.methods.width_scaling.variants import Shallower
 from prunetune.compress.network.rebuild import fresh, rebuild
 from tests.compress.nets import BUDGETS, architecture, context
@@ -22,7 +22,7 @@ TABLE = {15: 110.55, 14: 96.32, 13: 83.08, 12: 70.82, 11: 59.53, 10: 49.22, 9: 3
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 def test_thin_networks_hit_the_budget(name: str, shortcut: str) -> None:
     network = architecture(name, shortcut=shortcut)
-    thinner = Thinner(network)
+    thinner = WidthSolver(network)
     dense = thinner.uniform((16, 32, 64)).macs
     for share in BUDGETS:
         at_most = int(dense * share)
@@ -38,7 +38,7 @@ def test_thin_networks_hit_the_budget(name: str, shortcut: str) -> None:
 
 @pytest.mark.parametrize(("width", "mmacs"), TABLE.items())
 def test_uniform_widths_need_no_extra_channels(width: int, mmacs: float) -> None:
-    thinner = Thinner(architecture("resnet56"))
+    thinner = WidthSolver(architecture("resnet56"))
     uniform = (width, 2 * width, 4 * width)
     macs = thinner.uniform(uniform).macs
     assert macs / 1e6 == pytest.approx(mmacs, abs=6e-3)
@@ -48,7 +48,7 @@ def test_uniform_widths_need_no_extra_channels(width: int, mmacs: float) -> None
 
 def test_bottlenecks_widen_both_inner_convolutions() -> None:
     network = architecture("resnet50", 224)
-    thinner = Thinner(network)
+    thinner = WidthSolver(network)
     thin = thinner.find(2_044_592_128, 2_044_592_128 * 0.995)
     found = thinner.architecture_at(thin.widths, thin.inner)
     with torch.device("meta"):
@@ -56,7 +56,7 @@ def test_bottlenecks_widen_both_inner_convolutions() -> None:
 
 
 def test_the_candidates_are_all_uniform_scalings_in_order() -> None:
-    candidates = Thinner(architecture("resnet20")).candidates
+    candidates = WidthSolver(architecture("resnet20")).candidates
     assert candidates[0] == (1, 1, 1)
     assert candidates[-1] == (16, 32, 64)
     assert (5, 11, 22) in candidates
@@ -66,7 +66,7 @@ def test_the_candidates_are_all_uniform_scalings_in_order() -> None:
 
 
 def test_too_coarse_and_too_small_say_what_is_near() -> None:
-    thinner = Thinner(architecture("resnet14"))
+    thinner = WidthSolver(architecture("resnet14"))
     smallest = thinner.smallest_macs()
     with pytest.raises(Infeasible) as small:
         thinner.find(smallest - 1, 0)
@@ -92,7 +92,7 @@ def test_the_method_trains_from_scratch_with_the_familys_init() -> None:
 @pytest.mark.parametrize("name", ["densenet121"])
 def test_networks_without_stages_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no stage widths"):
-        Thinner(architecture(name))
+        WidthSolver(architecture(name))
 
 
 def test_fresh_weights_follow_the_seed_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.compress.methods.width_scaling.solver import Thinner
+from prunetune.compress.methods.width_scaling.solver import WidthSolver
 from prunetune.compress.network.rebuild import rebuild
 from tests.compress.nets import architecture
 
@@ -24,7 +24,7 @@ from tests.compress.nets import architecture
     ],
 )
 def test_thin_networks_hit_the_budget(name: str, params: dict[str, Any]) -> None:
-    thinner = Thinner(architecture(name, **params))
+    thinner = WidthSolver(architecture(name, **params))
     dense = thinner.uniform(thinner.base).macs
     with torch.device("meta"):
         assert dense == count_macs(rebuild(thinner.architecture), (3, 32, 32))

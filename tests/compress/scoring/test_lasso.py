@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import lars_path, lasso_path
 
-from prunetune.compress.scoring.lasso import Array, Path, entries
+from prunetune.compress.scoring.lasso import Array, LassoPath, entries
 
 
 def problem(seed: int, rows: int, columns: int, rank: int | None = None) -> tuple[Array, Array]:
@@ -18,7 +18,7 @@ def problem(seed: int, rows: int, columns: int, rank: int | None = None) -> tupl
     return x, x.sum(1) + 0.3 * rng.standard_normal(rows)
 
 
-def assert_optimal(path: Path, cross: Array) -> None:
+def assert_optimal(path: LassoPath, cross: Array) -> None:
     """The Karush-Kuhn-Tucker conditions of ½ βᵀ G β - cᵀ β + λ ‖β‖₁."""
     left = cross - path.gram @ path.beta
     size = np.abs(cross).max()
@@ -33,7 +33,7 @@ def assert_optimal(path: Path, cross: Array) -> None:
 @given(st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 12))
 def test_every_place_on_the_path_is_optimal(seed: int, rows: int, columns: int) -> None:
     x, y = problem(seed, rows, columns, rank=min(columns, 1 + seed % 6))
-    path = Path(x.T @ x, x.T @ y)
+    path = LassoPath(x.T @ x, x.T @ y)
     places = 0
     while path.advance():
         assert_optimal(path, x.T @ y)

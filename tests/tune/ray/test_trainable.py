@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from prunetune.agenda import Agenda, Trials, due
-from prunetune.records.record_builder import Assembly
+from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
-from prunetune.tune.ray.trainable import TrialActor, Work, unpack
+from prunetune.tune.ray.trainable import ActorSetup, TrialActor, unpack
 from tests.tune.fakes import endless, make_plan, quick
 
 
@@ -27,14 +27,14 @@ def spec(store):
 def actor(store, spec, trial) -> TrialActor:
     made = TrialActor.__new__(TrialActor)
     made.config = {"spec": spec.model_dump_json(by_alias=True)}
-    made.setup(made.config, Work(store, threads=3, device="cpu", offline=True, trial=trial))
+    made.setup(made.config, ActorSetup(store, threads=3, device="cpu", offline=True, trial=trial))
     return made
 
 
 def test_reports_reach_the_driver_as_they_were_made(store, spec, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made = actor(store, spec, quick)
-    assembly = Assembly(spec)
+    assembly = RecordBuilder(spec)
     done = False
     while not done:
         result = made.step()

@@ -16,7 +16,7 @@ from prunetune.analysis.page.figures.svg import (
 )
 from prunetune.analysis.report import Report
 from prunetune.analysis.verdicts.comparisons import Pair
-from prunetune.analysis.verdicts.sentences import p_value, place, points
+from prunetune.analysis.verdicts.sentences import contest_name, p_value, points
 from prunetune.plan import Plan
 
 WIDTH, LINE, TOP, BOTTOM = 760.0, 22.0, 30.0, 44.0
@@ -24,7 +24,7 @@ WIDTH, LINE, TOP, BOTTOM = 760.0, 22.0, 30.0, 44.0
 
 def differences_svg(plan: Plan, report: Report) -> str | None:
     """The figure, one line a comparison; None where nothing is compared yet."""
-    groups = [(place(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
+    groups = [(contest_name(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
     pairs = [pair for _, group in groups for pair in group]
     if all(pair.difference is None for pair in pairs):
         return None

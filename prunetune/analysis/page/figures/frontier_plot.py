@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prunetune.analysis.evidence.frontier import Row
+from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.page.figures.svg import (
     DASHES,
     Scale,
@@ -19,8 +19,8 @@ from prunetune.analysis.page.figures.svg import (
     title,
 )
 from prunetune.analysis.report import Report
-from prunetune.analysis.verdicts.sentences import MASKED, count, percent, place
-from prunetune.plan import Plan
+from prunetune.analysis.verdicts.sentences import contest_name, count, percent
+from prunetune.plan import MASKED, Plan
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 760.0, 440.0, 58.0, 16.0, 52.0
 Shifts = dict[tuple[str, str | None], float]
@@ -53,7 +53,7 @@ def spots(report: Report) -> list[Spot]:
                 continue
             matching = matching_of.get((name, verdict.budget), verdict.matching)
             label = (
-                f"{name}, {place(verdict.budget, matching)}: {percent(arm.mean)}"
+                f"{name}, {contest_name(verdict.budget, matching)}: {percent(arm.mean)}"
                 f" [{percent(arm.low)}, {percent(arm.high)}], n = {arm.n}, {count(arm.macs)} MACs"
             )
             spot = Spot(name, matching, arm.macs, arm.mean, arm.low, arm.high, label)
@@ -62,7 +62,7 @@ def spots(report: Report) -> list[Spot]:
     return [*found.values(), *filter(None, map(_control, controls))]
 
 
-def _control(row: Row) -> Spot | None:
+def _control(row: FrontierRow) -> Spot | None:
     """The spot of an arm without budgets, which stands in no cell."""
     if row.test_acc1 is None or row.macs is None:
         return None

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from prunetune.compress.criterion import Accumulating, Accumulator
 from prunetune.compress.method import Context
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
-from prunetune.compress.methods.channel_pruning.state import Goal, Survivors, down_to, goals, worst
+from prunetune.compress.methods.channel_pruning.state import (
+    Goal,
+    PruningState,
+    down_to,
+    goals,
+    worst,
+)
 from prunetune.compress.network.masks import MaskHook, unit_masks
 from prunetune.compress.network.remove_blocks import narrow
 from prunetune.protocols import Hook
@@ -36,12 +42,12 @@ def timetable(params: ChannelPruningParams, context: Context, length: int) -> Ti
     return lambda done: rest if done == length else None if done % every else some
 
 
-class GradualHook(Hook):
+class GradualPruningHook(Hook):
     """Silences units as the timetable says; which are left is its memory."""
 
     def __init__(
         self,
-        survivors: Survivors,
+        survivors: PruningState,
         architecture: Architecture,
         context: Context,
         timetable: Timetable,

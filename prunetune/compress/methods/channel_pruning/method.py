@@ -14,12 +14,12 @@ from torch import nn
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Refitting
 from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Shrinking, Target
-from prunetune.compress.methods.channel_pruning.gradual import GradualHook, timetable
+from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook, timetable
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
-from prunetune.compress.methods.channel_pruning.state import Survivors, down_to, goals
-from prunetune.compress.network.rebuild import skeleton
+from prunetune.compress.methods.channel_pruning.state import PruningState, down_to, goals
+from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.network.remove_blocks import narrow
-from prunetune.compress.regularizer import sparsified
+from prunetune.compress.regularizer import sparsified_network
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
@@ -39,8 +39,8 @@ class ChannelPruning:
 
     def run(self, context: Context) -> CompactModel | Shrinking:
         """The dense network without the channels that go; Infeasible if the target is missed."""
-        dense = sparsified(context, self.params.sparsify)
-        survivors = Survivors(self.params, dense, context.architecture)
+        dense = sparsified_network(context, self.params.sparsify)
+        survivors = PruningState(self.params, dense, context.architecture)
         survivors.check(context.target)
         if self.params.gradual and context.epochs:
             return self._in_training(dense, survivors, context)
@@ -49,11 +49,11 @@ class ChannelPruning:
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """What can be met; see `prunetune.compress.method.reach`."""
         with torch.device("meta"):
-            model = skeleton(architecture)
-        survivors = Survivors(self.params, model, architecture)
+            model = family_network(architecture)
+        survivors = PruningState(self.params, model, architecture)
         return tuple(self._try(survivors, target) for target in targets)
 
-    def _at_once(self, dense: nn.Module, survivors: Survivors, context: Context) -> CompactModel:
+    def _at_once(self, dense: nn.Module, survivors: PruningState, context: Context) -> CompactModel:
         """Round after round, each on the network that the last one left."""
         model, architecture = dense, context.architecture
         for goal in goals(self.params, context.target):
@@ -65,7 +65,9 @@ class ChannelPruning:
                     survivors.criterion.refit(whole, model, survivors.kept)
         return self._compact(model, architecture, survivors, context)
 
-    def _in_training(self, dense: nn.Module, survivors: Survivors, context: Context) -> Shrinking:
+    def _in_training(
+        self, dense: nn.Module, survivors: PruningState, context: Context
+    ) -> Shrinking:
         """A copy of the dense network whose units go while it trains, and the cut after it.
 
         Nothing is refitted: the training mends.
@@ -73,7 +75,7 @@ class ChannelPruning:
         assert self.params.gradual is not None
         epochs = min(self.params.gradual.epochs, context.epochs)
         table = timetable(self.params, context, epochs * context.steps_per_epoch)
-        hook = GradualHook(survivors, context.architecture, context, table)
+        hook = GradualPruningHook(survivors, context.architecture, context, table)
 
         def finish(model: nn.Module) -> CompactModel:
             compact, architecture = hook.finish(model)
@@ -89,7 +91,7 @@ class ChannelPruning:
         self,
         model: nn.Module,
         architecture: Architecture,
-        survivors: Survivors,
+        survivors: PruningState,
         context: Context,
     ) -> CompactModel:
         """What is handed over, its batch norm statistics measured anew."""
@@ -103,7 +105,7 @@ class ChannelPruning:
         kept = survivors.channels()
         return CompactModel(model, architecture, survivors.macs, kept, departures=departures)
 
-    def _try(self, survivors: Survivors, target: Target) -> Reach:
+    def _try(self, survivors: PruningState, target: Target) -> Reach:
         """Whether random scores meet the target; where all pools are groups any give the same."""
         smallest = survivors.smallest_macs
         missed: list[Infeasible] = []

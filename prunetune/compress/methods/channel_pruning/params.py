@@ -10,7 +10,7 @@ from prunetune.compress.budget.ranking import CostAware, Scope
 from prunetune.compress.regularizer import Sparsify
 from prunetune.config.parts import Kind, Named, Params
 
-Schedule = Literal["geometric", "linear", "cubic"]
+RoundSchedule = Literal["geometric", "linear", "cubic"]
 
 
 class Gradual(Params):
@@ -71,7 +71,8 @@ class ChannelPruningParams(Params):
     cost_weight: Annotated[float, Field(ge=0, description="for cost_aware subtract")] = 1.0
     steps: Annotated[int, Field(ge=1, description="rounds, scored anew after each")] = 1
     schedule: Annotated[
-        Schedule, Field(description="how MACs fall over the rounds; geometric: by equal factors")
+        RoundSchedule,
+        Field(description="how MACs fall over the rounds; geometric: by equal factors"),
     ] = "geometric"
     gradual: Annotated[
         Gradual | None, Field(description="the rounds take place during training")

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.budget.costs import CostTable, Point
+from prunetune.compress.budget.costs import CostPoint, CostTable
 from prunetune.compress.budget.ranking import (
     Scores,
     Step,
+    macs_saved_per_unit,
     ranking,
     rule_of,
-    unit_costs,
     weigh_costs,
 )
 from prunetune.compress.budget.select import REPAIRS, Repair, select
@@ -37,7 +37,7 @@ Goal = Callable[[Sequence[Step], CostTable], int]
 """The MACs to come down to, given the ranking and the costs as they are."""
 
 
-class Survivors:
+class PruningState:
     """The units of a dense network that are left.
 
     Raises:
@@ -127,14 +127,16 @@ class Survivors:
         for units, gone in zip(self.kept, selection.removed, strict=True):
             for place in reversed(gone):
                 del units[place]
-        self.repair, self.departures = selection.repair, selection.departures
+        self.repair, self.departures = selection.repair, selection.n_departures
         return selection.removed
 
     def steps(self, scores: Sequence[Scores]) -> tuple[list[Step], CostTable]:
         """The ranking of the units that are left, and the costs of the network they make."""
         costs = replace(self.costs, widths=self.widths)
         how, weight = self.params.cost_aware, self.params.cost_weight
-        return ranking(weigh_costs(scores, unit_costs(costs), how, weight), self.rule), costs
+        return ranking(
+            weigh_costs(scores, macs_saved_per_unit(costs), how, weight), self.rule
+        ), costs
 
     def state_dict(self) -> dict[str, Tensor]:
         """What is left, as tensors."""
@@ -201,7 +203,7 @@ def worst(units: int, target: Target) -> Goal:
     """The goal of removing so many units, or fewer where the target is met before."""
 
     def goal(steps: Sequence[Step], costs: CostTable) -> int:
-        point = Point(costs, costs.widths)
+        point = CostPoint(costs, costs.widths)
         for step in steps[:units]:
             point.move(step.group, -1)
         return max(target.macs, point.macs)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from prunetune.compress.method import BudgetKind, CompactModel, Context, Reach, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
 from prunetune.compress.network.masks import MaskHook, Masks
-from prunetune.compress.network.rebuild import skeleton
+from prunetune.compress.network.rebuild import family_network
 from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
@@ -75,7 +75,7 @@ class WeightPruning:
             quota = Quota.of(context.target, prunable, 1 - (1 - time) ** 3)
             return self._living(model, prunable, quota, masks)
 
-        hook = GradualHook(prune, prunable, gradual.every, epochs * context.steps_per_epoch)
+        hook = GradualMaskingHook(prune, prunable, gradual.every, epochs * context.steps_per_epoch)
 
         def finish(model: nn.Module) -> CompactModel:
             found = self._masked(model, prunable, context, hook.masks)
@@ -87,7 +87,7 @@ class WeightPruning:
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """What can be met: all that leaves each layer its minimum, a weight being a small step."""
         with torch.device("meta"):
-            prunable = Prunable.of(skeleton(architecture), architecture.input_shape)
+            prunable = Prunable.of(family_network(architecture), architecture.input_shape)
         return tuple(self._try(prunable, target) for target in targets)
 
     def _living(self, model: nn.Module, prunable: Prunable, quota: Quota, masks: Masks) -> Tensor:
@@ -127,7 +127,7 @@ class WeightPruning:
         return Reach(macs, macs, within=False, reason=f"{reason} and {macs:,} MACs")
 
 
-class GradualHook(MaskHook):
+class GradualMaskingHook(MaskHook):
     """Lets weights go every so many steps; they never come back."""
 
     def __init__(

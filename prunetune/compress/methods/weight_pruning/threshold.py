@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.budget.costs import unit_costs
+from prunetune.compress.budget.costs import macs_per_channel_pair
 from prunetune.compress.method import Infeasible, Target
 from prunetune.protocols import Shape
 
@@ -35,7 +35,7 @@ class Prunable:
     @classmethod
     def of(cls, model: nn.Module, input_shape: Shape) -> Prunable:
         """Those of all layers that the forward pass uses."""
-        used = unit_costs(model, input_shape)
+        used = macs_per_channel_pair(model, input_shape)
         layers = {name: model.get_submodule(name) for name in used}
         sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers.items()}
         taps = {

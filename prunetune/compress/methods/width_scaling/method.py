@@ -12,13 +12,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
-from prunetune.compress.methods.width_scaling.solver import Thin, Thinner
+from prunetune.compress.methods.width_scaling.solver import ScaledWidths, WidthSolver
 from prunetune.compress.methods.width_scaling.variants import Narrower, Shallower
 from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
-THINNERS = {"width": Thinner, "inner": Narrower, "depth": Shallower}
+THINNERS = {"width": WidthSolver, "inner": Narrower, "depth": Shallower}
 Share = Annotated[float, Field(gt=0, le=16)]
 
 
@@ -94,12 +94,12 @@ class WidthScaling:
         smallest = thinner.smallest_macs()
         return tuple(_try(thinner, target, smallest) for target in targets)
 
-    def _thinner(self, architecture: Architecture) -> Thinner:
+    def _thinner(self, architecture: Architecture) -> WidthSolver:
         profile = self.params.profile
         return THINNERS[self.params.by](architecture, profile.shares if profile else ())
 
 
-def _find(thinner: Thinner, target: Target) -> tuple[Thin, Architecture]:
+def _find(thinner: WidthSolver, target: Target) -> tuple[ScaledWidths, Architecture]:
     thin = thinner.find(target.macs, target.lowest)
     try:
         return thin, thinner.architecture_at(thin.widths, thin.inner)
@@ -107,7 +107,7 @@ def _find(thinner: Thinner, target: Target) -> tuple[Thin, Architecture]:
         raise Infeasible(str(error), thinner.smallest_macs()) from error
 
 
-def _try(thinner: Thinner, target: Target, smallest: int) -> Reach:
+def _try(thinner: WidthSolver, target: Target, smallest: int) -> Reach:
     try:
         thin, _ = _find(thinner, target)
     except Infeasible as miss:
@@ -115,7 +115,7 @@ def _try(thinner: Thinner, target: Target, smallest: int) -> Reach:
     return Reach(smallest, thin.macs, within=True)
 
 
-def _departures(thin: Thin) -> dict[str, Any]:
+def _departures(thin: ScaledWidths) -> dict[str, Any]:
     """How the network departs from rounded uniform widths, as the record has it."""
     gone = {"blocks_removed": thin.inner.count(0)} if 0 in thin.inner else {}
     if not any(thin.extra):

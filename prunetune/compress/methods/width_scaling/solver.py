@@ -16,9 +16,9 @@ from functools import cached_property
 
 import torch
 
-from prunetune.compress.budget.costs import CostTable, LayerCost, Point, unit_costs
+from prunetune.compress.budget.costs import CostPoint, CostTable, LayerCost, macs_per_channel_pair
 from prunetune.compress.method import Infeasible
-from prunetune.compress.network.rebuild import family_of, layer_widths, skeleton, with_widths
+from prunetune.compress.network.rebuild import family_network, family_of, layer_widths, with_widths
 from prunetune.records.architecture import Architecture
 
 Widths = tuple[int, ...]
@@ -27,7 +27,7 @@ STAGE, BLOCK = 1_000_003, 100_000_007
 
 
 @dataclass(frozen=True)
-class Thin:
+class ScaledWidths:
     """Widths that meet a budget."""
 
     widths: Widths
@@ -41,7 +41,7 @@ class Thin:
     """Extra channels of each block."""
 
 
-class Thinner:
+class WidthSolver:
     """All thin networks of one dense architecture, by their MACs.
 
     `profile` has each stage's width relative to the dense one's, 1 where it ends. Raises ValueError
@@ -65,9 +65,9 @@ class Thinner:
         """All rounded scalings from one channel each to the dense widths and beyond, ascending."""
         return scalings(self.base, [self.share(stage) for stage in range(len(self.base))])
 
-    def uniform(self, widths: Widths) -> Point:
+    def uniform(self, widths: Widths) -> CostPoint:
         """The network of these stage widths, its blocks as wide inside as the family has them."""
-        return Point(self.costs, widths + self.inner(widths))
+        return CostPoint(self.costs, widths + self.inner(widths))
 
     def share(self, stage: int) -> Fraction:
         """What a stage's width is multiplied by beside the common factor."""
@@ -77,7 +77,7 @@ class Thinner:
         """With one channel everywhere."""
         return self.costs.macs([1] * len(self.costs.widths))
 
-    def find(self, at_most: int, at_least: float) -> Thin:
+    def find(self, at_most: int, at_least: float) -> ScaledWidths:
         """The largest uniform scaling within `at_most`, completed up to `at_least`.
 
         If dealing to all blocks ends too low, it is tried with one block left out, each in turn.
@@ -108,7 +108,7 @@ class Thinner:
         plain = inner == self.inner(widths)
         thin = with_widths(self.architecture, widths, None if plain else inner)
         with torch.device("meta"):
-            return thin.model_copy(update={"layers": layer_widths(skeleton(thin))})
+            return thin.model_copy(update={"layers": layer_widths(family_network(thin))})
 
     def _largest(self, at_most: int) -> Widths:
         """The largest candidate that fits, by bisection: MACs grow with every width."""
@@ -118,11 +118,11 @@ class Thinner:
             raise Infeasible(f"the smallest network has {macs} MACs, the budget is {at_most}", macs)
         return self.candidates[fitting - 1]
 
-    def _thin(self, candidate: Widths, point: Point) -> Thin:
+    def _thin(self, candidate: Widths, point: CostPoint) -> ScaledWidths:
         start, found = self.uniform(candidate), tuple(point.widths)
         n = len(self.base)
         extra = tuple(a - b for a, b in zip(found[n:], start.widths[n:], strict=True))
-        return Thin(found[:n], found[n:], point.macs, start.macs, extra)
+        return ScaledWidths(found[:n], found[n:], point.macs, start.macs, extra)
 
     def _closed_form(self) -> CostTable:
         """MACs as a function of all stage widths, then all blocks' inner widths.
@@ -134,7 +134,7 @@ class Thinner:
         stages = tuple(STAGE + i for i in range(len(self.base)))
         blocks = tuple(BLOCK + i for i in range(len(inner)))
         with torch.device("meta"):
-            costs = unit_costs(skeleton(self.architecture), shape)
+            costs = macs_per_channel_pair(family_network(self.architecture), shape)
             tagged = self.family.with_widths(self.params, stages, blocks)
             layers = layer_widths(self.family.build(tagged, self.architecture.classes, shape))
         terms = tuple(_cost(cost, layers[name], len(stages)) for name, cost in costs.items())
@@ -162,7 +162,7 @@ def scalings(base: Widths, shares: Sequence[Fraction]) -> list[Widths]:
     )
 
 
-def _deal(point: Point, takers: Sequence[int], at_most: int) -> bool:
+def _deal(point: CostPoint, takers: Sequence[int], at_most: int) -> bool:
     """Give each of these blocks, in order, one more inner channel if it fits; whether any did."""
     before = point.macs
     for block in takers:

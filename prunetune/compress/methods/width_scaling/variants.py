@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 
-from prunetune.compress.budget.costs import Point
-from prunetune.compress.methods.width_scaling.solver import STAGE, Thinner, Widths, scalings
+from prunetune.compress.budget.costs import CostPoint
+from prunetune.compress.methods.width_scaling.solver import STAGE, Widths, WidthSolver, scalings
 from prunetune.records.architecture import Architecture
 
 
-class Inside(Thinner):
+class Inside(WidthSolver):
     """Blocks of any width between stages of the dense widths; a candidate has one per block.
 
     Raises ValueError if the family has no inner widths to choose.
@@ -27,9 +27,9 @@ class Inside(Thinner):
             name = architecture.model
             raise ValueError(f"width_scaling: {name} has no blocks that can be narrower inside")
 
-    def uniform(self, widths: Widths) -> Point:
+    def uniform(self, widths: Widths) -> CostPoint:
         """The network of the dense stage widths with these inside its blocks."""
-        return Point(self.costs, self.base + widths)
+        return CostPoint(self.costs, self.base + widths)
 
     def smallest_macs(self) -> int:
         """Of the first candidate."""

@@ -13,7 +13,7 @@ from prunetune.compress.budget.select import select
 from prunetune.compress.graph.groups import Group, find_groups
 from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
 from prunetune.compress.network.cut import cut, kept_channels
-from prunetune.compress.network.rebuild import layer_widths, skeleton
+from prunetune.compress.network.rebuild import family_network, layer_widths
 from prunetune.config.parts import Params
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods, models
@@ -47,7 +47,7 @@ class Leading:
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """What can be met, without weights: `prunetune plan` asks."""
         with torch.device("meta"):
-            model = skeleton(architecture)
+            model = family_network(architecture)
         groups = groups_of(model, architecture)
         costs = CostTable.measure(model, architecture.input_shape, groups)
         return tuple(_try(costs, target) for target in targets)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from prunetune.config.parts import Params
 from prunetune.models.family import check_widths, classifier
-from prunetune.models.pretrained import CheckpointError
+from prunetune.models.pretrained import WeightsFileError
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
@@ -75,7 +75,7 @@ class PlainNetFamily:
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, torch.Tensor]:
         """Nobody has published any."""
-        raise CheckpointError(f"{weights}: there are no published weights of plain_net")
+        raise WeightsFileError(f"{weights}: there are no published weights of plain_net")
 
 
 models.register("plain_net", params=PlainNetParams)(PlainNetFamily())
