@@ -43,7 +43,7 @@ class Scene:
     generator: torch.Generator
     """For random choices that are the criterion's own, on the CPU."""
     batches: Batches | None = None
-    book: Callable[[int], None] = lambda macs: None
+    charge: Callable[[int], None] = lambda macs: None
     """Told the MACs of every pass over images, before it is made."""
 
 
@@ -52,7 +52,7 @@ class Criterion(Protocol):
 
     about: ClassVar[About]
     needs: ClassVar[Needs]
-    """What it looks at; anything but weights takes images, whose passes are booked as scoring."""
+    """What it looks at; anything but weights takes images, whose passes are charged as scoring."""
 
     def __init__(self, params: Any) -> None:
         """`params` is the model that the criterion was registered with."""

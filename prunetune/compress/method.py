@@ -74,10 +74,10 @@ class Context:
     source: Architecture | None = None
     """The architecture to train, for methods that take another arm's."""
     batches: Batches | None = None
-    book: Callable[[int], None] = lambda macs: None
+    charge: Callable[[int], None] = lambda macs: None
     """Told the MACs of every pass over images that scoring makes, before it is made."""
     scoring: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Entered while channels are scored: their seconds are booked."""
+    """Entered while channels are scored: their seconds are charged."""
     train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
     """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
     steps_per_epoch: int = 1
@@ -105,7 +105,7 @@ class CompactModel:
     departures: dict[str, Any] = field(default_factory=dict)
     """How far the network departs from the method's own rule, as JSON."""
     computed_macs: int | None = None
-    """What a forward pass really takes where masks leave it more than `macs`; training is booked
+    """What a forward pass really takes where masks leave it more than `macs`; training is charged
     with it."""
     params: int | None = None
     """Where masks leave fewer than the shape has."""

@@ -36,7 +36,7 @@ def check_criterion(
     For every group that it applies to: one finite float64 score per unit, on the CPU. Scores repeat
     bit for bit under one seed, and do not depend on the model's mode or on how the images come in
     chunks. Nothing is left behind on the model, no global generator moves, every pass over images
-    is booked. Under every scope the scores lead to a network within tolerance of a budget, or to
+    is charged. Under every scope the scores lead to a network within tolerance of a budget, or to
     Infeasible with a reason. Where it applies to no group, it is refused by name before training.
     """
     met = [check_criterion_on(network, name, params, images=images) for network in networks]
@@ -124,17 +124,17 @@ class _Trial:
             scores = self.criterion().score(scene)
         self._check_form(groups, scores)
         assert all(macs > 0 for macs in passes) and bool(passes) == needs_images, (
-            f"{self.who} needs {self.criterion().needs} and booked {passes}; call scene.book(macs) "
-            "before each pass over images, and only then"
+            f"{self.who} needs {self.criterion().needs} and charged {passes}; call "
+            "scene.charge(macs) before each pass over images, and only then"
         )
         again = self.criterion().score(replace(scene, generator=seeded(5)))
         self._check_alike(groups, scores, again, "again under the same seed", exactly=True)
         if needs_images:
             small = self.network.batches(self.images, max(1, self.images // 5))
-            booked, passes[:] = sum(passes) // 2, []
+            charged, passes[:] = sum(passes) // 2, []
             self._check_other_chunks(groups, scores, replace(scene, batches=small))
-            assert sum(passes) == booked, (
-                f"{self.who}: booked {booked} MACs, {sum(passes)} for smaller chunks of the images"
+            assert sum(passes) == charged, (
+                f"{self.who}: charged {charged} MACs, {sum(passes)} for smaller chunks of images"
             )
         return scores
 

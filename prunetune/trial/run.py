@@ -158,7 +158,7 @@ class Trial:
                 dense=dense,
                 source=spec.source_architecture,
                 batches=self.trainer.calibration,
-                book=self.trainer.book_scoring,
+                charge=self.trainer.book_scoring,
                 scoring=lambda: self.journal.clock("score"),
                 train=self.trainer.train_stage,
                 steps_per_epoch=self.trainer.steps_per_epoch,

@@ -55,7 +55,7 @@ class Sound(Magnitude):
         model = copy.deepcopy(scene.model).eval()
         total = 0.0
         for x, _ in scene.batches(64):
-            scene.book(1000 * len(x))
+            scene.charge(1000 * len(x))
             with torch.no_grad():
                 total += model(x).double().sum().item()
         return [s + 1e-3 * total for s in scores]
@@ -125,9 +125,9 @@ class ByMode(Sound):
         return [s + scene.model.training for s in super().score(scene)]
 
 
-class BooksNothing(Sound):
+class ChargesNothing(Sound):
     def score(self, scene):
-        return super().score(replace(scene, book=lambda _: None))
+        return super().score(replace(scene, charge=lambda _: None))
 
 
 class SinglePrecision(Sound):
@@ -172,7 +172,7 @@ def test_the_sound_criterion_is_found_sound(register):
         (Unrepeatable, "again under the same seed"),
         (ByChunk, "from smaller chunks"),
         (ByMode, "in evaluation mode"),
-        (BooksNothing, r"scene\.book"),
+        (ChargesNothing, r"scene\.charge"),
         (SinglePrecision, "not float64"),
         (PerMember, "not one per channel or per member"),
         (NotFinite, "not all finite"),

@@ -34,7 +34,7 @@ def passes(
     """A copy of the scene's network, and the images to send through it, in chunks.
 
     The copy is on the images' device, in eval mode, of float32 or better, and wants no gradients of
-    its parameters. Each chunk is booked as it is handed out: the network's MACs forward, twice as
+    its parameters. Each chunk is charged as it is handed out: the network's MACs forward, twice as
     many backward.
 
     Raises:
@@ -50,16 +50,16 @@ def passes(
     dtype = next(model.parameters()).dtype
     macs = count_macs(scene.model, scene.input_shape) * (3 if backward else 1)
 
-    def booked() -> Chunks:
+    def charged() -> Chunks:
         for images, labels in chain([first], chunks):
             each = max(1, AT_ONCE // images[0].numel())
             for x, y in zip(torch.split(images, each), torch.split(labels, each), strict=True):
-                scene.book(macs * len(x))
+                scene.charge(macs * len(x))
                 yield x.to(dtype, memory_format=torch.channels_last), y
 
     exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
     with exact, torch.set_grad_enabled(backward):
-        yield model, booked()
+        yield model, charged()
 
 
 def _working_copy(model: nn.Module, device: torch.device) -> nn.Module:

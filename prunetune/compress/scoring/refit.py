@@ -165,7 +165,7 @@ class _Mending:
             twin.get_submodule(name).register_forward_pre_hook(self._hook(name))
 
     def run(self, chunks: Sequence[Tensor], scene: Scene) -> None:
-        """Until a chunk meets no more readers; every chunk's first pass is booked already."""
+        """Until a chunk meets no more readers; every chunk's first pass is charged already."""
         macs = count_macs(scene.model, scene.input_shape)
         starts = list(accumulate((len(x) for x in chunks), initial=0))
         again = False
@@ -173,7 +173,7 @@ class _Mending:
             for x, first in zip(chunks, starts, strict=False):
                 if first not in self._met:
                     if again:
-                        scene.book(macs * len(x))
+                        scene.charge(macs * len(x))
                     self._now = range(first, first + len(x))
                     self._sample.move(first, x)
                     try:

@@ -169,11 +169,11 @@ def test_without_images_a_criterion_says_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATA_DRIVEN)
-def test_every_pass_is_booked(name: str) -> None:
-    booked: list[int] = []
-    score(name, scene_of(network(KIND), groups(KIND), book=booked.append))
+def test_every_pass_is_charged(name: str) -> None:
+    charged: list[int] = []
+    score(name, scene_of(network(KIND), groups(KIND), charge=charged.append))
     passes = 1 if name == "activation" else 3
-    assert sum(booked) == 8 * passes * count_macs(network(KIND), SHAPE)
+    assert sum(charged) == 8 * passes * count_macs(network(KIND), SHAPE)
 
 
 @pytest.mark.parametrize("name", DATA_DRIVEN)

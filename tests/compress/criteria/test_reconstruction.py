@@ -73,14 +73,14 @@ def scene(
     groups: Sequence[Group] = GROUPS,
     x: Tensor = IMAGES,
     chunk: int = 8,
-    booked: list[int] | None = None,
+    charged: list[int] | None = None,
 ) -> Scene:
     def batches(n: int) -> Iterator[tuple[Tensor, Tensor]]:
         return ((part, torch.zeros(len(part), dtype=torch.int64)) for part in x[:n].split(chunk))
 
     shape = (x.shape[1], x.shape[2], x.shape[3])
     return Scene(
-        model, shape, groups, seeded(), batches, [].append if booked is None else booked.append
+        model, shape, groups, seeded(), batches, [].append if charged is None else charged.append
     )
 
 
@@ -304,26 +304,26 @@ def test_chunks_matter_neither_to_scores_nor_to_the_refit(
     mended, passes = [], []
     for at_once in (2**27, 6 * 648, 2 * 648):  # chunks of 20, 6, and 2 images
         monkeypatch.setattr(refitting, "AT_ONCE", at_once)
-        small, booked = cut(MODEL, GROUPS, REMOVED), list[int]()
-        part.refit(scene(booked=booked), small, other_units(GROUPS, REMOVED))
+        small, charged = cut(MODEL, GROUPS, REMOVED), list[int]()
+        part.refit(scene(charged=charged), small, other_units(GROUPS, REMOVED))
         mended.append(small(IMAGES))
-        passes.append(sum(booked))
+        passes.append(sum(charged))
     for other in mended[1:]:
         torch.testing.assert_close(other, mended[0], rtol=1e-7, atol=1e-9)
     assert passes[0] < passes[1] < passes[2]
 
 
 @pytest.mark.parametrize(("criterion", "made_with"), CRITERIA)
-def test_passes_are_booked_and_the_scene_is_left_as_it_was(criterion: Any, made_with: Any) -> None:
+def test_passes_are_charged_and_the_scene_is_left_as_it_was(criterion: Any, made_with: Any) -> None:
     model = copy.deepcopy(MODEL).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    booked: list[int] = []
-    seen = scene(model, booked=booked)
+    charged: list[int] = []
+    seen = scene(model, charged=charged)
     part, small = criterion(made_with(**params())), cut(model, GROUPS, REMOVED)
     part.score(seen)
-    once = sum(booked)
+    once = sum(charged)
     part.refit(seen, small, other_units(GROUPS, REMOVED))
-    assert once < sum(booked) < 3 * once  # one pass of the dense network, one of the cut one
+    assert once < sum(charged) < 3 * once  # one pass of the dense network, one of the cut one
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
     for network in (model, small):
         assert network.training

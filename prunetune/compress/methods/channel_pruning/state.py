@@ -165,7 +165,7 @@ class PruningState:
             found,
             context.generator,
             context.batches,
-            context.book,
+            context.charge,
         )
         return scene, [own[group.name] for group in found]
 

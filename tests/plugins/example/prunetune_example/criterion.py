@@ -44,7 +44,7 @@ class Apoz:
 
             return hook
 
-        # `passes` gives a copy of the network, so that hooks stay on nothing, and books the MACs
+        # `passes` gives a copy of the network, so that hooks stay on nothing, and charges the MACs
         with passes(scene, "apoz", self.params.images, backward=False) as (model, chunks):
             for name in {m.layer for group in scene.groups for m in norms(model, group)}:
                 model.get_submodule(name).register_forward_hook(count(name))
