@@ -24,7 +24,7 @@ def test_all_code_is_quoted_from_the_example() -> None:
 
 def test_files_and_names_that_it_speaks_of_are_there() -> None:
     text = README.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:compress|train|models|data)/\w+\.py)`", text):
+    for path in re.findall(r"`((?:compress|train|models|data)/[\w/]+\.py)`", text):
         assert (ROOT / "prunetune" / path).exists(), path
     for path in re.findall(r"\| `(\w+\.py)` \|", text):
         assert (ROOT / "tests/plugins/example/prunetune_example" / path).exists(), path

@@ -19,8 +19,8 @@ from prunetune.compress.budget.ranking import (
     weigh_costs,
 )
 from prunetune.compress.budget.select import select
+from tests.compress.budget.test_select import chain
 from tests.compress.nets import architecture, groups_of, trained
-from tests.compress.test_select import chain
 
 
 @st.composite
