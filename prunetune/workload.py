@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.compress.network.rebuild import architecture_of
+from prunetune.compress.network.rebuild import architecture_of, rebuild
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.records.key import canonical, digest
@@ -147,6 +147,17 @@ def find_weights(
         raise WeightsFileError(f"{path}: {error}") from None
     full = Path(path).absolute()
     return Weights(path=str(full), sha256=hashlib.sha256(full.read_bytes()).hexdigest())
+
+
+def load_network(architecture: Architecture, path: Path) -> nn.Module:
+    """The network that `architecture` describes, with the weights in the file `path`, on the CPU.
+
+    Raises:
+        WeightsFileError: the file cannot be read, or its weights are not those of the network.
+    """
+    model = rebuild(architecture)
+    model.load_state_dict(match_state(model, load_state(path)))
+    return model
 
 
 @lru_cache(maxsize=8)

@@ -37,8 +37,7 @@ def winning_models(
     """(record, network in eval mode, example images) of each study's first confirmed network."""
     import torch
 
-    from prunetune.compress.network.rebuild import rebuild
-    from prunetune.models.pretrained import load_state, match_state
+    from prunetune.workload import load_network
 
     for found in answer(plan, records).values():
         record = next(iter(found.confirmed), None)
@@ -46,7 +45,6 @@ def winning_models(
             continue
         path = store.trial_dir(record.key) / "weights.safetensors"
         if path.exists():
-            model = rebuild(record.architecture)
-            model.load_state_dict(match_state(model, load_state(path)))
+            model = load_network(record.architecture, path)
             example = torch.zeros(1, *record.architecture.input_shape).numpy()
             yield record, model.eval(), example

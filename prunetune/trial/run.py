@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
-from prunetune.compress.network.rebuild import fresh, rebuild
+from prunetune.compress.network.rebuild import fresh
 from prunetune.config.budget import sparsity_of
 from prunetune.config.space.space import subtree
-from prunetune.models.pretrained import load_state, match_state
+from prunetune.models.pretrained import match_state
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.lock import held
 from prunetune.records.record import TrialSpec
@@ -35,6 +35,7 @@ from prunetune.train.memory import PeakMemory
 from prunetune.trial import outputs
 from prunetune.trial.sparse import Sparsifier
 from prunetune.trial.trainer import Trainer
+from prunetune.workload import load_network
 
 Report = dict[str, Any]
 JUDGED = ("dense", "confirm")
@@ -177,9 +178,7 @@ class Trial:
             with held(folder / ".lock"):
                 if not path.exists():  # nor made by whom we waited for
                     self._train_dense(key)
-        model = rebuild(self.workload.architecture)
-        model.load_state_dict(match_state(model, load_state(path)))
-        return model
+        return load_network(self.workload.architecture, path)
 
     def _train_dense(self, key: str) -> None:
         """Train the dense network `key` at this trial's expense; its record stays as it was."""

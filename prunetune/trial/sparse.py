@@ -21,7 +21,6 @@ from torch import nn
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
-from prunetune.models.pretrained import load_state, match_state
 from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
 from prunetune.records.lock import held
@@ -36,6 +35,7 @@ from prunetune.train.device import precision_name
 from prunetune.train.loop import train
 from prunetune.trial import outputs
 from prunetune.trial.trainer import Trainer
+from prunetune.workload import load_network
 
 
 class SparseRecord(Frozen):
@@ -84,9 +84,7 @@ class Sparsifier:
             with held(folder / ".lock"):
                 if not _made(folder):  # by whom we waited for
                     self._make(key, folder, regularizer, recipe)
-        model = copy.deepcopy(self.dense)
-        model.load_state_dict(match_state(model, load_state(folder / outputs.WEIGHTS)))
-        return model
+        return load_network(self.trainer.workload.architecture, folder / outputs.WEIGHTS)
 
     def _make(self, key: str, folder: Path, regularizer: Named, recipe: Recipe) -> None:
         """Train it, on from the checkpoint of one that died; write weights, then the record."""
