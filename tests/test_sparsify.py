@@ -19,7 +19,6 @@ from prunetune.records.store import Store
 from prunetune.trial import run_trial, sparse
 from prunetune.workload import Workload
 
-torch.set_num_threads(1)
 KS = 2
 WORKLOAD = Workload(
     Named(name="resnet14"), Named(name="digits", params={"train_limit": 192}), seed=0

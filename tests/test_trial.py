@@ -20,7 +20,6 @@ from prunetune.trial import run_trial
 from prunetune.trial.outputs import save
 from prunetune.workload import Workload
 
-torch.set_num_threads(1)
 WORKLOAD = Workload(
     Named(name="resnet14"), Named(name="digits", params={"train_limit": 256}), seed=0
 )

@@ -22,8 +22,6 @@ from prunetune.protocols import Shape
 from prunetune.registry import criteria
 from prunetune.testing.networks import lived_in
 
-torch.set_num_threads(1)
-
 SHAPE: Shape = (3, 16, 16)
 CLASSES = 5
 

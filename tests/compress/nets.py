@@ -13,8 +13,6 @@ from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 
-torch.set_num_threads(1)
-
 SMALL: list[tuple[str, dict[str, object]]] = [
     ("wrn_10_2", {"widths": (16, 32, 64)}),
     ("cifar_vgg11_bn", {"widths": (8, 16, 16, 32, 32)}),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from prunetune.registry import criteria
 from prunetune.testing import Network, check_criterion_on, check_method
 
-torch.set_num_threads(1)
 NETWORKS = {
     "ResNet-20 A": Network("resnet20", {"shortcut": "A"}),
     "ResNet-20 B": Network("resnet20"),

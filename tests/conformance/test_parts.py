@@ -20,8 +20,6 @@ from prunetune.testing import (
     check_schedule,
 )
 
-torch.set_num_threads(1)
-
 
 @pytest.mark.parametrize("name", schedules.names())
 def test_schedules(name: str) -> None:

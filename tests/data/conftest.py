@@ -11,11 +11,6 @@ from prunetune.registry import datasets
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def real() -> str:
     """The folder of real data sets."""

@@ -23,6 +23,7 @@ from prunetune.tracking.mlflow_store import MlflowStore
 from tests.tracking.dump import by_key
 from tests.tracking.sweeps import BUDGETS, LR, make_plan, make_record, make_results, make_specs
 
+pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT_MS = 120_000
 SERVE = "import sys; from prunetune.tracking.ui import serve; serve({uri!r}, {name!r}, port={port})"

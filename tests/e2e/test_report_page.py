@@ -13,7 +13,10 @@ from prunetune.analysis import write_report
 from tests.analysis.sweeps import make_plan, noisy, run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
 ARMS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
 
 

@@ -10,8 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+def _seed():
     torch.manual_seed(0)
 
 

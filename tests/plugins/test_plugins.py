@@ -29,14 +29,13 @@ print(json.dumps({kind: registry.names() for kind, registry in KINDS.items()}))
 """
 
 TRIALS = """
-import sys, torch
+import sys
 from prunetune.agenda import Agenda, Ask, Finished, Trials, due, search_spec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
 from prunetune.trial import run_trial
 
-torch.set_num_threads(1)
 plan, store = plan_sweep(sys.argv[1]), Store(sys.argv[2], "plugged-in")
 def trials(): return Trials(store.records(), store.trials())
 while not isinstance(step := due(Agenda(plan, trials())), Finished):
@@ -84,7 +83,7 @@ def test_a_sweep_of_own_parts_plans_and_all_its_trials_run(site: Path, tmp_path:
 
 def test_own_parts_keep_the_contracts(site: Path) -> None:
     tests = EXAMPLE / "tests"
-    done = python("-m", "pytest", "-p", "no:cacheprovider", tests, path=site)
+    done = python("-m", "pytest", "-p", "no:cacheprovider", "-n", "0", tests, path=site)
     assert done.returncode == 0, done.stdout
     assert "6 passed" in done.stdout
 

@@ -31,8 +31,6 @@ from prunetune.testing import (
     check_schedule,
 )
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch):

@@ -64,14 +64,6 @@ def tiny_network(seed: int = 0) -> nn.Module:
         )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def splits() -> TinySplits:
     generator = torch.Generator().manual_seed(7)

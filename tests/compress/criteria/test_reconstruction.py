@@ -28,7 +28,6 @@ from prunetune.compress.scoring.readers import (
 )
 from tests.compress.nets import architecture, groups_of, trained
 
-torch.set_num_threads(1)
 SHAPE = (3, 9, 9)
 IMAGES = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(0)).double()
 EVERYWHERE = 81
