@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, per_unit
 from prunetune.registry import criteria
@@ -24,23 +25,20 @@ class ActivationParams(ImageParams):
 
 
 @criteria.register("activation", params=ActivationParams)
-class Activation:
+class Activation(CriterionBase[ActivationParams]):
     """Mean absolute activation of a channel as its readers see it.
 
     That is what goes into the convolutions and linear layers behind norm, non-linearity and
     pooling; mean over images, positions and a unit's channels, then over the group's readers.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Li et al., ICLR 2017, 1608.08710",
         cost="one forward pass",
         differs="all images count, and linear readers by their mean; there the last batch alone, "
         "and linear readers by their sum",
     )
-    needs: ClassVar[Needs] = "activations"
-
-    def __init__(self, params: ActivationParams) -> None:
-        self.params = params
+    needs = "activations"
 
     def applies(self, model: nn.Module, group: Group) -> bool:
         """Where anything reads the group."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import GroupwiseCriterion
 from prunetune.compress.scoring.per_unit import Normalize, batch_norms, normalized, per_unit
 from prunetune.config.parts import Params
 from prunetune.registry import criteria
@@ -21,32 +20,25 @@ class BnScaleParams(Params):
 
 
 @criteria.register("bn_scale", params=BnScaleParams)
-class BnScale:
+class BnScale(GroupwiseCriterion[BnScaleParams]):
     """Absolute batch norm scale, mean over the batch norms of a group."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Liu et al., ICCV 2017, 1708.06519",
         cost="weights alone",
         differs="raw scales are ranked; there a group's are divided by their mean first "
         "(`normalize: mean`). A group without batch norm stays whole, and the record names it; a "
         "network without any is refused by name",
     )
-    needs: ClassVar[Needs] = "weights"
-
-    def __init__(self, params: BnScaleParams) -> None:
-        self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
         """Where at least one batch norm has a scale."""
         return bool(batch_norms(model, group))
 
-    def score(self, scene: Scene) -> list[torch.Tensor]:
-        """See `Criterion`."""
-        return [self._score(scene.model, group) for group in scene.groups]
-
-    def _score(self, model: nn.Module, group: Group) -> torch.Tensor:
+    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+        """See `GroupwiseCriterion`."""
         scales = [
             per_unit(scale.detach().cpu().double().abs(), member)
-            for member, scale in batch_norms(model, group)
+            for member, scale in batch_norms(scene.model, group)
         ]
         return normalized(torch.stack(scales).mean(0), self.params.normalize)

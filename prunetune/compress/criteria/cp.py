@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.lasso import entries
 from prunetune.compress.scoring.readers import grams, is_read
 from prunetune.compress.scoring.refit import RefitParams, damped, refit
@@ -27,7 +27,7 @@ class CpParams(RefitParams):
 
 
 @criteria.register("cp", params=CpParams)
-class Cp:
+class Cp(CriterionBase[CpParams]):
     """The LASSO penalty up to which a channel is needed to rebuild its readers' outputs.
 
     Of min over β of ½ Σ_p ‖y_p - Σ_i β_i x_pi‖² + λ ‖β‖₁, where y_p is the sum of the group's
@@ -35,15 +35,12 @@ class Cp:
     norm of its output: the λ at which β_i leaves zero. What some λ keeps is what scores above it.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="He et al., ICCV 2017, 1707.06168",
         cost="one forward pass; refit two more, and least squares per reader",
         differs="missing there; elsewhere often |β| at no penalty, without refit",
     )
-    needs: ClassVar[Needs] = "activations"
-
-    def __init__(self, params: CpParams) -> None:
-        self.params = params
+    needs = "activations"
 
     def applies(self, model: nn.Module, group: Group) -> bool:
         """Where convolutions or linear layers read the group."""

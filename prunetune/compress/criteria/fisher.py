@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
-from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.graph.groups import Group
+from prunetune.compress.criterion import About, Scene
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.registry import criteria
@@ -19,23 +16,16 @@ class FisherParams(GateParams):
 
 
 @criteria.register("fisher", params=FisherParams)
-class Fisher:
+class Fisher(CriterionBase[FisherParams]):
     """Half the mean over images of the squared gradient with respect to a channel's gate."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Theis et al., 1801.05787; Crowley et al., 1810.04622",
         cost="one forward and backward pass",
         differs="not there; in eval mode, so that an image's gradient is its own, and one gate for "
         "all layers of a group",
     )
-    needs: ClassVar[Needs] = "gradients"
-
-    def __init__(self, params: FisherParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+    needs = "gradients"
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
         """See `Criterion`."""

@@ -7,15 +7,16 @@ does to the others: this is another statistic than `fisher`, and has a name of i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, reduced
 from prunetune.compress.scoring.passes import Chunks, passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
@@ -31,26 +32,19 @@ class FisherAccumulatedParams(GateParams):
 
 
 @criteria.register("fisher_accumulated", params=FisherAccumulatedParams)
-class FisherAccumulated:
+class FisherAccumulated(CriterionBase[FisherAccumulatedParams]):
     """Half the mean squared gate gradient over the steps of a training.
 
     A schedule that trains between its cuts attaches `accumulator` to that training. Scored without
     training, the same is gathered over batches of the scene's images with weights that stand still.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Crowley et al., 1810.04622",
         cost="nothing where training goes on between cuts, else one forward and backward pass",
         differs="not there; the mean loss's 1/batch is undone, so that batch sizes compare",
     )
-    needs: ClassVar[Needs] = "gradients"
-
-    def __init__(self, params: FisherAccumulatedParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+    needs = "gradients"
 
     def accumulator(self, model: nn.Module, groups: Sequence[Group]) -> FisherAccumulator:
         """See `Accumulating`."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import GroupwiseCriterion
 from prunetune.compress.scoring.per_unit import WeightParams, filters, normalized, per_unit
 from prunetune.registry import criteria
 
@@ -19,30 +17,19 @@ class FpgmParams(WeightParams):
 
 
 @criteria.register("fpgm", params=FpgmParams)
-class Fpgm:
+class Fpgm(GroupwiseCriterion[FpgmParams]):
     """Sum of Euclidean distances to all other filters of the layer, over the layers that write."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="He et al., CVPR 2019, 1811.00250",
         cost="weights alone",
         differs="distances of the raw filters, as published; there of |w|^p, so that signs are "
         "lost, and of the readers' slices as well",
     )
-    needs: ClassVar[Needs] = "weights"
 
-    def __init__(self, params: FpgmParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
-
-    def score(self, scene: Scene) -> list[torch.Tensor]:
-        """See `Criterion`."""
-        return [self._score(scene.model, group) for group in scene.groups]
-
-    def _score(self, model: nn.Module, group: Group) -> torch.Tensor:
-        layers = [(member, model.get_submodule(member.layer)) for member in group.writers]
+    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+        """See `GroupwiseCriterion`."""
+        layers = [(member, scene.model.get_submodule(member.layer)) for member in group.writers]
         written = [(m, layer) for m, layer in layers if not isinstance(layer, _BatchNorm)]
         if self.params.reduction == "first":
             written = written[:1]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.compress.scoring.readers import readers
@@ -28,7 +29,7 @@ class HrankParams(ImageParams):
 
 
 @criteria.register("hrank", params=HrankParams)
-class Hrank:
+class Hrank(CriterionBase[HrankParams]):
     """Rank of a channel's feature map after activation, mean over images.
 
     The maps are those that the group's convolutions read, mean over them; a map that several read
@@ -36,17 +37,14 @@ class Hrank:
     flattening follows, it is what its last batch norm or convolution puts out, rectified.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Lin et al., CVPR 2020, 2002.10179",
         cost="one forward pass, and a singular value decomposition per channel, map and image",
         differs="missing there; elsewhere ranks behind a fresh batch norm and ReLU. Scored once a "
         "round, not anew after every layer; on a residual stream the mean over the maps that are "
         "read behind its sums, not over what each writer puts into them",
     )
-    needs: ClassVar[Needs] = "activations"
-
-    def __init__(self, params: HrankParams) -> None:
-        self.params = params
+    needs = "activations"
 
     def applies(self, model: nn.Module, group: Group) -> bool:
         """Where the group has maps of two dimensions: convolutions read it, or nothing else writes.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import GroupwiseCriterion
 from prunetune.compress.scoring.per_unit import Reduction, power_sums
 from prunetune.config.parts import Params
 from prunetune.registry import criteria
@@ -23,27 +23,18 @@ class LampParams(Params):
 
 
 @criteria.register("lamp", params=LampParams)
-class Lamp:
+class Lamp(GroupwiseCriterion[LampParams]):
     """Magnitude over the sum of all magnitudes of the group that are not smaller."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Lee et al., ICLR 2021, 2010.07611",
         cost="weights alone",
         differs="depthwise convolutions count, which write as others do; there they do not",
     )
-    needs: ClassVar[Needs] = "weights"
 
-    def __init__(self, params: LampParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
-
-    def score(self, scene: Scene) -> list[torch.Tensor]:
-        """See `Criterion`; the largest channel of every group has exactly 1."""
-        p, reduction = self.params.p, self.params.reduction
-        return [lamp(power_sums(scene.model, group, p, reduction)) for group in scene.groups]
+    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+        """See `GroupwiseCriterion`; the largest channel of every group has exactly 1."""
+        return lamp(power_sums(scene.model, group, self.params.p, self.params.reduction))
 
 
 def lamp(magnitudes: torch.Tensor) -> torch.Tensor:

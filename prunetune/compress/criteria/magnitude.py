@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import GroupwiseCriterion
 from prunetune.compress.scoring.per_unit import WeightParams, normalized, power_sums
 from prunetune.registry import criteria
 
@@ -21,28 +21,17 @@ class MagnitudeParams(WeightParams):
 
 
 @criteria.register("magnitude", params=MagnitudeParams)
-class Magnitude:
+class Magnitude(GroupwiseCriterion[MagnitudeParams]):
     """Sum of |w|^p over a channel's weights."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Li et al., ICLR 2017, 1608.08710",
         cost="weights alone",
         differs="depthwise convolutions count, which write as others do; there they do not. p 2 is "
         "the squared norm, as there; `normalize: none` ranks raw sums across groups",
     )
-    needs: ClassVar[Needs] = "weights"
 
-    def __init__(self, params: MagnitudeParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
-
-    def score(self, scene: Scene) -> list[torch.Tensor]:
-        """See `Criterion`."""
-        how = self.params
-        return [
-            normalized(power_sums(scene.model, group, how.p, how.reduction), how.normalize)
-            for group in scene.groups
-        ]
+    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+        """See `GroupwiseCriterion`."""
+        sums = power_sums(scene.model, group, self.params.p, self.params.reduction)
+        return normalized(sums, self.params.normalize)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criteria.obd_hessian import ObdHessianParams, damage
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.compress.scoring.squared_gradients import squared_gradients
 from prunetune.registry import criteria
@@ -21,27 +19,20 @@ class ObdCParams(ObdHessianParams):
 
 
 @criteria.register("obd_c", params=ObdCParams)
-class ObdC:
+class ObdC(CriterionBase[ObdCParams]):
     """½ Σ w² E[(∂L/∂w)²] over a channel's filters, labels drawn from the network's own softmax.
 
     Counted are the filters of the layers that write the channels, as in the paper, biases left out;
     one label is drawn for each image.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Wang et al., ICML 2019, 1905.05934",
         cost="one forward and backward pass, and each image's own gradients of all filters",
         differs="runs on any network; there it fails on convolutional ones. Raw scores are ranked; "
         "there a group's are divided by their mean first",
     )
-    needs: ClassVar[Needs] = "curvature"
-
-    def __init__(self, params: ObdCParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+    needs = "curvature"
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
         """See `Criterion`."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.passes import ImageParams
 from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, unit_means
 from prunetune.compress.scoring.squared_gradients import squared_gradients
@@ -23,7 +22,7 @@ class ObdHessianParams(ImageParams):
 
 
 @criteria.register("obd_hessian", params=ObdHessianParams)
-class ObdHessian:
+class ObdHessian(CriterionBase[ObdHessianParams]):
     """½ Σ w² E[(∂L/∂w)²] over a channel's weights, each image's gradient squared by itself.
 
     Counted are the weights that `magnitude` counts: filters, readers' slices of them, and norms'
@@ -31,20 +30,13 @@ class ObdHessian:
     sums are averaged, not added.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="LeCun et al., NIPS 1989; Fang et al., CVPR 2023, 2301.12900",
         cost="one forward and backward pass, and each image's own gradients of all weights",
         differs="all images count; there each one overwrites the one before, so only the last "
         "does. Raw scores are ranked; there a group's are divided by their mean first",
     )
-    needs: ClassVar[Needs] = "curvature"
-
-    def __init__(self, params: ObdHessianParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+    needs = "curvature"
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
         """See `Criterion`."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
 
-from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.graph.groups import Group
+from prunetune.compress.criterion import About, Scene
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.registry import criteria
@@ -29,24 +28,17 @@ class TaylorParams(GateParams):
 
 
 @criteria.register("taylor", params=TaylorParams)
-class Taylor:
+class Taylor(CriterionBase[TaylorParams]):
     """Square of the loss's mean gradient with respect to a channel's gate, mean over batches."""
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Molchanov et al., CVPR 2019, 1906.10771",
         cost="one forward and backward pass",
         differs="the papers' gate behind batch norm, one for all layers of a group, squared per "
         "batch; there Σ|w·g| of weights, in which batch norm is never counted. "
         "Raw scores are ranked; there a group's are divided by their mean first",
     )
-    needs: ClassVar[Needs] = "gradients"
-
-    def __init__(self, params: TaylorParams) -> None:
-        self.params = params
-
-    def applies(self, model: nn.Module, group: Group) -> bool:
-        """Always."""
-        return True
+    needs = "gradients"
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
         """See `Criterion`."""

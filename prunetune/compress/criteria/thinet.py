@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
+from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.readers import gram, grams, is_read
 from prunetune.compress.scoring.refit import RefitParams, damped, refit
 from prunetune.registry import criteria
@@ -22,23 +22,20 @@ class ThinetParams(RefitParams):
 
 
 @criteria.register("thinet", params=ThinetParams)
-class Thinet:
+class Thinet(CriterionBase[ThinetParams]):
     """The error of the readers' outputs once a channel and all before it are removed, greedily.
 
     At each step goes the channel that makes Σ_p ‖Σ_{i removed} x_pi‖² smallest, x_pi being its
     contribution; each reader's error is divided by the energy of its output, and they are added.
     """
 
-    about: ClassVar[About] = About(
+    about = About(
         paper="Luo et al., ICCV 2017, 1707.06342",
         cost="one forward pass; refit two more, and least squares per reader",
         differs="missing there; elsewhere often the norm of the output that a channel makes alone, "
         "neither greedy nor refitted. All outputs of a position count, not one drawn at random",
     )
-    needs: ClassVar[Needs] = "activations"
-
-    def __init__(self, params: ThinetParams) -> None:
-        self.params = params
+    needs = "activations"
 
     def applies(self, model: nn.Module, group: Group) -> bool:
         """Where convolutions or linear layers read the group."""
