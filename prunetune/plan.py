@@ -98,16 +98,18 @@ class Study(Params):
 
 
 class Reach(Params):
-    """Whether a budget can be met under one scope, known before any score is."""
+    """Whether a method can meet a budget, as far as that is known before anything is scored."""
 
-    scope: str
-    """The scope of a ranking, or the method's name where it has none."""
+    scope: str = ""
+    """The scope of the ranking, or the method's name if it has no scopes. The plan fills it in."""
     smallest_macs: int
-    """The fewest MACs that can be reached at all."""
+    """The fewest MACs that the method can reach at all."""
     nearest_macs: int
+    """The MACs of a network within tolerance of the budget, else the nearest that were found."""
     within: bool
-    """Whether the budget can be met within tolerance."""
+    """Whether the method can meet the budget within tolerance."""
     reason: str = ""
+    """Why it cannot; empty if it can."""
 
 
 class Comparison(Params):

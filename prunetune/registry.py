@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from prunetune.config.parts import Named
 from prunetune.config.problems.errors import near_match
 
 T = TypeVar("T")
@@ -82,6 +83,22 @@ class Registry(Generic[T]):
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self.names())
         return self._entries[name]
+
+    def checked(self, named: Named) -> tuple[T, BaseModel]:
+        """The part called `named.name`, and `named.params` as the model of its parameters.
+
+        Raises:
+            UnknownNameError: no part has this name.
+            ValidationError: the parameters are not those of the part.
+        """
+        entry = self.get(named.name)
+        return entry.part, entry.params.model_validate(named.params)
+
+    def make(self, named: Named) -> Any:
+        """The object of a part that is a class: `part(params)`, the parameters checked."""
+        part, params = self.checked(named)
+        assert callable(part), f"{self.kind}: {named.name} is not a class"
+        return part(params)
 
     def names(self) -> tuple[str, ...]:
         """All names, in the order of registration."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +10,6 @@ from prunetune.bind.lookup import Parts
 from prunetune.bind.spaces import Cell
 from prunetune.bind.sparsify import regularizers_of, sparsifying
 from prunetune.bind.variants import variants
-from prunetune.compress.method import Reach as Reached
 from prunetune.compress.method import Target, masks, reach
 from prunetune.config.budget import place_of, read_budget, sparsity_of
 from prunetune.config.file.model import SweepSpec
@@ -64,7 +62,7 @@ class StudyBuilder:
         cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
     ) -> None:
         self.spec, self.parts, self.workload, self.cells = spec, parts, workload, cells
-        self._memo: dict[tuple[str, str, Goals], tuple[Reached, ...]] = {}
+        self._memo: dict[tuple[str, str, Goals], tuple[Reach, ...]] = {}
         self._first: dict[Cell, Study] = {}
         """Without matching and replicate."""
 
@@ -201,12 +199,12 @@ class StudyBuilder:
             if config.get("method.by", "width") != "width":
                 scope = f"by {config['method.by']}"
             found = self._reached(arm, config, goals)[at]
-            one = Reach(scope=scope, **asdict(found))
+            one = found.model_copy(update={"scope": scope})
             if scope not in best or one.within > best[scope].within:
                 best[scope] = one
         return tuple(best.values())
 
-    def _reached(self, arm: str, config: Config, goals: Goals) -> tuple[Reached, ...]:
+    def _reached(self, arm: str, config: Config, goals: Goals) -> tuple[Reach, ...]:
         """`reach` of one choice of parameters for all budgets of the arm, asked for once."""
         name = self.spec.arms[arm].method.name
         memo = (name, canonical(subtree(config, "method")), goals)
@@ -220,6 +218,6 @@ class StudyBuilder:
             except ValueError as error:  # it does not apply to this network at all
                 path: YamlPath = ("arms", arm, "method", name)
                 self.parts.problems.add(path, str(error))
-                found = tuple(Reached(0, 0, within=False) for _ in goals)
+                found = tuple(Reach(smallest_macs=0, nearest_macs=0, within=False) for _ in goals)
             self._memo[memo] = found
         return self._memo[memo]

@@ -12,11 +12,11 @@ calls that had finished return at once what they returned before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import torch
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ from torch import nn
 
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
+from prunetune.plan import Reach
 from prunetune.protocols import Batches, Hook
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
@@ -54,6 +55,21 @@ class Infeasible(Exception):  # noqa: N818 - an expected end, not an error
     def __init__(self, reason: str, nearest_macs: int) -> None:
         self.nearest_macs = nearest_macs
         super().__init__(reason)
+
+    @classmethod
+    def too_large(cls, smallest_macs: int, at_most: int) -> Self:
+        """Even the smallest network that the method can make exceeds the budget."""
+        reason = f"the smallest network has {smallest_macs} MACs, the budget is {at_most}"
+        return cls(reason, smallest_macs)
+
+    @classmethod
+    def too_coarse(cls, parts: str, nearest_macs: int, at_most: int, at_least: float) -> Self:
+        """Removing `parts` (channels or weights) one by one steps over the budget's tolerance."""
+        reason = (
+            f"{parts} are too coarse: {nearest_macs} MACs are the nearest found at or below the "
+            f"budget of {at_most}, at least {at_least:.0f} were needed"
+        )
+        return cls(reason, nearest_macs)
 
 
 @dataclass
@@ -169,17 +185,28 @@ def masks(method: Any) -> bool:
     return bool(getattr(method, "masks", Method.masks))
 
 
-@dataclass(frozen=True)
-class Reach:
-    """One method against one target."""
+def try_to_reach(
+    target: Target, smallest_macs: int, attempts: Iterable[Callable[[], int]]
+) -> Reach:
+    """The first of `attempts` that meets the target, or else the nearest miss.
 
-    smallest_macs: int
-    """The fewest MACs that the method can reach at all."""
-    nearest_macs: int
-    """What it would have: within tolerance of the target, or the nearest that was found."""
-    within: bool
-    reason: str = ""
-    """Why it cannot; empty if it can."""
+    An attempt returns the MACs of a network within tolerance, or raises Infeasible.
+    """
+    misses: list[Infeasible] = []
+    for attempt in attempts:
+        try:
+            macs = attempt()
+        except Infeasible as miss:
+            misses.append(miss)
+        else:
+            return Reach(smallest_macs=smallest_macs, nearest_macs=macs, within=True)
+    nearest = min(misses, key=lambda miss: abs(miss.nearest_macs - target.macs))
+    return Reach(
+        smallest_macs=smallest_macs,
+        nearest_macs=nearest.nearest_macs,
+        within=False,
+        reason=str(nearest),
+    )
 
 
 def reach(

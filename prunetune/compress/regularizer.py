@@ -16,13 +16,13 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.criterion import About
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group, prunable_groups
 from prunetune.compress.method import Context
 from prunetune.config.parts import Kind, Named, Params
 from prunetune.config.recipe import Recipe
 from prunetune.protocols import Hook
 from prunetune.records.architecture import Architecture
-from prunetune.registry import models, regularizers
+from prunetune.registry import regularizers
 
 
 class Sparsify(Params):
@@ -89,10 +89,8 @@ def regularizing(named: Named, model: nn.Module, architecture: Architecture, ste
     Raises:
         ValueError: the regulariser is defined for none of the groups.
     """
-    entry = regularizers.get(named.name)
-    regularizer: Regularizer = entry.part(entry.params.model_validate(named.params))
-    ignored = models.get(architecture.model).part.ignored_layers(model)
-    groups = find_groups(model, architecture.input_shape, ignored)
+    regularizer: Regularizer = regularizers.make(named)
+    groups = prunable_groups(model, architecture)
     chosen = [group for group in groups if regularizer.applies(model, group)]
     if not chosen:
         raise ValueError(

@@ -70,10 +70,10 @@ def measured(plan: Plan) -> Clock:
     """From training steps on made-up images here: the dense network, and a thin one per budget."""
     architecture = Architecture.model_validate(plan.dense.architecture)
     shapes = {plan.dense.macs: architecture}
-    thinner = WidthSolver(architecture)
+    solver = WidthSolver(architecture)
     for target in {study.target_macs for study in plan.feasible()}:
-        thin = thinner.find(target, 0)
-        shapes[thin.macs] = thinner.architecture_at(thin.widths, thin.inner)
+        thin = solver.solve(target, 0)
+        shapes[thin.macs] = solver.architecture_at(thin.widths, thin.inner)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seconds = {macs: _epoch_seconds(plan, shape, device) for macs, shape in shapes.items()}
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"

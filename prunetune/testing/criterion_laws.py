@@ -14,6 +14,7 @@ from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import About, Criterion, Needs, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Infeasible, Target, reach
+from prunetune.config.parts import Named
 from prunetune.registry import criteria, methods
 from prunetune.testing.networks import NETWORKS, Network, seeded
 from prunetune.testing.watch import untouched
@@ -86,8 +87,7 @@ class _Trial:
 
     def criterion(self) -> Criterion:
         """Made anew, as every trial makes it."""
-        entry = criteria.get(self.name)
-        made: Criterion = entry.part(entry.params.model_validate(self.params))
+        made: Criterion = criteria.make(Named(name=self.name, params=self.params))
         return made
 
     def check_about(self) -> None:
@@ -206,8 +206,8 @@ class _Trial:
 
     def check_refused(self) -> None:
         """The plan refuses it, by name, before anything is trained."""
-        entry = methods.get("channel_pruning")
-        params = entry.params.model_validate({"criterion": {self.name: self.params}})
+        criterion = {"criterion": {self.name: self.params}}
+        _, params = methods.checked(Named(name="channel_pruning", params=criterion))
         dense = self.network.costs(()).macs(())
         try:
             reach("channel_pruning", params, self.network.architecture, [Target(dense, dense, 1)])

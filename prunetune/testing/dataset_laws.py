@@ -13,6 +13,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from prunetune.config.parts import Named
 from prunetune.config.recipe import Augment
 from prunetune.data.dataset import Dataset, DatasetInfo, Splits
 from prunetune.protocols import Batch, Split
@@ -54,8 +55,7 @@ def check_dataset(
 
 
 def _made(name: str, params: Mapping[str, Any]) -> Dataset:
-    entry = datasets.get(name)
-    made: Dataset = entry.part(entry.params.model_validate(dict(params)))
+    made: Dataset = datasets.make(Named(name=name, params=dict(params)))
     return made
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from prunetune.compress.budget.costs import count_macs, macs_per_channel_pair
 from prunetune.compress.method import CompactModel, Infeasible, Target, budget_kinds, masks, reach
 from prunetune.compress.network.rebuild import layer_widths
+from prunetune.config.parts import Named
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
@@ -50,10 +51,8 @@ def check_method(
 
 def narrow_source(network: Network, share: float) -> Architecture:
     """An architecture within tolerance of the budget, as another arm would find it."""
-    entry = methods.get("channel_pruning")
-    found: CompactModel = entry.part(entry.params.model_validate({"criterion": "random"})).run(
-        context(network, share, inherits=True)
-    )
+    pruning = Named(name="channel_pruning", params={"criterion": "random"})
+    found: CompactModel = methods.make(pruning).run(context(network, share, inherits=True))
     return found.architecture
 
 
@@ -65,23 +64,22 @@ def _check_share(
     share: float,
     source: Architecture | None,
 ) -> None:
-    entry = methods.get(name)
-    chosen = entry.params.model_validate(params)
+    part, chosen = methods.checked(Named(name=name, params=params))
     first, second = (
-        context(network, share, inherits=entry.part.inherits, source=source) for _ in range(2)
+        context(network, share, inherits=part.inherits, source=source) for _ in range(2)
     )
     target = first.target
     told = reach(name, chosen, network.architecture, [target])
     assert told is None or len(told) == 1, f"{who}: reach gives one answer per target"
     try:
         with untouched(network.model, who):
-            found = compact(network, entry.part(chosen).run(first))
+            found = compact(network, part(chosen).run(first))
     except Infeasible as miss:
         assert str(miss) and not target.lowest <= miss.nearest_macs <= target.macs, (
             f"{who}: infeasible, but without a reason, or its nearest MACs meet the budget"
         )
         return
-    masked = masks(entry.part)
+    masked = masks(part)
     _check_found(who, network, target, found, masked=masked)
     if masked:
         _check_masks(who, network, found)
@@ -90,7 +88,7 @@ def _check_share(
             f"{who}: reach says that {told[0].smallest_macs} MACs are the fewest, run has "
             f"{found.macs}"
         )
-    again = compact(network, entry.part(chosen).run(second))
+    again = compact(network, part(chosen).run(second))
     _check_same(who, found.model, again.model)
 
 

@@ -14,6 +14,7 @@ from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import layer_widths, rebuild
+from prunetune.config.parts import Named
 from prunetune.models.family import classifier
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
@@ -49,10 +50,9 @@ def check_model(
 
 
 def _check_build(network: Network) -> None:
-    entry = models.get(network.name)
-    chosen = entry.params.model_validate(dict(network.params))
+    family, chosen = models.checked(Named(name=network.name, params=dict(network.params)))
     with torch.device("meta"):
-        empty = entry.part.build(chosen, CLASSES, network.input_shape)
+        empty = family.build(chosen, CLASSES, network.input_shape)
     tensors = [*empty.parameters(), *empty.buffers()]
     assert all(tensor.is_meta for tensor in tensors), (
         f"model {network}: built under torch.device('meta'), it still made real tensors; create "

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.budget.costs import CostTable
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group, prunable_groups
 from prunetune.compress.network.rebuild import architecture_of, fresh
+from prunetune.config.parts import Named
 from prunetune.protocols import Batches, Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
@@ -35,10 +36,9 @@ class Network:
     @cached_property
     def architecture(self) -> Architecture:
         """The network as data, its table of layers included."""
-        entry = models.get(self.name)
-        params = entry.params.model_validate(dict(self.params))
+        family, params = models.checked(Named(name=self.name, params=dict(self.params)))
         with torch.device("meta"):
-            model = entry.part.build(params, self.classes, self.input_shape)
+            model = family.build(params, self.classes, self.input_shape)
         stated = params.model_dump(mode="json", exclude_defaults=True)
         return architecture_of(model, self.name, stated, self.classes, self.input_shape)
 
@@ -50,8 +50,7 @@ class Network:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Its coupled groups, but for those that its family keeps whole."""
-        ignored = models.get(self.name).part.ignored_layers(self.model)
-        return find_groups(self.model, self.input_shape, ignored)
+        return prunable_groups(self.model, self.architecture)
 
     def costs(self, groups: tuple[Group, ...]) -> CostTable:
         """Its MACs as a function of the widths of `groups`."""

@@ -61,8 +61,7 @@ def check_regularizer(
 
 
 def _made(name: str, params: Mapping[str, Any]) -> Regularizer:
-    entry = regularizers.get(name)
-    made: Regularizer = entry.part(entry.params.model_validate(dict(params)))
+    made: Regularizer = regularizers.make(Named(name=name, params=dict(params)))
     return made
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from prunetune.config.parts import Named
 from prunetune.registry import schedules
 
 LENGTHS = ((1, 1), (2, 1), (7, 7), (12, 4), (200, 10))
@@ -20,11 +21,10 @@ def check_schedule(name: str, params: Mapping[str, Any] | None = None) -> None:
     of them above 0, and it is pure: the same step has the same factor whatever was asked before, so
     that a resumed training goes on where it stood.
     """
-    entry = schedules.get(name)
-    chosen = entry.params.model_validate(dict(params or {}))
+    part, chosen = schedules.checked(Named(name=name, params=dict(params or {})))
 
     def factor(step: int, total: int, per_epoch: int) -> float:
-        return float(entry.part(chosen, step, total, per_epoch))
+        return float(part(chosen, step, total, per_epoch))
 
     for total, per_epoch in LENGTHS:
         where = f"schedule {name!r} over {total} steps, {per_epoch} an epoch"

@@ -54,12 +54,11 @@ def adamw(params: AdamWParams, groups: ParamGroups) -> torch.optim.Optimizer:
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """The recipe's optimizer over the model's trainable parameters."""
-    entry = optimizers.get(recipe.optimizer.name)
-    params = entry.params.model_validate(recipe.optimizer.params)
+    part, params = optimizers.checked(recipe.optimizer)
     groups = decay_groups(
         model.parameters(), recipe.weight_decay, norms_and_biases=recipe.norm_weight_decay
     )
-    optimizer: torch.optim.Optimizer = entry.part(params, groups)
+    optimizer: torch.optim.Optimizer = part(params, groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what schedules are factors of
     return optimizer

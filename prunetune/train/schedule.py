@@ -23,10 +23,9 @@ Schedule = Callable[[int, int, int], float]
 
 def build_schedule(named: Named) -> Schedule:
     """`schedule(step, total_steps, steps_per_epoch)` -> factor on the learning rate."""
-    entry = schedules.get(named.name)
-    params = entry.params.model_validate(named.params)
+    part, params = schedules.checked(named)
     return lambda step, total_steps, steps_per_epoch: float(
-        entry.part(params, step, total_steps, steps_per_epoch)
+        part(params, step, total_steps, steps_per_epoch)
     )
 
 

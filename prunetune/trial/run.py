@@ -19,6 +19,7 @@ from torch import nn
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
 from prunetune.compress.network.rebuild import fresh
 from prunetune.config.budget import sparsity_of
+from prunetune.config.parts import Named
 from prunetune.config.space.space import subtree
 from prunetune.models.pretrained import match_state
 from prunetune.records.cost_meter import CostMeter
@@ -141,8 +142,8 @@ class Trial:
     def compact_network(self) -> CompactModel | Shrinking:
         """What the method makes of the dense network and the budget."""
         spec = self.spec
-        entry = methods.get(spec.method or "")
-        method = entry.part(entry.params.model_validate(subtree(spec.config, "method")))
+        params = subtree(spec.config, "method")
+        method = methods.make(Named(name=spec.method or "", params=params))
         generator = torch.Generator().manual_seed(self.trainer.seeds["ties"])
         dense = self.dense_weights() if method.inherits else None
         if dense is not None and spec.sparsify_epochs:

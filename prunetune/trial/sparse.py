@@ -138,5 +138,5 @@ def _made(folder: Path) -> bool:
 
 def _salient(named: Named) -> Named:
     """The regulariser without the parameters at their default."""
-    params = regularizers.get(named.name).params.model_validate(named.params)
+    _, params = regularizers.checked(named)
     return Named(name=named.name, params=params.model_dump(mode="json", exclude_defaults=True))

@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.compress.graph.groups import Group, find_groups
 from prunetune.compress.method import Context, Target
 from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.records.architecture import Architecture
@@ -49,11 +48,6 @@ def trained(network: Architecture, seed: int = 0) -> nn.Module:
                 assert tensor is not None
                 tensor.normal_(0, 0.3, generator=generator)
     return model
-
-
-def groups_of(model: nn.Module, network: Architecture) -> tuple[Group, ...]:
-    ignored = models.get(network.model).part.ignored_layers(model)
-    return find_groups(model, network.input_shape, ignored)
 
 
 def context(network: Architecture, share: float, dense: nn.Module | None = None) -> Context:

@@ -49,9 +49,7 @@ def select(
         point.move(steps[count].group, -1)
         count += 1
     if point.macs > at_most:
-        raise Infeasible(
-            f"the smallest network has {point.macs} MACs, the budget is {at_most}", point.macs
-        )
+        raise Infeasible.too_large(point.macs, at_most)
     taken = set(range(count))
     if point.macs >= at_least or not count:
         return _selection(steps, taken, costs, "none", 0)
@@ -64,11 +62,7 @@ def select(
     within = [s for s in repaired if s and s.macs >= at_least] or [s for s in skipped if s][:1]
     if within:
         return min(within, key=lambda selection: selection.n_departures)
-    raise Infeasible(
-        f"channels are too coarse: {given_back.macs} MACs are the nearest found at or below the "
-        f"budget of {at_most}, at least {at_least:.0f} were needed",
-        given_back.macs,
-    )
+    raise Infeasible.too_coarse("channels", given_back.macs, at_most, at_least)
 
 
 def _give_back(

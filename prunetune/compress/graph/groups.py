@@ -25,6 +25,8 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from prunetune.compress.graph.gates import gated_layers
 from prunetune.compress.graph.tracing import trace, without_data
 from prunetune.protocols import Shape
+from prunetune.records.architecture import Architecture
+from prunetune.registry import models
 
 IntArray = npt.NDArray[np.int64]
 Side = Literal["out", "in"]
@@ -109,6 +111,12 @@ def find_groups(
     found = [g for g in found if theirs.isdisjoint((m.layer, m.side) for m in g.members)]
     found += [g for g in declared if fixed.isdisjoint(member.layer for member in g.writers)]
     return tuple(sorted(found, key=lambda group: order[group.name]))
+
+
+def prunable_groups(model: nn.Module, architecture: Architecture) -> tuple[Group, ...]:
+    """The groups of a network of a registered family, without those that the family keeps whole."""
+    ignored = models.get(architecture.model).part.ignored_layers(model)
+    return find_groups(model, architecture.input_shape, ignored)
 
 
 def _declared(model: nn.Module) -> list[Group]:

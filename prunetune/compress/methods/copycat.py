@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -18,16 +19,17 @@ from pydantic import ConfigDict, Field
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.budget.select import select
-from prunetune.compress.graph.groups import Group, find_groups
-from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
+from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.config.file.fields import WrittenBudget
 from prunetune.config.parts import Params
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
-from prunetune.registry import methods, models
+from prunetune.registry import methods
 
-TRIES = 3
-"""Profiles that `reach` tries: the dense one, then made-up ones."""
+_PROFILES = 3
+"""Profiles that `reach` tries: the dense one, then random ones."""
 
 
 class CopycatParams(Params):
@@ -71,7 +73,7 @@ class Copycat:
         """
         dense = Profile.of(architecture, architecture)
         smallest = dense.costs.macs([1] * len(dense.kept))
-        return tuple(_try(dense, target, smallest) for target in targets)
+        return tuple(_reach(dense, target, smallest) for target in targets)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ class Profile:
         """The profile of `source`, a smaller network of the family of `dense`."""
         with torch.device("meta"):
             model = rebuild(source)
-        ignored = models.get(source.model).part.ignored_layers(model)
-        groups = find_groups(model, source.input_shape, ignored)
+        groups = prunable_groups(model, source)
         kept = tuple(group.width for group in groups)
         each = (group.members[0].index.shape[1] for group in groups)
         full = (dense.channels()[group.name] // n for group, n in zip(groups, each, strict=True))
@@ -149,16 +150,13 @@ def _steps(kept: Sequence[int], most: Sequence[int]) -> Iterator[tuple[float, St
             yield (2 * unit + 1) / (2 * width), Step(group, unit)
 
 
-def _try(dense: Profile, target: Target, smallest: int) -> Reach:
-    missed: list[Infeasible] = []
-    for seed in range(TRIES):
+def _reach(dense: Profile, target: Target, smallest: int) -> Reach:
+    """Whether the dense profile or a random one, each drawn from its own seed, meets the target."""
+
+    def attempt(seed: int) -> int:
         draw = np.random.default_rng(seed)
         kept = [int(draw.integers(1, most + 1)) for most in dense.most] if seed else dense.kept
-        try:
-            widths, _ = dense.scaled(kept, target)
-        except Infeasible as miss:
-            missed.append(miss)
-        else:
-            return Reach(smallest, dense.costs.macs(widths), within=True)
-    nearest = min(missed, key=lambda miss: abs(miss.nearest_macs - target.macs))
-    return Reach(smallest, nearest.nearest_macs, within=False, reason=str(nearest))
+        widths, _ = dense.scaled(kept, target)
+        return dense.costs.macs(widths)
+
+    return try_to_reach(target, smallest, (partial(attempt, seed) for seed in range(_PROFILES)))

@@ -6,8 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prunetune.compress.method import BudgetKind, CompactModel, Context, Reach, Target
+from prunetune.compress.method import BudgetKind, CompactModel, Context, Target
 from prunetune.config.parts import Params
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
@@ -36,4 +37,7 @@ class Dense:
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """The dense MACs, and nothing else."""
-        return tuple(Reach(t.dense_macs, t.dense_macs, within=True) for t in targets)
+        return tuple(
+            Reach(smallest_macs=target.dense_macs, nearest_macs=target.dense_macs, within=True)
+            for target in targets
+        )

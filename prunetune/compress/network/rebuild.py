@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from prunetune.config.parts import Named
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
@@ -69,8 +70,7 @@ def family_network(architecture: Architecture) -> nn.Module:
 
 def family_of(architecture: Architecture) -> tuple[Any, Any]:
     """The registered family and its parameters, checked."""
-    entry = models.get(architecture.model)
-    return entry.part, entry.params.model_validate(architecture.params)
+    return models.checked(Named(name=architecture.model, params=architecture.params))
 
 
 def with_widths(

@@ -9,9 +9,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunetune.compress.budget.costs import CostPoint, CostTable, count_macs
+from prunetune.compress.graph.groups import prunable_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import family_network
-from tests.compress.nets import SMALL, architecture, groups_of, trained
+from tests.compress.nets import SMALL, architecture, trained
 
 NETWORKS = [
     *[(f"resnet{depth}", 32, {"shortcut": s}) for depth in (14, 20, 56, 110) for s in "AB"],
@@ -36,7 +37,7 @@ def test_the_closed_form_is_what_the_counter_counts_before_and_after_a_cut(
     network = architecture(name, size, **params)
     with torch.device("meta"):
         model = family_network(network)
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     costs = CostTable.measure(model, network.input_shape, groups)
     assert costs.macs(costs.widths) == counted(model, network.input_shape)
     generator = np.random.default_rng(0)
@@ -82,7 +83,7 @@ def test_walking_agrees_with_counting_anew(moves: list[tuple[int, int]]) -> None
 def _costs() -> CostTable:
     network = architecture("resnet14")
     model = trained(network)
-    return CostTable.measure(model, network.input_shape, groups_of(model, network))
+    return CostTable.measure(model, network.input_shape, prunable_groups(model, network))
 
 
 COSTS = _costs()

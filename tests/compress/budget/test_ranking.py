@@ -19,8 +19,9 @@ from prunetune.compress.budget.ranking import (
     weigh_costs,
 )
 from prunetune.compress.budget.select import select
+from prunetune.compress.graph.groups import prunable_groups
 from tests.compress.budget.test_select import chain
-from tests.compress.nets import architecture, groups_of, trained
+from tests.compress.nets import architecture, trained
 
 
 @st.composite
@@ -69,7 +70,7 @@ def test_all_pools_lose_their_share_and_the_worst_of_each_go_first(
 def test_isomorphic_takes_the_same_share_of_every_class_whatever_the_scale_of_scores() -> None:
     network = architecture("resnet20")
     model = trained(network)
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     pools = pools_of("isomorphic", model, groups)
     inner = [i for i, g in enumerate(groups) if len(g.members) == 3]
     assert len({pools[i] for i in inner}) == 1  # all blocks are alike

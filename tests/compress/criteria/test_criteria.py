@@ -9,13 +9,13 @@ from torch import nn
 from prunetune.compress.criteria.fpgm import distance_sums
 from prunetune.compress.criteria.lamp import lamp
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group
+from prunetune.compress.graph.groups import Group, prunable_groups
 from prunetune.registry import criteria
-from tests.compress.nets import architecture, groups_of, trained
+from tests.compress.nets import architecture, trained
 
 NETWORK = architecture("resnet14")
 MODEL = trained(NETWORK)
-GROUPS = groups_of(MODEL, NETWORK)
+GROUPS = prunable_groups(MODEL, NETWORK)
 IMAGES = torch.randn(6, *NETWORK.input_shape, generator=torch.Generator().manual_seed(1))
 LABELS = torch.arange(6)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from prunetune.compress.criteria.hrank import Hrank, HrankParams, ranks
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, find_groups
-from tests.compress.nets import architecture, groups_of, trained
+from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
+from tests.compress.nets import architecture, trained
 
 SHAPE = (3, 8, 8)
 
@@ -83,7 +83,7 @@ def test_a_channel_scores_the_mean_rank_of_the_maps_that_convolutions_read() -> 
 def test_maps_of_a_dead_and_of_a_flat_channel() -> None:
     network = architecture("resnet14")
     model = trained(network)
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     with torch.no_grad():
         norm = model.get_submodule("layer1.0.bn1")
         norm.weight[:2] = 0

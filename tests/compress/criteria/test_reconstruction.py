@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from prunetune.compress.criteria.cp import Cp, CpParams, WeightFit, lasso_scores
 from prunetune.compress.criteria.thinet import ScaleFit, Thinet, ThinetParams, greedy, greedy_scores
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
 from prunetune.compress.network.cut import cut, other_units
 from prunetune.compress.scoring import refit as refitting
 from prunetune.compress.scoring.positions import SampleParams
@@ -26,7 +26,7 @@ from prunetune.compress.scoring.readers import (
     gram,
     grams,
 )
-from tests.compress.nets import architecture, groups_of, trained
+from tests.compress.nets import architecture, trained
 
 SHAPE = (3, 9, 9)
 IMAGES = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(0)).double()
@@ -355,7 +355,7 @@ def test_a_scene_without_images_is_refused_by_name(name: str) -> None:
 def test_the_refit_helps_a_residual_network_that_was_trained() -> None:
     network = architecture("resnet14", 16)
     model = taught(trained(network))
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     x = shapes(200, seed=1)[0]
     removed = [list(range(0, group.width, 3)) for group in groups]
     small = cut(model, groups, removed).eval()

@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut
-from tests.compress.nets import architecture, groups_of, trained
+from tests.compress.nets import architecture, trained
 
 
 def test_resnet_has_one_group_per_block_and_one_per_stage() -> None:
     network = architecture("resnet20")
-    groups = groups_of(trained(network), network)
+    groups = prunable_groups(trained(network), network)
     inner = [g for g in groups if len(g.members) == 3]  # conv1, bn1, conv2
     stream = [g for g in groups if len(g.members) > 3]
     assert len(inner) == 9
@@ -22,7 +22,7 @@ def test_resnet_has_one_group_per_block_and_one_per_stage() -> None:
 
 def test_option_a_leaves_the_residual_stream_alone() -> None:
     network = architecture("resnet20", shortcut="A")
-    groups = groups_of(trained(network), network)
+    groups = prunable_groups(trained(network), network)
     assert [g.name for g in groups] == [f"layer{s}.{b}.conv1" for s in (1, 2, 3) for b in range(3)]
 
 
@@ -67,7 +67,7 @@ def test_a_group_with_a_layer_that_cannot_be_cut_is_left_alone() -> None:
 
 def test_heads_are_cut_whole_and_the_embedding_is_left_alone() -> None:
     network = architecture("vit_tiny", patch=16)
-    groups = groups_of(trained(network), network)
+    groups = prunable_groups(trained(network), network)
     heads, hidden = groups[::2], groups[1::2]
     assert [g.name for g in heads] == [f"blocks.{i}.attn.qkv" for i in range(12)]
     assert [g.name for g in hidden] == [f"blocks.{i}.mlp.fc1" for i in range(12)]
@@ -92,7 +92,7 @@ def test_a_declared_group_is_left_alone_with_its_layer() -> None:
 def test_networks_whose_channels_are_shuffled_are_refused() -> None:
     network = architecture("shufflenet_v2_x1_0", 64)
     with pytest.raises(ValueError, match="cannot be traced"):
-        groups_of(trained(network), network)
+        prunable_groups(trained(network), network)
 
 
 def test_the_dense_network_is_not_touched() -> None:
@@ -107,7 +107,7 @@ def test_the_dense_network_is_not_touched() -> None:
     grads = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
     modes = [layer.training for layer in model.modules()]
 
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     narrow = cut(model, groups, [(0,)] * len(groups))
 
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())

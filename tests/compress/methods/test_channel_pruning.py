@@ -9,14 +9,14 @@ from torch import nn
 from prunetune.compress.budget.costs import CostTable, count_macs
 from prunetune.compress.budget.ranking import Scope, floors_of
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.methods.channel_pruning.state import goals
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.registry import criteria, models
-from tests.compress.nets import BUDGETS, architecture, context, groups_of, image, trained
+from tests.compress.nets import BUDGETS, architecture, context, image, trained
 
 SCOPES = get_args(Scope)
 R20, R56, R56A = (
@@ -51,7 +51,7 @@ def test_the_budget_is_met(criterion: str, scope: str, network: Any, budgets: An
 @pytest.mark.parametrize("scope", SCOPES)
 def test_option_a_meets_what_the_floors_allow_and_says_what_they_do_not(scope: str) -> None:
     model = MODELS[id(R56A)]
-    groups = groups_of(model, R56A)
+    groups = prunable_groups(model, R56A)
     costs = CostTable.measure(model, R56A.input_shape, groups)
     smallest = costs.macs(floors_of(scope, costs.widths, 0.1))  # type: ignore[arg-type]
     for share in (0.5, 0.125, 0.03):

@@ -10,7 +10,7 @@ from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import CompactModel, Infeasible
 from prunetune.compress.methods.width_scaling.method import WidthScaling, WidthScalingParams
 from prunetune.compress.methods.width_scaling.solver import WidthSolver
-from prunetune.compress.methods.width_scaling.variants import Shallower
+from prunetune.compress.methods.width_scaling.variants import FewerBlocks
 from prunetune.compress.network.rebuild import fresh, rebuild
 from tests.compress.nets import BUDGETS, architecture, context
 
@@ -22,35 +22,35 @@ TABLE = {15: 110.55, 14: 96.32, 13: 83.08, 12: 70.82, 11: 59.53, 10: 49.22, 9: 3
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 def test_thin_networks_hit_the_budget(name: str, shortcut: str) -> None:
     network = architecture(name, shortcut=shortcut)
-    thinner = WidthSolver(network)
-    dense = thinner.uniform((16, 32, 64)).macs
+    solver = WidthSolver(network)
+    dense = solver.uniform((16, 32, 64)).macs
     for share in BUDGETS:
         at_most = int(dense * share)
-        thin = thinner.find(at_most, at_most * 0.995)
+        thin = solver.solve(at_most, at_most * 0.995)
         assert 0.995 * at_most <= thin.macs <= at_most
         assert max(thin.extra) <= 2
         assert all(abs(width - thin.widths[2] * base / 64) < 1 for width, base in
                    zip(thin.widths, (16, 32, 64), strict=True))  # fmt: skip
-    found = thinner.architecture_at(thin.widths, thin.inner)
+    found = solver.architecture_at(thin.widths, thin.inner)
     with torch.device("meta"):
         assert count_macs(rebuild(found), (3, 32, 32)) == thin.macs
 
 
 @pytest.mark.parametrize(("width", "mmacs"), TABLE.items())
 def test_uniform_widths_need_no_extra_channels(width: int, mmacs: float) -> None:
-    thinner = WidthSolver(architecture("resnet56"))
+    solver = WidthSolver(architecture("resnet56"))
     uniform = (width, 2 * width, 4 * width)
-    macs = thinner.uniform(uniform).macs
+    macs = solver.uniform(uniform).macs
     assert macs / 1e6 == pytest.approx(mmacs, abs=6e-3)
-    thin = thinner.find(macs, macs)
+    thin = solver.solve(macs, macs)
     assert (thin.widths, set(thin.extra)) == (uniform, {0})
 
 
 def test_bottlenecks_widen_both_inner_convolutions() -> None:
     network = architecture("resnet50", 224)
-    thinner = WidthSolver(network)
-    thin = thinner.find(2_044_592_128, 2_044_592_128 * 0.995)
-    found = thinner.architecture_at(thin.widths, thin.inner)
+    solver = WidthSolver(network)
+    thin = solver.solve(2_044_592_128, 2_044_592_128 * 0.995)
+    found = solver.architecture_at(thin.widths, thin.inner)
     with torch.device("meta"):
         assert count_macs(rebuild(found), (3, 224, 224)) == thin.macs
 
@@ -66,13 +66,13 @@ def test_the_candidates_are_all_uniform_scalings_in_order() -> None:
 
 
 def test_too_coarse_and_too_small_say_what_is_near() -> None:
-    thinner = WidthSolver(architecture("resnet14"))
-    smallest = thinner.smallest_macs()
+    solver = WidthSolver(architecture("resnet14"))
+    smallest = solver.smallest_macs()
     with pytest.raises(Infeasible) as small:
-        thinner.find(smallest - 1, 0)
+        solver.solve(smallest - 1, 0)
     assert small.value.nearest_macs == smallest
     with pytest.raises(Infeasible, match="too coarse") as coarse:
-        thinner.find(3 * smallest + 1, 3 * smallest + 1)
+        solver.solve(3 * smallest + 1, 3 * smallest + 1)
     assert coarse.value.nearest_macs <= 3 * smallest
 
 
@@ -134,8 +134,8 @@ def test_every_way_meets_the_budget(name: str, params: dict[str, Any], share: fl
 
 
 def test_by_depth_whole_rounds_are_the_networks_of_fewer_layers() -> None:
-    thinner = Shallower(architecture("resnet32"))
-    macs = [thinner.uniform(inner).macs for inner in thinner.candidates]
+    solver = FewerBlocks(architecture("resnet32"))
+    macs = [solver.uniform(inner).macs for inner in solver.candidates]
     assert macs == sorted(macs)
     assert len(macs) == 3 * 4 + 1
     for name, at in (("resnet14", 3), ("resnet20", 6), ("resnet26", 9)):
@@ -145,15 +145,15 @@ def test_by_depth_whole_rounds_are_the_networks_of_fewer_layers() -> None:
 
 def test_by_depth_wide_resnets_are_those_of_fewer_layers() -> None:
     """Crowley et al., 1810.04622: their reduced-depth networks."""
-    thinner = Shallower(architecture("wrn_40_2"))
-    macs = [thinner.uniform(inner).macs for inner in thinner.candidates]
+    solver = FewerBlocks(architecture("wrn_40_2"))
+    macs = [solver.uniform(inner).macs for inner in solver.candidates]
     rounds = [round(macs[at] / 1e6, 2) for at in range(0, len(macs), 3)]
     assert rounds == [44.48, 101.11, 157.73, 214.35, 270.98, 327.60]
 
 
 def test_by_depth_blocks_that_a_family_cannot_be_without_stay() -> None:
-    thinner = Shallower(architecture("mobilenet_v2", stem="cifar"))
-    fewest, whole = thinner.candidates[0], thinner.candidates[-1]
+    solver = FewerBlocks(architecture("mobilenet_v2", stem="cifar"))
+    fewest, whole = solver.candidates[0], solver.candidates[-1]
     assert 0 not in whole
     assert fewest.count(0) == 10  # of 17 blocks, seven have no shortcut (the first has no inside)
     found = scaled("mobilenet_v2", 0.7, {"by": "depth"}, stem="cifar")
@@ -171,9 +171,19 @@ def test_a_profile_names_no_more_stages_than_there_are() -> None:
 
 
 def test_by_depth_the_last_block_of_the_last_stage_goes_first() -> None:
-    gone = [inner.count(0) for inner in Shallower(architecture("resnet20")).candidates]
-    assert gone == [6, 5, 4, 3, 2, 1, 0]
-    assert Shallower(architecture("resnet20")).candidates[-3] == (16, 16, 16, 32, 32, 0, 64, 64, 0)
+    candidates = FewerBlocks(architecture("resnet20")).candidates
+    assert [inner.count(0) for inner in candidates] == [6, 5, 4, 3, 2, 1, 0]
+    assert candidates[-3] == (
+        16,
+        16,
+        16,
+        32,
+        32,
+        0,
+        64,
+        64,
+        0,
+    )
     found = scaled("resnet20", 0.5, {"by": "depth"})
     assert found.departures["blocks_removed"] == 5
     assert found.departures["extra_inner_channels"] > 0

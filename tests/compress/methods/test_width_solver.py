@@ -24,14 +24,14 @@ from tests.compress.nets import architecture
     ],
 )
 def test_thin_networks_hit_the_budget(name: str, params: dict[str, Any]) -> None:
-    thinner = WidthSolver(architecture(name, **params))
-    dense = thinner.uniform(thinner.base).macs
+    solver = WidthSolver(architecture(name, **params))
+    dense = solver.uniform(solver.base).macs
     with torch.device("meta"):
-        assert dense == count_macs(rebuild(thinner.architecture), (3, 32, 32))
+        assert dense == count_macs(rebuild(solver.architecture), (3, 32, 32))
     for share in (0.7, 0.25):
         at_most = int(dense * share)
-        thin = thinner.find(at_most, at_most * 0.995)
+        thin = solver.solve(at_most, at_most * 0.995)
         assert 0.995 * at_most <= thin.macs <= at_most
-    found = thinner.architecture_at(thin.widths, thin.inner)
+    found = solver.architecture_at(thin.widths, thin.inner)
     with torch.device("meta"):
         assert count_macs(rebuild(found), (3, 32, 32)) == thin.macs

@@ -8,11 +8,11 @@ from torch import nn
 from torchvision.models.vgg import make_layers
 
 from prunetune.compress.budget.costs import CostTable, count_macs
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut, kept_channels
 from prunetune.compress.network.rebuild import layer_widths, rebuild
 from prunetune.testing.model_laws import silenced
-from tests.compress.nets import SMALL, architecture, groups_of, image, trained
+from tests.compress.nets import SMALL, architecture, image, trained
 
 NETWORKS = [
     ("resnet20", {"shortcut": "A"}),
@@ -32,7 +32,7 @@ def test_a_cut_network_is_the_dense_one_with_those_channels_silenced(
 ) -> None:
     network = architecture(name, **params)
     model = trained(network).double().eval()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     generator = np.random.default_rng(1)
     removed = [sorted(generator.permutation(g.width)[: g.width // 2].tolist()) for g in groups]
     narrow = cut(model, groups, removed)
@@ -70,7 +70,7 @@ def test_a_flattening_network_is_cut_at_every_position() -> None:
 def test_a_cut_is_what_torch_pruning_does(name: str) -> None:
     network = architecture(name)
     model = trained(network).eval()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     removed = [list(range(0, g.width, 3)) for g in groups]
     narrow = cut(model, groups, removed)
     graph = tp.DependencyGraph().build_dependency(model, (image(network, torch.float32),))
@@ -85,7 +85,7 @@ def test_a_cut_is_what_torch_pruning_does(name: str) -> None:
 def test_kept_channels_are_those_whose_weights_stay() -> None:
     network = architecture("resnet14")
     model = trained(network)
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     removed = [(1, 3)] * len(groups)
     narrow = cut(model, groups, removed)
     for name, channels in kept_channels(groups, removed).items():
@@ -97,9 +97,9 @@ def test_kept_channels_are_those_whose_weights_stay() -> None:
 def test_cutting_in_two_rounds_is_cutting_at_once(name: str, params: dict[str, object]) -> None:
     network = architecture(name, **params)
     model = trained(network)
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     at_once = cut(model, groups, [(0, 2)] * len(groups))
     half = cut(model, groups, [(2,)] * len(groups))
-    twice = cut(half, groups_of(half, network), [(0,)] * len(groups))
+    twice = cut(half, prunable_groups(half, network), [(0,)] * len(groups))
     for a, b in zip(at_once.state_dict().values(), twice.state_dict().values(), strict=True):
         assert torch.equal(a, b)

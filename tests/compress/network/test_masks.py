@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.masks import MaskHook, unit_masks
 from prunetune.config.recipe import Recipe
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
-from tests.compress.nets import architecture, groups_of, image, trained
+from tests.compress.nets import architecture, image, trained
 from tests.train.conftest import CPU, SEEDS, splits, tiny_network  # noqa: F401
 
 
@@ -25,7 +25,7 @@ from tests.train.conftest import CPU, SEEDS, splits, tiny_network  # noqa: F401
 def test_a_masked_network_computes_what_the_cut_one_does(name: str, params: Any) -> None:
     network = architecture(name, **params)
     model = trained(network).double().eval()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     generator = np.random.default_rng(2)
     removed = [sorted(generator.permutation(g.width)[: g.width // 2].tolist()) for g in groups]
     narrow = cut(model, groups, removed)
@@ -39,7 +39,7 @@ def test_a_masked_network_computes_what_the_cut_one_does(name: str, params: Any)
 def test_nothing_that_is_removed_gets_a_gradient() -> None:
     network = architecture("resnet14")
     model = trained(network).train()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     masks = unit_masks(model, groups, [range(0, g.width, 2) for g in groups])
     hook = MaskHook(masks)
     hook.begin(model)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from prunetune.compress.budget.costs import CostTable, count_macs
+from prunetune.compress.graph.groups import prunable_groups
 from prunetune.compress.method import CompactModel
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
@@ -15,7 +16,7 @@ from prunetune.compress.network.rebuild import fresh, rebuild
 from prunetune.compress.network.remove_blocks import narrow, removable
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
-from tests.compress.nets import architecture, context, groups_of, image, trained
+from tests.compress.nets import architecture, context, image, trained
 
 NETWORKS = [
     ("resnet20", {"shortcut": "A"}),
@@ -31,7 +32,7 @@ def test_a_vanished_block_is_the_network_with_its_branch_silenced(
 ) -> None:
     network = architecture(name, **params)
     model = trained(network).double().eval()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     blocks = removable(network, groups)
     family = models.get(name).part
     assert len(blocks) == len(family.inner_widths(models.get(name).params(**params)))
@@ -74,7 +75,7 @@ def test_narrowing_keeps_modes_and_what_is_frozen() -> None:
     model = trained(network).train()
     model.get_submodule("layer3.1.conv1").requires_grad_(False)
     model.get_submodule("layer2").eval()
-    groups = groups_of(model, network)
+    groups = prunable_groups(model, network)
     (block,) = [i for i in removable(network, groups) if groups[i].name == "layer1.1.conv1"]
     removed = [range(g.width) if i == block else () for i, g in enumerate(groups)]
     found, _ = narrow(model, network, groups, removed)
@@ -90,7 +91,7 @@ def test_where_a_branch_has_several_groups_or_none_nothing_vanishes(name: str) -
     network = architecture(name, **params)
     with torch.device("meta"):
         model = models.get(name).part.build(models.get(name).params(**params), 10, (3, 32, 32))
-    assert removable(network, groups_of(model, network)) == {}
+    assert removable(network, prunable_groups(model, network)) == {}
 
 
 def test_bottlenecks_can_be_built_without_their_branch() -> None:

@@ -12,7 +12,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
 from prunetune.compress.regularizer import Strength, regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
@@ -20,7 +20,7 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import regularizers
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
-from tests.compress.nets import architecture, groups_of, trained
+from tests.compress.nets import architecture, trained
 from tests.train.conftest import CPU, SEEDS, TinySplit, TinySplits, tiny_network
 
 STRENGTH = 0.25
@@ -58,7 +58,7 @@ def network(name: str) -> tuple[nn.Module, tuple[Group, ...]]:
         return small()
     found = architecture(name)
     model = trained(found).double()
-    return model, groups_of(model, found)
+    return model, prunable_groups(model, found)
 
 
 def pieces(model: nn.Module, group: Group, unit: int, grad: bool = False) -> Iterator[Tensor]:
@@ -324,7 +324,7 @@ def test_a_regularizer_that_has_nothing_to_act_on_is_refused_by_name():
     with pytest.MonkeyPatch.context() as patch:
         family = type("Family", (), {"ignored_layers": staticmethod(lambda m: [m[-1]])})
         entry = type("Entry", (), {"part": family})
-        patch.setattr("prunetune.compress.regularizer.models.get", lambda _: entry)
+        patch.setattr("prunetune.compress.graph.groups.models.get", lambda _: entry)
         bare = Architecture(model="plain", classes=2, input_shape=(3, 8, 8))
         with pytest.raises(ValueError, match="'bn_scale' is defined for none of the 1 prunable"):
             regularizing(Named(name="bn_scale"), model, bare, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,17 +14,18 @@ from torch import nn
 
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Refitting
-from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Shrinking, Target
+from prunetune.compress.method import CompactModel, Context, Shrinking, Target, try_to_reach
 from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook, timetable
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.methods.channel_pruning.state import PruningState, down_to, goals
 from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.network.remove_blocks import narrow
 from prunetune.compress.regularizer import sparsified_network
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
-TRIES = 3
+_DRAWS = 3
 """Draws of random scores before `reach` calls a budget out of reach."""
 
 
@@ -51,7 +53,7 @@ class ChannelPruning:
         with torch.device("meta"):
             model = family_network(architecture)
         survivors = PruningState(self.params, model, architecture)
-        return tuple(self._try(survivors, target) for target in targets)
+        return tuple(self._reach(survivors, target) for target in targets)
 
     def _at_once(self, dense: nn.Module, survivors: PruningState, context: Context) -> CompactModel:
         """Round after round, each on the network that the last one left."""
@@ -105,18 +107,14 @@ class ChannelPruning:
         kept = survivors.channels()
         return CompactModel(model, architecture, survivors.macs, kept, departures=departures)
 
-    def _try(self, survivors: PruningState, target: Target) -> Reach:
+    def _reach(self, survivors: PruningState, target: Target) -> Reach:
         """Whether random scores meet the target; where all pools are groups any give the same."""
-        smallest = survivors.smallest_macs
-        missed: list[Infeasible] = []
-        for seed in range(1 if self.params.scope in ("local", "per_group") else TRIES):
+
+        def attempt(seed: int) -> int:
             generator = np.random.default_rng(seed)
             scores = [generator.random(width) for width in survivors.widths]
-            try:
-                found = select(*survivors.steps(scores), target.macs, target.lowest)
-            except Infeasible as miss:
-                missed.append(miss)
-            else:
-                return Reach(smallest, found.macs, within=True)
-        nearest = min(missed, key=lambda miss: abs(miss.nearest_macs - target.macs))
-        return Reach(smallest, nearest.nearest_macs, within=False, reason=str(nearest))
+            return select(*survivors.steps(scores), target.macs, target.lowest).macs
+
+        draws = range(1 if self.params.scope in ("local", "per_group") else _DRAWS)
+        attempts = (partial(attempt, seed) for seed in draws)
+        return try_to_reach(target, survivors.smallest_macs, attempts)

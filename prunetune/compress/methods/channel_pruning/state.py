@@ -25,13 +25,13 @@ from prunetune.compress.budget.ranking import (
 )
 from prunetune.compress.budget.select import REPAIRS, Repair, select
 from prunetune.compress.criterion import Criterion, Scene
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group, prunable_groups
 from prunetune.compress.method import Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.network.cut import other_units
 from prunetune.compress.network.remove_blocks import removable
 from prunetune.records.architecture import Architecture
-from prunetune.registry import criteria, models
+from prunetune.registry import criteria
 
 Goal = Callable[[Sequence[Step], CostTable], int]
 """The MACs to come down to, given the ranking and the costs as they are."""
@@ -48,8 +48,7 @@ class PruningState:
         self, params: ChannelPruningParams, model: nn.Module, architecture: Architecture
     ) -> None:
         self.params = params
-        entry = criteria.get(params.criterion.name)
-        self.criterion: Criterion = entry.part(entry.params.model_validate(params.criterion.params))
+        self.criterion: Criterion = criteria.make(params.criterion)
         groups, self.groups = self._found(model, architecture)
         self.unscored = [group.name for group in groups if group not in self.groups]
         """Groups that stay whole, the criterion being undefined for them."""
@@ -95,10 +94,7 @@ class PruningState:
     def check(self, target: Target) -> None:
         """Infeasible if no scores whatever could meet the target."""
         if self.smallest_macs > target.macs:
-            raise Infeasible(
-                f"the smallest network has {self.smallest_macs} MACs, the budget is {target.macs}",
-                self.smallest_macs,
-            )
+            raise Infeasible.too_large(self.smallest_macs, target.macs)
 
     def shrink(
         self, model: nn.Module, architecture: Architecture, goal: Goal, context: Context
@@ -182,8 +178,7 @@ class PruningState:
         self, model: nn.Module, architecture: Architecture
     ) -> tuple[tuple[Group, ...], list[Group]]:
         """The groups that may lose channels, and those of them that the criterion can score."""
-        ignored = models.get(architecture.model).part.ignored_layers(model)
-        groups = find_groups(model, architecture.input_shape, ignored)
+        groups = prunable_groups(model, architecture)
         scored = [group for group in groups if self.criterion.applies(model, group)]
         if not scored:
             name = self.params.criterion.name

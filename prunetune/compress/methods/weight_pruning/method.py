@@ -15,11 +15,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.method import BudgetKind, CompactModel, Context, Reach, Shrinking, Target
+from prunetune.compress.method import BudgetKind, CompactModel, Context, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
 from prunetune.compress.network.masks import MaskHook, Masks
 from prunetune.compress.network.rebuild import family_network
 from prunetune.config.parts import Params
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
@@ -88,7 +89,7 @@ class WeightPruning:
         """What can be met: all that leaves each layer its minimum, a weight being a small step."""
         with torch.device("meta"):
             prunable = Prunable.of(family_network(architecture), architecture.input_shape)
-        return tuple(self._try(prunable, target) for target in targets)
+        return tuple(self._reach(prunable, target) for target in targets)
 
     def _living(self, model: nn.Module, prunable: Prunable, quota: Quota, masks: Masks) -> Tensor:
         """Which weights stay, of those that live behind `masks` (all, where there are none)."""
@@ -118,13 +119,17 @@ class WeightPruning:
             departures={"sparsity": round(1 - kept / prunable.total, 6), "weights": kept},
         )  # fmt: skip
 
-    def _try(self, prunable: Prunable, target: Target) -> Reach:
+    def _reach(self, prunable: Prunable, target: Target) -> Reach:
         quota = Quota.of(target, prunable)
         weights, macs = prunable.least(self.params.minimum)
         if (weights if quota.unit == "weights" else macs) <= quota.at_most:
-            return Reach(macs, max(macs, target.macs), within=True)
-        reason = f"at least {self.params.minimum} weights in each layer leave {weights:,} of them"
-        return Reach(macs, macs, within=False, reason=f"{reason} and {macs:,} MACs")
+            nearest_macs = max(macs, target.macs)
+            return Reach(smallest_macs=macs, nearest_macs=nearest_macs, within=True)
+        reason = (
+            f"at least {self.params.minimum} weights in each layer leave {weights:,} of them "
+            f"and {macs:,} MACs"
+        )
+        return Reach(smallest_macs=macs, nearest_macs=macs, within=False, reason=reason)
 
 
 class GradualMaskingHook(MaskHook):

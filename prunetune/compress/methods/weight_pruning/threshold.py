@@ -157,8 +157,4 @@ def _give_back(stays: Tensor, gone: Tensor, weighs: Tensor, quota: Quota, left: 
             stays[place] = True
             left += int(weighs[place])
     if left < quota.at_least:
-        raise Infeasible(
-            f"weights are too coarse: {left} MACs are the nearest found at or below the budget of "
-            f"{quota.at_most}, at least {quota.at_least:.0f} were needed",
-            left,
-        )
+        raise Infeasible.too_coarse("weights", left, quota.at_most, quota.at_least)

@@ -1,31 +1,34 @@
 """Width scaling: a smaller network of the same family, trained from scratch (ThinResNet).
 
-Narrower as a whole, or inside its blocks alone, or of fewer blocks (Crowley et al., 1810.04622).
+It is narrower as a whole, narrower only inside its blocks, or has fewer blocks (Crowley et al.,
+1810.04622).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
+from prunetune.compress.method import CompactModel, Context, Infeasible, Target, try_to_reach
 from prunetune.compress.methods.width_scaling.solver import ScaledWidths, WidthSolver
-from prunetune.compress.methods.width_scaling.variants import Narrower, Shallower
+from prunetune.compress.methods.width_scaling.variants import FewerBlocks, NarrowerBlocks
 from prunetune.config.parts import Params
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
-THINNERS = {"width": WidthSolver, "inner": Narrower, "depth": Shallower}
+_SOLVERS = {"width": WidthSolver, "inner": NarrowerBlocks, "depth": FewerBlocks}
 Share = Annotated[float, Field(gt=0, le=16)]
 
 
 class StageProfile(Params):
     """Widths of the stages relative to the dense ones; only their ratios count.
 
-    A network has as many as its family has stage widths; MobileNetV2 has most, nine.
+    A network has as many stages as its family has stage widths. MobileNetV2 has the most: nine.
     """
 
     stage1: Share = 1.0
@@ -40,7 +43,7 @@ class StageProfile(Params):
 
     @property
     def shares(self) -> tuple[Fraction, ...]:
-        """Each as the decimal that was written."""
+        """Each share as an exact fraction of the decimal in the sweep file."""
         return tuple(Fraction(str(share)) for _, share in self)
 
 
@@ -50,13 +53,16 @@ class WidthScalingParams(Params):
     by: Annotated[
         Literal["width", "inner", "depth"],
         Field(
-            description="width: all stages narrower; inner: only the insides of the blocks; depth: "
-            "fewer blocks, the last of the last stage first"
+            description="width: all stages get narrower; inner: only the insides of the blocks do; "
+            "depth: blocks are left out, the last block of the last stage first"
         ),
     ] = "width"
     profile: Annotated[
         StageProfile | None,
-        Field(description="relative widths of the stages, null: as the dense ones; not for depth"),
+        Field(
+            description="relative widths of the stages; null: those of the dense network; not "
+            "allowed with by: depth"
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -77,51 +83,49 @@ class WidthScaling:
         self.params = params
 
     def run(self, context: Context) -> CompactModel:
-        """The thin network with its family's initial weights.
+        """The scaled network with its family's initial weights.
 
-        Raises Infeasible if widths are too coarse, or are none that the family can have.
+        Raises:
+            Infeasible: the widths are too coarse, or the family cannot have them.
         """
-        thinner = self._thinner(context.architecture)
-        thin, architecture = _find(thinner, context.target)
-        departures = _departures(thin)
-        return CompactModel(
-            context.build(architecture), architecture, thin.macs, departures=departures
-        )
+        scaled, architecture = _solve(self._solver(context.architecture), context.target)
+        model = context.build(architecture)
+        return CompactModel(model, architecture, scaled.macs, departures=_deviations(scaled))
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
-        """What can be met; see `prunetune.compress.method.reach`."""
-        thinner = self._thinner(architecture)
-        smallest = thinner.smallest_macs()
-        return tuple(_try(thinner, target, smallest) for target in targets)
+        """Whether the method meets each target; see `prunetune.compress.method.reach`."""
+        solver = self._solver(architecture)
+        smallest_macs = solver.smallest_macs()
+        return tuple(
+            try_to_reach(target, smallest_macs, [partial(_macs, solver, target)])
+            for target in targets
+        )
 
-    def _thinner(self, architecture: Architecture) -> WidthSolver:
+    def _solver(self, architecture: Architecture) -> WidthSolver:
         profile = self.params.profile
-        return THINNERS[self.params.by](architecture, profile.shares if profile else ())
+        return _SOLVERS[self.params.by](architecture, profile.shares if profile else ())
 
 
-def _find(thinner: WidthSolver, target: Target) -> tuple[ScaledWidths, Architecture]:
-    thin = thinner.find(target.macs, target.lowest)
+def _solve(solver: WidthSolver, target: Target) -> tuple[ScaledWidths, Architecture]:
+    scaled = solver.solve(target.macs, target.lowest)
     try:
-        return thin, thinner.architecture_at(thin.widths, thin.inner)
-    except ValueError as error:  # such as stages that narrow where zeros are padded
-        raise Infeasible(str(error), thinner.smallest_macs()) from error
+        return scaled, solver.architecture_at(scaled.widths, scaled.inner)
+    except ValueError as error:  # such as stages that get narrower where a shortcut pads zeros
+        raise Infeasible(str(error), solver.smallest_macs()) from error
 
 
-def _try(thinner: WidthSolver, target: Target, smallest: int) -> Reach:
-    try:
-        thin, _ = _find(thinner, target)
-    except Infeasible as miss:
-        return Reach(smallest, miss.nearest_macs, within=False, reason=str(miss))
-    return Reach(smallest, thin.macs, within=True)
+def _macs(solver: WidthSolver, target: Target) -> int:
+    scaled, _ = _solve(solver, target)
+    return scaled.macs
 
 
-def _departures(thin: ScaledWidths) -> dict[str, Any]:
-    """How the network departs from rounded uniform widths, as the record has it."""
-    gone = {"blocks_removed": thin.inner.count(0)} if 0 in thin.inner else {}
-    if not any(thin.extra):
-        return gone
-    return gone | {
-        "extra_inner_channels": sum(thin.extra),
-        "extra_per_block": max(thin.extra),
-        "uniform_macs": thin.uniform_macs,
+def _deviations(scaled: ScaledWidths) -> dict[str, Any]:
+    """How the network differs from rounded uniform widths, for the record."""
+    blocks = {"blocks_removed": scaled.inner.count(0)} if 0 in scaled.inner else {}
+    if not any(scaled.extra):
+        return blocks
+    return blocks | {
+        "extra_inner_channels": sum(scaled.extra),
+        "extra_per_block": max(scaled.extra),
+        "uniform_macs": scaled.uniform_macs,
     }

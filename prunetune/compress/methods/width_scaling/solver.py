@@ -1,8 +1,8 @@
-"""Thin networks: the integer widths of a residual network that meet a budget.
+"""Finds the integer widths of a network that meet a MAC budget.
 
-All stages are scaled by one factor (each relative to its share of a profile) and rounded; that
-alone misses a budget by up to 12 %. What is left is filled with extra channels inside the blocks,
-dealt to one block after the other.
+One factor scales all stages (each relative to its share of a profile), and the widths are rounded.
+Rounding alone misses a budget by up to 12 %. The MACs that are still free are spent on extra
+channels inside the blocks, one channel for one block after the other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,16 @@ from prunetune.compress.network.rebuild import family_network, family_of, layer_
 from prunetune.records.architecture import Architecture
 
 Widths = tuple[int, ...]
-STAGE, BLOCK = 1_000_003, 100_000_007
-"""Tell-tale widths of the first stage and the first block's inside in a network without data."""
+STAGE_TAG, _BLOCK_TAG = 1_000_003, 100_000_007
+"""Unmistakable widths: stage i gets STAGE_TAG + i, and the inside of block j _BLOCK_TAG + j.
+
+A network is built with them, without data, to read off which stage or block each layer's width
+follows. Both are primes far above any fixed width (image channels, classes), so no fixed width is a
+multiple of a tag. A layer may have a small multiple of its stage's width: that is no multiple of
+another stage's tag, because the tags differ by less than a tag over that factor, and it stays below
+the block tags up to the factor 99. Only sums of tags, as in the concatenations of a DenseNet, could
+not be read; such families have no stage widths, so `WidthSolver` refuses them first.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,21 +39,23 @@ class ScaledWidths:
     """Widths that meet a budget."""
 
     widths: Widths
-    """Per stage."""
+    """One per stage."""
     inner: Widths
-    """Inside each block."""
+    """One per block: the channels inside it."""
     macs: int
     uniform_macs: int
-    """Before extra channels were dealt."""
+    """The MACs before extra channels were added."""
     extra: Widths
-    """Extra channels of each block."""
+    """One per block: the extra channels inside it."""
 
 
 class WidthSolver:
-    """All thin networks of one dense architecture, by their MACs.
+    """All networks that are one dense architecture with scaled stage widths, ordered by their MACs.
 
-    `profile` has each stage's width relative to the dense one's, 1 where it ends. Raises ValueError
-    if the family has no stages to scale, or not as many.
+    `profile` has each stage's width relative to the dense one's; stages beyond its end have 1.
+
+    Raises:
+        ValueError: the family has no stage widths, or fewer than the profile names.
     """
 
     def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
@@ -62,88 +72,87 @@ class WidthSolver:
 
     @cached_property
     def candidates(self) -> list[Widths]:
-        """All rounded scalings from one channel each to the dense widths and beyond, ascending."""
-        return scalings(self.base, [self.share(stage) for stage in range(len(self.base))])
+        """All rounded scalings, from one channel per stage to the dense widths and beyond."""
+        return scalings(self.base, [self.stage_share(stage) for stage in range(len(self.base))])
 
-    def uniform(self, widths: Widths) -> CostPoint:
-        """The network of these stage widths, its blocks as wide inside as the family has them."""
-        return CostPoint(self.costs, widths + self.inner(widths))
+    def uniform(self, candidate: Widths) -> CostPoint:
+        """The network of these stage widths, its blocks as wide inside as the family makes them."""
+        return CostPoint(self.costs, candidate + self.inner_widths(candidate))
 
-    def share(self, stage: int) -> Fraction:
-        """What a stage's width is multiplied by beside the common factor."""
+    def stage_share(self, stage: int) -> Fraction:
+        """The factor on a stage's width beside the common one."""
         return self.profile[stage] if stage < len(self.profile) else Fraction(1)
 
     def smallest_macs(self) -> int:
-        """With one channel everywhere."""
+        """MACs with one channel in every stage and every block."""
         return self.costs.macs([1] * len(self.costs.widths))
 
-    def find(self, at_most: int, at_least: float) -> ScaledWidths:
-        """The largest uniform scaling within `at_most`, completed up to `at_least`.
+    def solve(self, at_most: int, at_least: float) -> ScaledWidths:
+        """The largest uniform scaling of at most `at_most` MACs, widened to at least `at_least`.
 
-        If dealing to all blocks ends too low, it is tried with one block left out, each in turn.
+        If extra channels in all blocks end below `at_least`, each block in turn is left out.
 
         Raises:
-            Infeasible: the smallest is too large (nearest: its MACs), or channels are too coarse
-                (nearest: the most MACs up to `at_most` that were found).
+            Infeasible: the smallest network is too large (nearest: its MACs), or channels are too
+                coarse (nearest: the most MACs up to `at_most` that were found).
         """
-        start = self._largest(at_most)
+        candidate = self._largest(at_most)
         blocks = range(len(self.base), len(self.costs.widths))
-        nearest = 0
+        nearest_macs = 0
         for left_out in (None, *blocks):
-            point = self.uniform(start)
-            takers = [block for block in blocks if block != left_out and point.widths[block]]
-            while point.macs < at_least and _deal(point, takers, at_most):
+            point = self.uniform(candidate)
+            widened = [block for block in blocks if block != left_out and point.widths[block]]
+            while point.macs < at_least and _widen(point, widened, at_most):
                 pass
             if point.macs >= at_least:
-                return self._thin(start, point)
-            nearest = max(nearest, point.macs)
-        raise Infeasible(
-            f"channels are too coarse: {nearest} MACs are the nearest found at or below the budget "
-            f"of {at_most}, at least {at_least:.0f} were needed",
-            nearest,
-        )
+                return self._scaled(candidate, point)
+            nearest_macs = max(nearest_macs, point.macs)
+        raise Infeasible.too_coarse("channels", nearest_macs, at_most, at_least)
 
     def architecture_at(self, widths: Widths, inner: Widths) -> Architecture:
-        """The dense architecture with these widths."""
-        plain = inner == self.inner(widths)
-        thin = with_widths(self.architecture, widths, None if plain else inner)
+        """The dense architecture with these widths.
+
+        Raises:
+            ValueError: the family cannot have them.
+        """
+        derived = inner == self.inner_widths(widths)
+        scaled = with_widths(self.architecture, widths, None if derived else inner)
         with torch.device("meta"):
-            return thin.model_copy(update={"layers": layer_widths(family_network(thin))})
+            return scaled.model_copy(update={"layers": layer_widths(family_network(scaled))})
+
+    def inner_widths(self, widths: Widths) -> Widths:
+        """The channels inside each block that the family has at these stage widths."""
+        inner: Widths = self.family.inner_widths(self.family.with_widths(self.params, widths))
+        return inner
 
     def _largest(self, at_most: int) -> Widths:
         """The largest candidate that fits, by bisection: MACs grow with every width."""
-        fitting = bisect.bisect(self.candidates, at_most, key=lambda w: self.uniform(w).macs)
-        if not fitting:
-            macs = self.uniform(self.candidates[0]).macs
-            raise Infeasible(f"the smallest network has {macs} MACs, the budget is {at_most}", macs)
-        return self.candidates[fitting - 1]
+        n_fitting = bisect.bisect(self.candidates, at_most, key=lambda w: self.uniform(w).macs)
+        if not n_fitting:
+            raise Infeasible.too_large(self.uniform(self.candidates[0]).macs, at_most)
+        return self.candidates[n_fitting - 1]
 
-    def _thin(self, candidate: Widths, point: CostPoint) -> ScaledWidths:
-        start, found = self.uniform(candidate), tuple(point.widths)
+    def _scaled(self, candidate: Widths, point: CostPoint) -> ScaledWidths:
+        uniform, widths = self.uniform(candidate), tuple(point.widths)
         n = len(self.base)
-        extra = tuple(a - b for a, b in zip(found[n:], start.widths[n:], strict=True))
-        return ScaledWidths(found[:n], found[n:], point.macs, start.macs, extra)
+        extra = tuple(a - b for a, b in zip(widths[n:], uniform.widths[n:], strict=True))
+        return ScaledWidths(widths[:n], widths[n:], point.macs, uniform.macs, extra)
 
     def _closed_form(self) -> CostTable:
-        """MACs as a function of all stage widths, then all blocks' inner widths.
+        """MACs as a function of all stage widths, followed by all blocks' inner widths.
 
-        Which layer has which width is read off a network with tell-tale ones; what a pair of
-        channels costs in each layer does not depend on widths.
+        A network with tagged widths shows which width each layer has. The cost of a pair of
+        channels in each layer does not depend on widths, so the dense network gives it.
         """
-        shape, inner = self.architecture.input_shape, self.inner(self.base)
-        stages = tuple(STAGE + i for i in range(len(self.base)))
-        blocks = tuple(BLOCK + i for i in range(len(inner)))
+        shape, inner = self.architecture.input_shape, self.inner_widths(self.base)
+        stage_tags = tuple(STAGE_TAG + i for i in range(len(self.base)))
+        block_tags = tuple(_BLOCK_TAG + i for i in range(len(inner)))
         with torch.device("meta"):
             costs = macs_per_channel_pair(family_network(self.architecture), shape)
-            tagged = self.family.with_widths(self.params, stages, blocks)
+            tagged = self.family.with_widths(self.params, stage_tags, block_tags)
             layers = layer_widths(self.family.build(tagged, self.architecture.classes, shape))
-        terms = tuple(_cost(cost, layers[name], len(stages)) for name, cost in costs.items())
+        terms = tuple(_cost(cost, layers[name], len(self.base)) for name, cost in costs.items())
         return CostTable(terms, self.base + inner)
-
-    def inner(self, widths: Widths) -> Widths:
-        """What the family has inside each block at these stage widths."""
-        inner: Widths = self.family.inner_widths(self.family.with_widths(self.params, widths))
-        return inner
 
 
 def scalings(base: Widths, shares: Sequence[Fraction]) -> list[Widths]:
@@ -153,38 +162,39 @@ def scalings(base: Widths, shares: Sequence[Fraction]) -> list[Widths]:
     """
     full = [width * share for width, share in zip(base, shares, strict=True)]
     end = 1 / min(shares)
-    ticks = {Fraction(2 * k + 1, 2) / f for f in full for k in range(math.ceil(f * end))}
+    # The rounded widths change only where a scaled width passes k + 1/2.
+    factors = {Fraction(2 * k + 1, 2) / f for f in full for k in range(math.ceil(f * end))}
     return list(
         dict.fromkeys(
-            tuple(max(1, int(scale * f + Fraction(1, 2))) for f in full)
-            for scale in sorted(ticks | {Fraction(0)})
+            tuple(max(1, int(factor * f + Fraction(1, 2))) for f in full)
+            for factor in sorted(factors | {Fraction(0)})
         )
     )
 
 
-def _deal(point: CostPoint, takers: Sequence[int], at_most: int) -> bool:
+def _widen(point: CostPoint, blocks: Sequence[int], at_most: int) -> bool:
     """Give each of these blocks, in order, one more inner channel if it fits; whether any did."""
     before = point.macs
-    for block in takers:
+    for block in blocks:
         if point.macs + point.change(block, 1) <= at_most:
             point.move(block, 1)
     return point.macs > before
 
 
 def _cost(cost: int, widths: Widths, stages: int) -> LayerCost:
-    """The cost of a layer of the network with tell-tale widths."""
+    """The cost of a layer from its widths in the tagged network."""
     inside, outside, groups = (*widths, 1)[:3]
-    (fixed_in, units_in), (fixed_out, units_out) = _end(inside, stages), _end(outside, stages)
+    (fixed_in, units_in), (fixed_out, units_out) = _source(inside, stages), _source(outside, stages)
     depthwise = 1 < groups == inside == outside
     groups = 1 if depthwise else groups
     return LayerCost(cost, fixed_in, fixed_out, units_in, units_out, groups, depthwise)
 
 
-def _end(width: int, stages: int) -> tuple[int, dict[int, int]]:
-    """(fixed, {}) or (0, {stage or block: channels per unit of its width})."""
-    if width >= BLOCK:
-        return 0, {stages + width - BLOCK: 1}
+def _source(width: int, stages: int) -> tuple[int, dict[int, int]]:
+    """(fixed width, {}) or (0, {number of the stage or block: channels per unit of its width})."""
+    if width >= _BLOCK_TAG:
+        return 0, {stages + width - _BLOCK_TAG: 1}
     for stage in range(stages):
-        if width and width % (STAGE + stage) == 0:
-            return 0, {stage: width // (STAGE + stage)}
+        if width and width % (STAGE_TAG + stage) == 0:
+            return 0, {stage: width // (STAGE_TAG + stage)}
     return width, {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -10,13 +11,14 @@ import torch
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.budget.select import select
-from prunetune.compress.graph.groups import Group, find_groups
-from prunetune.compress.method import CompactModel, Context, Infeasible, Reach, Target
+from prunetune.compress.graph.groups import prunable_groups
+from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
 from prunetune.compress.network.cut import cut, kept_channels
 from prunetune.compress.network.rebuild import family_network, layer_widths
 from prunetune.config.parts import Params
+from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
-from prunetune.registry import methods, models
+from prunetune.registry import methods
 
 
 class LeadingParams(Params):
@@ -37,7 +39,7 @@ class Leading:
         """The dense network without its last channels; Infeasible if the target is missed."""
         assert context.dense is not None
         architecture, target = context.architecture, context.target
-        groups = groups_of(context.dense, architecture)
+        groups = prunable_groups(context.dense, architecture)
         costs = CostTable.measure(context.dense, architecture.input_shape, groups)
         found = select(last_first(costs.widths), costs, target.macs, target.lowest)
         model = cut(context.dense, groups, found.removed)
@@ -48,15 +50,10 @@ class Leading:
         """What can be met, without weights: `prunetune plan` asks."""
         with torch.device("meta"):
             model = family_network(architecture)
-        groups = groups_of(model, architecture)
+        groups = prunable_groups(model, architecture)
         costs = CostTable.measure(model, architecture.input_shape, groups)
-        return tuple(_try(costs, target) for target in targets)
-
-
-def groups_of(model: torch.nn.Module, architecture: Architecture) -> tuple[Group, ...]:
-    """The coupled channels that may go."""
-    ignored = models.get(architecture.model).part.ignored_layers(model)
-    return find_groups(model, architecture.input_shape, ignored)
+        smallest = costs.macs([1] * len(costs.widths))
+        return tuple(try_to_reach(t, smallest, [partial(_macs, costs, t)]) for t in targets)
 
 
 def last_first(widths: Sequence[int]) -> list[Step]:
@@ -65,10 +62,5 @@ def last_first(widths: Sequence[int]) -> list[Step]:
     return sorted(steps, key=lambda step: -step.unit / widths[step.group])
 
 
-def _try(costs: CostTable, target: Target) -> Reach:
-    smallest = costs.macs([1] * len(costs.widths))
-    try:
-        found = select(last_first(costs.widths), costs, target.macs, target.lowest)
-    except Infeasible as miss:
-        return Reach(smallest, miss.nearest_macs, within=False, reason=str(miss))
-    return Reach(smallest, found.macs, within=True)
+def _macs(costs: CostTable, target: Target) -> int:
+    return select(last_first(costs.widths), costs, target.macs, target.lowest).macs
