@@ -14,7 +14,10 @@ def _folder(storage: str) -> str:
     return storage
 
 
-SweepFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file (YAML).")]
+SweepFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A sweep file (YAML), or the name of a shipped sweep."),
+]
 SweepArgument = Annotated[
     str,
     typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, its folder or file."),

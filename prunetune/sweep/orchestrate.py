@@ -57,7 +57,16 @@ class SweepOutcome:
 
 
 def plan_sweep(source: Source, *, overrides: Sequence[str] = ()) -> Plan:
-    """What a sweep means. Trains nothing, opens no data; SpecError holds all that is wrong."""
+    """The plan of a sweep: its studies, their epochs and MACs. Trains nothing, opens no data.
+
+    Raises:
+        SpecError: the sweep is wrong; it holds every problem.
+
+    Example:
+        >>> plan = plan_sweep("quickstart")
+        >>> [study.id for study in plan.studies][:2]
+        ['thin@0.6 scratch_b', 'thin@0.4 scratch_b']
+    """
     return _bound(source, overrides)[1]
 
 
@@ -76,6 +85,11 @@ def run_sweep(
         SpecError, GrowthError: the file is wrong, or asks another question than the one begun.
         StorageError, ClusterError, DataMissingError: the surroundings failed.
         Interrupted: by a signal; the same call goes on from there.
+
+    Example:
+        >>> outcome = run_sweep("quickstart", storage="runs")
+        >>> [(v.budget, v.verdict) for v in outcome.report.verdicts]
+        [(0.6, 'undecided'), (0.4, 'undecided'), (0.25, 'undecided')]
     """
     from prunetune import tune
     from prunetune.agenda import Agenda, Trials, closed
@@ -168,9 +182,16 @@ def _intact(path: Path) -> Iterator[None]:
 
 
 def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
-    """The records of a sweep: a row each, facts and config by dotted name; curves stay out.
+    """The records of a sweep as a table: one row a trial, facts and config by dotted name.
 
-    Raises NoSweepError if there is none of that name.
+    Curves are left out.
+
+    Raises:
+        NoSweepError: the storage has no sweep of that name.
+
+    Example:
+        >>> records = load_records("quickstart")
+        >>> records.query("phase == 'confirm'").groupby("arm")["test_acc1"].mean()
     """
     import pandas as pd
 

@@ -35,10 +35,18 @@ def layer_widths(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def rebuild(architecture: Architecture) -> nn.Module:
-    """The network with PyTorch's default initial weights; the global generators do not move.
+    """The network of an architecture, with PyTorch's default initial weights.
+
+    The global random generators do not move.
 
     Raises:
-        ValueError: the layers stated are not those of the family.
+        ValueError: the layers that the architecture states are not those of its family.
+
+    Example:
+        >>> record = json.loads(Path(f"runs/quickstart/records/{key}.json").read_text())
+        >>> model = rebuild(Architecture.model_validate(record["architecture"]))
+        >>> weights = f"runs/quickstart/trials/{key}/weights.safetensors"
+        >>> model.load_state_dict(safetensors.torch.load_file(weights))
     """
     with torch.random.fork_rng(devices=[]):
         model = family_network(architecture)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from prunetune.config.file.check import check_file
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.overrides import override
+from prunetune.config.file.shipped import sweep_file
 from prunetune.config.file.yaml import read
 from prunetune.config.problems.errors import Problems, SpecError, YamlPath
 from prunetune.config.problems.pydantic_errors import translate
@@ -24,7 +25,7 @@ def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | 
     where too little is left. `overrides` are `path=value`, as in `search.trials=4`. Raises
     SpecError only where there is nothing to parse: no file, no YAML.
     """
-    tree, problems = read(Path(path))
+    tree, problems = read(sweep_file(path))
     override(tree, overrides, problems)
     return parse_tree(tree, problems), problems
 
@@ -44,7 +45,16 @@ def check(spec: SweepSpec) -> Problems:
 
 
 def load_sweep(path: Path | str, set: Sequence[str] = ()) -> SweepSpec:
-    """The sweep in the file, with `path=value` overrides; SpecError holds all that is wrong."""
+    """The sweep in a file, or a shipped one by name, with `path=value` overrides in `set`.
+
+    Raises:
+        SpecError: the file cannot be read, or is wrong; it holds every problem.
+
+    Example:
+        >>> spec = load_sweep("quickstart", ["search.trials=8"])
+        >>> spec.search.trials
+        8
+    """
     spec, problems = parse(path, set)
     problems.check(str(path))
     if spec is None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath
+from prunetune.config.file.shipped import shipped_sweeps
+from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath, near_match
 
 MAX_VALUES = 100_000
 """More values than any sweep file has: aliases of aliases grow without bound."""
@@ -68,7 +69,7 @@ def read(path: Path) -> tuple[dict[str, Any], Problems]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise SpecError([Problem((), error.strerror or "cannot be read")], source) from error
+        raise SpecError([_unreadable(path, error)], source) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SpecError([Problem((), "not UTF-8 text", line=line)], source) from error
@@ -78,6 +79,15 @@ def read(path: Path) -> tuple[dict[str, Any], Problems]:
         problems.add((), what, allowed="name, workload, budgets, arms, …")
         problems.check(source)
     return tree, problems
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    message = error.strerror or "cannot be read"
+    if not isinstance(error, FileNotFoundError):
+        return Problem((), message)
+    names = shipped_sweeps()
+    allowed = f"a sweep file, or one of {', '.join(names)}"
+    return Problem((), message, allowed=allowed, near=near_match(path.name, names))
 
 
 def load(text: str, source: str = "") -> tuple[Any, Problems]:
