@@ -1,31 +1,32 @@
-"""What a sweep consists of and what is due: pure functions of the plan and its trials."""
+"""The trials of a sweep, and which trial is due next: computed from plan and records alone."""
 
-from prunetune.agenda.agenda import Agenda
+from prunetune.agenda.agenda import Agenda, study_outcomes
 from prunetune.agenda.counts import Amount, Counts, counts
-from prunetune.agenda.due import Closed, Deal, Finished, Wait, closed, due
+from prunetune.agenda.due import Deal, Finished, Wait, closed, due
+from prunetune.agenda.jobs import Job
 from prunetune.agenda.outcomes import StudyOutcome
 from prunetune.agenda.specs import Ask, dense_spec, search_spec
-from prunetune.agenda.status_rows import StatusRow, Tally, answer, status_rows
+from prunetune.agenda.status_rows import StatusRow, Tally, status_rows
 from prunetune.agenda.trials import Trials
 
 __all__ = [
     "Agenda",
     "Amount",
     "Ask",
-    "Closed",
     "Counts",
     "Deal",
     "Finished",
+    "Job",
     "StatusRow",
     "StudyOutcome",
     "Tally",
     "Trials",
     "Wait",
-    "answer",
     "closed",
     "counts",
     "dense_spec",
     "due",
     "search_spec",
     "status_rows",
+    "study_outcomes",
 ]  # fmt: skip

@@ -1,52 +1,52 @@
-"""All the work of a plan, one job per trial, each as far as the records say.
+"""All the work of a plan: one job per trial, each with the state that the records give it.
 
 A job is closed when what it starts from can never exist: its dense network failed, no trial of its
-search completed, its source has no such seed. Every other job depends on one that is running or can
-be dealt, so a sweep never waits for nothing.
+search completed, or its source has no such confirm seed. Every other job depends on a job that runs
+or can be dealt, so a sweep never waits forever.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from prunetune.agenda.jobs import Job, Queue, SearchState, Start, outcome
+from prunetune.agenda.jobs import Job, Queue, SearchState, Start, start_from
 from prunetune.agenda.outcomes import StudyOutcome, finalists, study_outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
-from prunetune.records.record import Phase
+from prunetune.records.record import Phase, Record
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 RESCORES = 2
-"""Fresh seeds on which each of a study's best is trained again."""
+"""Fresh seeds on which each finalist of a study is trained again."""
 
 
 class Agenda:
-    """A plan against its trials, at every moment.
+    """The jobs of a plan, always up to date with its trials.
 
-    What was found is kept until the trials' log names a trial that it depends on, so that asking
-    again after one trial looks at that trial and its study, not at thousands.
+    Results are cached until the log of `trials` names a trial that they depend on. Asking again
+    after one trial recomputes that trial and its study, not thousands of trials.
     """
 
     def __init__(self, plan: Plan, trials: Trials) -> None:
         self.plan, self.trials = plan, trials
         self._by_id = {study.id: study for study in plan.studies}
-        self._heirs: defaultdict[str, list[str]] = defaultdict(list)
+        self._dependents: defaultdict[str, list[str]] = defaultdict(list)
         for study in plan.studies:
-            for basis in self._stands_on(study):
-                self._heirs[basis].append(study.id)
-        self._read = 0
-        self._kept: dict[tuple[str, str | None], Any] = {}
-        self._trials: dict[str, tuple[Start, Queue]] = {}
-        self._stale: defaultdict[str | None, set[int]] = defaultdict(set)
+            for study_id in self._depends_on(study):
+                self._dependents[study_id].append(study.id)
+        self._log_position = 0
+        self._cache: dict[tuple[str, str | None], Any] = {}
+        self._search_trials: dict[str, tuple[Start, Queue]] = {}
+        self._changed_numbers: defaultdict[str | None, set[int]] = defaultdict(set)
 
     @property
     def jobs(self) -> Iterator[Job]:
-        """Everything that the plan owes: dense networks first, then study by study."""
+        """Every job of the plan: dense networks first, then study by study."""
         yield from self.search_dense.jobs
         yield from self.confirm_dense.jobs
         for study in self.plan.studies:
@@ -55,131 +55,129 @@ class Agenda:
 
     @property
     def search_dense(self) -> Queue:
-        """The dense networks of the searches; the first replicate's is always a reference."""
-        return self._keep("search_dense", None, self._search_dense)
+        """The dense networks that searches start from; that of replicate 0 is always there."""
+        return self._cached("search_dense", None, self._search_dense)
 
     @property
     def confirm_dense(self) -> Queue:
-        """The fresh dense networks of the confirm seeds, where any winner may start from one."""
-        return self._keep("confirm_dense", None, self._confirm_dense)
+        """The fresh dense networks of the confirm seeds, one per replicate and seed."""
+        return self._cached("confirm_dense", None, self._confirm_dense)
 
     def searching(self, study: Study) -> Queue:
-        """The trials of the search, and once they are complete the re-scores of the best."""
+        """The search trials, and once these are complete the re-scores of the finalists."""
         return self._search(study).queue
 
     def confirming(self, study: Study) -> Queue:
         """The confirm trials."""
-        return self._keep("confirm", study.id, lambda: self._confirms_of(study))
+        return self._cached("confirm", study.id, lambda: self._confirms_of(study))
 
     def outcome(self, study: Study) -> StudyOutcome:
-        """The records that answer for the study, as far as they go."""
-        return self._keep("answer", study.id, lambda: self._answer_of(study))
+        """The study's current winner and the records that count."""
+        return self._cached("outcome", study.id, lambda: self._outcome_of(study))
 
     def _search(self, study: Study) -> SearchState:
-        return self._keep("search", study.id, lambda: self._search_of(study))
+        return self._cached("search", study.id, lambda: self._search_of(study))
 
-    def _keep(self, what: str, study: str | None, find: Callable[[], T]) -> T:
-        if self._read < len(self.trials.log):
-            self._catch_up()
-        if (what, study) not in self._kept:
-            self._kept[what, study] = find()
-        found: T = self._kept[what, study]
-        return found
+    def _cached(self, kind: str, study_id: str | None, compute: Callable[[], _T]) -> _T:
+        if self._log_position < len(self.trials.log):
+            self._drop_outdated()
+        if (kind, study_id) not in self._cache:
+            self._cache[kind, study_id] = compute()
+        value: _T = self._cache[kind, study_id]
+        return value
 
-    def _catch_up(self) -> None:
-        """Forget what stands on the trials that were heard of since the last look."""
-        for study, phase, number, _, _ in self.trials.log[self._read :]:
-            if study is None:
-                self._kept.clear()
-            for heir in self._heirs[study] if study else ():
-                self._kept.pop(("answer", heir), None)
-                self._kept.pop(("confirm", heir), None)
+    def _drop_outdated(self) -> None:
+        """Drop the cached results that depend on trials logged since the last call."""
+        for study_id, phase, number, _, _ in self.trials.log[self._log_position :]:
+            if study_id is None:  # a dense network: nearly everything depends on it
+                self._cache.clear()
+            for dependent in self._dependents[study_id] if study_id else ():
+                self._cache.pop(("outcome", dependent), None)
+                self._cache.pop(("confirm", dependent), None)
                 if phase != "confirm":
-                    self._kept.pop(("search", heir), None)
-            self._kept.pop(("confirm_dense", None), None)
+                    self._cache.pop(("search", dependent), None)
+            self._cache.pop(("confirm_dense", None), None)
             if phase == "search" and number is not None:
-                self._stale[study].add(number)
-        self._read = len(self.trials.log)
+                self._changed_numbers[study_id].add(number)
+        self._log_position = len(self.trials.log)
 
-    def _stands_on(self, study: Study) -> Iterator[str]:
+    def _depends_on(self, study: Study) -> Iterator[str]:
+        """The ids of the study, of its source, of the source's source."""
         yield study.id
         if source := self._source_of(study):
-            yield from self._stands_on(source)
+            yield from self._depends_on(source)
 
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]
 
-    def _answer_of(self, study: Study) -> StudyOutcome:
+    def _outcome_of(self, study: Study) -> StudyOutcome:
         source = self._source_of(study)
-        below = None if source is None else self.outcome(source)
-        return study_outcome(study.id, self.trials.ended(study.id), below, self.plan.confirm.top)
+        source_outcome = None if source is None else self.outcome(source)
+        records = self.trials.ended(study.id)
+        return study_outcome(study.id, records, source_outcome, self.plan.confirm.top)
 
     def _search_dense(self) -> Queue:
-        replicates = {0: 0} | {s.replicate: 0 for s in self.plan.feasible() if s.inherits}
+        replicates = {0, *(s.replicate for s in self.plan.feasible() if s.inherits)}
+        # A loaded network has the same seed in all replicates: the lowest replicate is kept.
         seeds = {search_dense_seed(self.plan, r): r for r in sorted(replicates, reverse=True)}
         return Queue(tuple(self._dense_job(seed, r) for seed, r in sorted(seeds.items())))
 
     def _confirm_dense(self) -> Queue:
         if not self.plan.dense_fresh:
             return Queue(())
-        heirs = [study for study in self.plan.feasible() if study.inherits]
+        inheriting = [study for study in self.plan.feasible() if study.inherits]
         jobs = []
-        for replicate in sorted({study.replicate for study in heirs}):
-            own = [self._search(study) for study in heirs if study.replicate == replicate]
-            needed = any(not search.settled or search.winner for search in own)
+        for replicate in sorted({study.replicate for study in inheriting}):
+            searches = [self._search(study) for study in inheriting if study.replicate == replicate]
+            needed = any(not search.settled or search.winner for search in searches)
             for j in range(self.plan.confirm.seeds):
                 job = self._dense_job(confirm_seed(replicate, j), replicate)
                 if job.state == "ready" and not needed:
                     reason = "no study that starts from it has a winner"
-                    fault = any(search.fault for search in own)
+                    fault = any(search.fault for search in searches)
                     job = replace(job, state="closed", reason=reason, fault=fault)
                 jobs.append(job)
         return Queue(tuple(jobs))
 
     def _search_of(self, study: Study) -> SearchState:
         start = self._search_start(study)
-        queue = self._trials_of(study, start)
+        queue = self._search_trials_of(study, start)
         if not queue.complete:
             return SearchState(start, queue, settled=start.state == "closed", winner=None)
-        answer = self.outcome(study)
-        queue = Queue(queue.jobs + tuple(self._rescores(study, answer, start)))
-        winner = answer.winner if queue.complete else None
+        outcome = self.outcome(study)
+        queue = Queue(queue.jobs + tuple(self._rescores(study, outcome, start)))
+        winner = outcome.winner if queue.complete else None
         return SearchState(start, queue, settled=queue.complete, winner=winner)
 
-    def _trials_of(self, study: Study, start: Start) -> Queue:
-        """The trials of the search; those kept are looked at anew where the log names them."""
+    def _search_trials_of(self, study: Study, start: Start) -> Queue:
+        """The search trials; with an unchanged start only those in the log are looked up again."""
         jobs: dict[int, Job] = {}
-        owed: Collection[int] = range(study.trials)
-        stale = self._stale.pop(study.id, set())
-        known, queue = self._trials.get(study.id, (None, Queue(())))
-        if known == start:
+        outdated: Collection[int] = range(study.trials)
+        changed = self._changed_numbers.pop(study.id, set())
+        former_start, queue = self._search_trials.get(study.id, (None, Queue(())))
+        if former_start == start:
             jobs = dict(enumerate(queue.jobs))
-            owed = stale & jobs.keys()
-        for n in owed:
+            outdated = changed & jobs.keys()
+        for n in outdated:
             seed = search_seed(study.replicate, n)
             jobs[n] = self._job(study, "search", n, seed, start, number=n)
-        if owed:
+        if outdated:
             queue = Queue(tuple(jobs.values()))
-            self._trials[study.id] = (start, queue)
+            self._search_trials[study.id] = (start, queue)
         return queue
 
     def _confirms_of(self, study: Study) -> Queue:
         search = self._search(study)
-        if search.start.state == "closed":
-            winner = search.start
-        elif not search.settled:
-            winner = Start("waiting", reason="its search is under way")
-        elif search.winner is None:
-            reason = "no trial of its search completed"
-            winner = Start("closed", reason=reason, fault=search.fault)
-        else:
-            winner = Start("ready")
         number = search.winner.number if search.winner else None
-        seeds = range(self.plan.confirm.seeds)
-        return Queue(tuple(self._confirm(study, j, winner, number) for j in seeds))
+        jobs = []
+        for j in range(self.plan.confirm.seeds):
+            start = search.winner_start + self._confirm_start(study, j)
+            seed = confirm_seed(study.replicate, j)
+            jobs.append(self._job(study, "confirm", j, seed, start, number=number))
+        return Queue(tuple(jobs))
 
-    def _rescores(self, study: Study, answer: StudyOutcome, start: Start) -> Iterator[Job]:
-        best = finalists(answer.search, self.plan.confirm.top)
+    def _rescores(self, study: Study, outcome: StudyOutcome, start: Start) -> Iterator[Job]:
+        best = finalists(outcome.search, self.plan.confirm.top)
         if len(best) < 2:
             return
         for place, record in enumerate(best):
@@ -188,11 +186,6 @@ class Agenda:
                 index = RESCORES * place + i
                 yield self._job(study, "rescore", index, seed, start, number=record.number)
 
-    def _confirm(self, study: Study, j: int, winner: Start, number: int | None) -> Job:
-        start = self._confirm_start(study, j) if winner.state == "ready" else winner
-        seed = confirm_seed(study.replicate, j)
-        return self._job(study, "confirm", j, seed, start, number=number)
-
     def _search_start(self, study: Study) -> Start:
         if study.infeasible:
             return Start("closed", reason=study.infeasible)
@@ -200,14 +193,7 @@ class Agenda:
         if study.inherits:
             start += self._from_dense(search_dense_seed(self.plan, study.replicate))
         if source := self._source_of(study):
-            found = self._search(source)
-            if found.winner:
-                start += Start("ready", {"architecture": found.winner.key})
-            elif found.settled:
-                reason = f"{study.source} has no winner"
-                start += Start("closed", reason=reason, fault=found.fault)
-            else:
-                start += Start("waiting", reason=f"{study.source} has no winner yet")
+            start += self._search(source).architecture_start(source.id)
         return start
 
     def _confirm_start(self, study: Study, j: int) -> Start:
@@ -217,11 +203,11 @@ class Agenda:
             fresh = confirm_seed(study.replicate, j)
             start += self._from_dense(fresh if self.plan.dense_fresh else shared)
         if source := self._source_of(study):
-            start += outcome(self.confirming(source).jobs[j], "architecture", source.id)
+            start += start_from(self.confirming(source).jobs[j], "architecture", source.id)
         return start
 
     def _from_dense(self, seed: int) -> Start:
-        return outcome(self._dense_job(seed, 0), "dense", "the dense network")
+        return start_from(self._dense_job(seed, 0), "dense", "the dense network")
 
     def _dense_job(self, seed: int, replicate: int) -> Job:
         state, record = self.trials.at((None, "dense", None, seed, None))
@@ -235,6 +221,12 @@ class Agenda:
                 study.id, phase, index, seed, start.state, number,
                 reason=start.reason, fault=start.fault,
             )  # fmt: skip
-        slot = (study.id, phase, number, seed, start.inputs.get("architecture"))
-        state, record = self.trials.at(slot)
+        trial_id = (study.id, phase, number, seed, start.inputs.get("architecture"))
+        state, record = self.trials.at(trial_id)
         return Job(study.id, phase, index, seed, state, number, start.inputs, record)
+
+
+def study_outcomes(plan: Plan, records: Mapping[str, Record]) -> dict[str, StudyOutcome]:
+    """The outcome of every study of the plan, by the study's id."""
+    agenda = Agenda(plan, Trials(records))
+    return {study.id: agenda.outcome(study) for study in plan.studies}

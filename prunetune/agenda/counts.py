@@ -1,4 +1,4 @@
-"""What a whole sweep amounts to when nothing fails and nothing is stopped: from the plan alone."""
+"""How much a sweep computes if no trial fails and none is stopped: from the plan alone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from prunetune.records.record import Phase
 
 @dataclass(frozen=True)
 class Amount:
-    """Trials by phase, and the training that they are."""
+    """Numbers of trials by phase, and their training."""
 
     trials: Mapping[Phase, int] = field(default_factory=dict)
     epochs: int = 0
-    """Those of sparsifying left out."""
+    """Without the epochs of sparsifying."""
     train_macs: int = 0
     sparsify_epochs: int = 0
-    """At dense MACs. At most: trials that share a sparsified network train it once, and one whose
-    configuration does not sparsify trains about as many MACs longer instead."""
+    """Epochs at dense MACs; an upper bound. Trials that share a sparsified network train it once.
+    A trial that does not sparsify trains about as many MACs longer instead."""
 
     def __add__(self, other: Amount) -> Amount:
         phases = dict.fromkeys((*self.trials, *other.trials), 0)
@@ -43,20 +43,20 @@ class Amount:
 
 @dataclass(frozen=True)
 class Counts:
-    """The amounts of a sweep, each trial booked once."""
+    """The amounts of a sweep; every trial counts once."""
 
     dense: Amount
     studies: Mapping[str, Amount]
-    """By the study's id; nothing for one that cannot run."""
+    """By the study's id; empty amounts for studies that cannot run."""
 
     @property
     def total(self) -> Amount:
-        """Everything."""
+        """The dense networks and all studies."""
         return sum(self.studies.values(), self.dense)
 
 
 def counts(plan: Plan) -> Counts:
-    """The amounts of a sweep whose every trial completes."""
+    """The amounts of a sweep in which every trial completes."""
     agenda = Agenda(plan, Trials())
     networks = len(agenda.search_dense.jobs) + len(agenda.confirm_dense.jobs)
     epochs = networks * (plan.dense.epochs or 0) if trains_dense(plan) else 0
@@ -69,12 +69,12 @@ def _study_amount(plan: Plan, study: Study) -> Amount:
     if not _can_run(plan, study):
         return Amount()
     trials: dict[Phase, int] = {"search": study.trials, "confirm": plan.confirm.seeds}
-    finalists = min(plan.confirm.top, study.trials)
-    if finalists > 1:
-        trials["rescore"] = RESCORES * finalists
-    own = study.sparsifying  # where it may, every trial is taken to sparsify
-    epochs = (own.then if own else study.epochs) * sum(trials.values())
-    sparsify_epochs = own.epochs * sum(trials.values()) if own else 0
+    n_finalists = min(plan.confirm.top, study.trials)
+    if n_finalists > 1:
+        trials["rescore"] = RESCORES * n_finalists
+    sparsifying = study.sparsifying  # if some trials may sparsify, all are counted as if they did
+    epochs = (sparsifying.then if sparsifying else study.epochs) * sum(trials.values())
+    sparsify_epochs = sparsifying.epochs * sum(trials.values()) if sparsifying else 0
     macs = training_macs(plan.computed_macs(study), plan.train_size, epochs)
     macs += training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
     return Amount(trials, epochs, macs, sparsify_epochs)

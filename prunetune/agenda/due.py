@@ -1,4 +1,4 @@
-"""What is due: the next trial to deal, decided from the plan and its trials alone."""
+"""What is due: the next trial to deal, a function of the plan and its trials alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prunetune.agenda.jobs import Job, Queue
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Study
-from prunetune.records.record import PHASES, Phase, Record, TrialSpec
+from prunetune.records.record import PHASES, Record, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -27,33 +27,19 @@ class Wait:
 
 @dataclass(frozen=True)
 class Finished:
-    """Nothing is owed any more; nothing runs."""
-
-
-@dataclass(frozen=True)
-class Closed:
-    """A trial that the plan owes and that can never run."""
-
-    study: str | None
-    phase: Phase
-    index: int
-    """The number of a search trial, the place of a confirm seed, the replicate of a network."""
-    seed: int
-    reason: str
-    fault: bool
-    """Whether a trial that failed is behind it: a fault, not a finding."""
+    """Nothing is left to do and nothing runs."""
 
 
 def due(agenda: Agenda) -> Deal | Ask | Wait | Finished:
-    """The next thing to do; nothing is changed by asking.
+    """The next thing to do; the call changes nothing.
 
-    Trials that a crash left without a record come first, just as they were dealt. The dense network
-    follows, then all searches in step (those that need no dense network beside it), the dense
-    networks of the confirm seeds, and the confirm trials. Each is dealt as soon as nothing before
-    it can be, so that no slot is idle while anything is ready.
+    Order of priority: trials lost in a crash, exactly as they were dealt; dense networks of the
+    searches; search trials and re-scores, from the study with the fewest so far; dense networks of
+    the confirm seeds; confirm trials. A trial of lower priority is dealt when none of higher
+    priority is ready, so no slot is idle while a trial is ready.
     """
-    if left := _left_over(agenda.trials):
-        return Deal(left)
+    if lost := _lost_in_a_crash(agenda.trials):
+        return Deal(lost)
     if job := agenda.search_dense.ready:
         return Deal(dense_spec(agenda.plan, job.seed, job.index))
     if behind := _furthest_behind(agenda.plan.studies, agenda.searching):
@@ -65,30 +51,26 @@ def due(agenda: Agenda) -> Deal | Ask | Wait | Finished:
     return Wait() if agenda.trials.running else Finished()
 
 
-def closed(agenda: Agenda) -> list[Closed]:
-    """The work that can never run, and why; it has no records."""
-    return [
-        Closed(job.study, job.phase, job.index, job.seed, job.reason, job.fault)
-        for job in agenda.jobs
-        if job.state == "closed"
-    ]
+def closed(agenda: Agenda) -> list[Job]:
+    """The jobs that can never run, each with its reason; they have no records."""
+    return [job for job in agenda.jobs if job.state == "closed"]
 
 
-def _left_over(trials: Trials) -> TrialSpec | None:
-    """A trial that was dealt, has no record and does not run, though its inputs are there."""
+def _lost_in_a_crash(trials: Trials) -> TrialSpec | None:
+    """A trial that was dealt, has no record, does not run, and has its inputs."""
     idle = [spec for spec in trials.idle.values() if _has_inputs(spec, trials.records)]
     return min(idle, key=lambda s: (PHASES.index(s.phase), s.number or 0, s.key), default=None)
 
 
 def _has_inputs(spec: TrialSpec, records: Mapping[str, Record]) -> bool:
-    found = (records.get(key) for key in spec.inputs.values())
-    return all(record is not None and record.status == "completed" for record in found)
+    inputs = (records.get(key) for key in spec.inputs.values())
+    return all(record is not None and record.status == "completed" for record in inputs)
 
 
 def _furthest_behind(
     studies: Iterable[Study], queue_of: Callable[[Study], Queue]
 ) -> tuple[Study, Job] | None:
-    """The first ready job of the study with fewest trials dealt in this queue."""
+    """The study with the fewest trials dealt among those with a ready job, and that job."""
     best: tuple[Study, Job] | None = None
     fewest = float("inf")
     for study in studies:

@@ -1,4 +1,4 @@
-"""Jobs: the trials that a plan owes, how far each is, and what it starts from."""
+"""Jobs: the trials that a plan consists of, the state of each, and what it starts from."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Literal
 from prunetune.records.record import Phase, Record
 
 JobState = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
-"""dealt: it was dealt, has no record and is not running. waiting: for what it starts from."""
+"""dealt: it has neither a record nor a worker. waiting: an input does not exist yet.
+closed: an input will never exist."""
 STARTED: frozenset[JobState] = frozenset({"done", "running", "dealt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One trial that the plan owes."""
+    """One trial of the plan."""
 
     study: str | None
     phase: Phase
     index: int
-    """Which of its study and phase: the number of a search trial, else the place of its seed."""
+    """Position within its study and phase: the number of a search trial, else that of its seed;
+    for a dense network the replicate."""
     seed: int
     state: JobState
     number: int | None = None
@@ -30,7 +32,7 @@ class Job:
     reason: str = ""
     """Why it is closed, or what it waits for."""
     fault: bool = False
-    """Whether it is closed by a trial that failed, and may open when that is run again."""
+    """Whether a failed trial closed it, so that it may open when that trial is run again."""
 
 
 @dataclass(frozen=True)
@@ -41,31 +43,32 @@ class Queue:
 
     @cached_property
     def started(self) -> int:
-        """How many were dealt."""
+        """The number of jobs that were dealt."""
         return sum(job.state in STARTED for job in self.jobs)
 
     @cached_property
     def ready(self) -> Job | None:
-        """The next one that can be dealt."""
+        """The next job that can be dealt."""
         return next((job for job in self.jobs if job.state == "ready"), None)
 
     @cached_property
     def complete(self) -> bool:
-        """Whether all have records."""
+        """Whether all jobs have records."""
         return all(job.state == "done" for job in self.jobs)
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a trial starts from: keys by role, or why there are none (yet)."""
+    """The inputs of a trial: keys by role, or the reason why an input is missing."""
 
     state: Literal["ready", "waiting", "closed"]
     inputs: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     fault: bool = False
-    """Whether what is missing failed."""
+    """Whether an input is missing because a trial failed."""
 
     def __add__(self, other: Start) -> Start:
+        """The inputs of both; closed if one is closed, else waiting if one waits."""
         for state in ("closed", "waiting"):
             for start in (self, other):
                 if start.state == state:
@@ -75,33 +78,53 @@ class Start:
 
 @dataclass(frozen=True)
 class SearchState:
-    """The search of one study, and what came of it."""
+    """How far the search of one study is."""
 
     start: Start
     """What its trials start from."""
     queue: Queue
-    """Its trials, and once they are complete the re-scores of the best."""
+    """Its trials, and once these are complete the re-scores of the finalists."""
     settled: bool
-    """Whether the winner (or that there is none) is final."""
+    """Whether the search is over, with or without a winner."""
     winner: Record | None
     """The final winner."""
 
     @property
     def fault(self) -> bool:
-        """Whether there is no winner and a trial that failed might have been it."""
+        """Whether there is no winner and a trial failed that might have won."""
         failed = any(job.record and job.record.status == "failed" for job in self.queue.jobs)
         return self.start.fault or (self.settled and self.winner is None and failed)
 
+    @property
+    def winner_start(self) -> Start:
+        """Whether the study's own confirm trials have a configuration to train."""
+        if self.start.state == "closed":
+            return self.start
+        if not self.settled:
+            return Start("waiting", reason="its search is under way")
+        if self.winner is None:
+            reason = "no trial of its search completed"
+            return Start("closed", reason=reason, fault=self.fault)
+        return Start("ready")
 
-def outcome(job: Job, role: str, name: str) -> Start:
-    """What a job leaves to those that stand on it."""
-    what = f"{name} (seed {job.seed})"
+    def architecture_start(self, study: str) -> Start:
+        """What searches that train the winning architecture of this `study` start from."""
+        if self.winner:
+            return Start("ready", {"architecture": self.winner.key})
+        if self.settled:
+            return Start("closed", reason=f"{study} has no winner", fault=self.fault)
+        return Start("waiting", reason=f"{study} has no winner yet")
+
+
+def start_from(job: Job, role: str, name: str) -> Start:
+    """What trials start from that take the result of `job` (called `name`) in the given role."""
+    title = f"{name} (seed {job.seed})"
     if job.state == "closed":
-        return Start("closed", reason=f"{what} is closed: {job.reason}", fault=job.fault)
+        return Start("closed", reason=f"{title} is closed: {job.reason}", fault=job.fault)
     if job.record is None:
-        return Start("waiting", reason=f"waits for {what}")
+        return Start("waiting", reason=f"waits for {title}")
     if job.record.status != "completed":
         error = f": {job.record.error}" if job.record.error else ""
-        reason = f"{what} ended as {job.record.status}{error}"
+        reason = f"{title} ended as {job.record.status}{error}"
         return Start("closed", reason=reason, fault=job.record.status == "failed")
     return Start("ready", {role: job.record.key})

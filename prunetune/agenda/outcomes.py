@@ -1,41 +1,28 @@
-"""Which records answer for a study: its search, its winner, and the confirm trials on that winner.
+"""The outcome of a study: its search, its winner, and the confirm trials of that winner.
 
-Growth may change a winner. The former winner's records stay, but what they stand on is no longer
-the answer; a record stands only if all that it was dealt on stands.
+Growth may change a winner. The records of the former winner stay in the storage but no longer
+count: a record counts only as long as every trial counts that it started from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Protocol
 
 from prunetune.records.record import Record, ranked
 
 
-class StudyLike(Protocol):
-    """What has to be known of a study to find its answer."""
-
-    @property
-    def id(self) -> str:
-        """The name that its records bear."""
-
-    @property
-    def source(self) -> str | None:
-        """The study whose winning architecture it trains."""
-
-
 @dataclass(frozen=True)
 class StudyOutcome:
-    """The records of one study that stand, in the order of their numbers and seeds."""
+    """The records of one study that count, in the order of their numbers and seeds."""
 
     study: str
     search: tuple[Record, ...] = ()
     rescores: tuple[Record, ...] = ()
-    """Further looks at the best of the search, where `confirm.top` asks for them."""
+    """Finalists trained again on fresh seeds, where `confirm.top` asks for that."""
     winner: Record | None = None
-    """Of the records so far; final once search and re-scores are complete."""
+    """The best of the records so far; final once search and re-scores are complete."""
     confirms: tuple[Record, ...] = ()
     """Runs of the winner on fresh seeds, however they ended."""
 
@@ -45,39 +32,19 @@ class StudyOutcome:
         return tuple(r for r in self.confirms if r.status == "completed")
 
 
-def study_outcomes(
-    studies: Iterable[StudyLike], records: Mapping[str, Record], top: int = 1
-) -> dict[str, StudyOutcome]:
-    """The answer of every study, by its id; `top` is the plan's `confirm.top`."""
-    by_study: dict[str, list[Record]] = {}
-    for record in records.values():
-        if record.study is not None:
-            by_study.setdefault(record.study, []).append(record)
-    wanted = {study.id: study for study in studies}
-    found: dict[str, StudyOutcome] = {}
-
-    def find(study: StudyLike) -> StudyOutcome:
-        if study.id not in found:
-            source = None if study.source is None else find(wanted[study.source])
-            found[study.id] = study_outcome(study.id, by_study.get(study.id, []), source, top)
-        return found[study.id]
-
-    return {study_id: find(study) for study_id, study in wanted.items()}
-
-
 def study_outcome(
     study: str, records: Iterable[Record], source: StudyOutcome | None, top: int = 1
 ) -> StudyOutcome:
-    """The answer of one study from its own records and the answer of its source."""
-    basis: set[str | None] = {None}
-    confirm_bases = basis
+    """The outcome of one study, from its records and the outcome of its source."""
+    search_sources: set[str | None] = {None}
+    confirm_sources = search_sources
     if source is not None:
-        basis = {source.winner.key} if source.winner else set()
-        confirm_bases = {r.key for r in source.confirms}
+        search_sources = {source.winner.key} if source.winner else set()
+        confirm_sources = {r.key for r in source.confirms}
     by_phase: dict[str, list[Record]] = {"search": [], "rescore": [], "confirm": []}
     for record in records:
-        stands = confirm_bases if record.phase == "confirm" else basis
-        if record.inputs.get("architecture") in stands:
+        sources = confirm_sources if record.phase == "confirm" else search_sources
+        if record.inputs.get("architecture") in sources:
             by_phase[record.phase].append(record)
     search = sorted(by_phase["search"], key=lambda r: r.number or 0)
     best = finalists(search, top)
@@ -92,23 +59,24 @@ def study_outcome(
 
 
 def finalists(search: Iterable[Record], top: int) -> list[Record]:
-    """The search records among which the winner is: the best alone, or the `top` re-scored."""
+    """The `top` search records, best first; re-scores decide among them."""
     return ranked(search)[:top]
 
 
 def best_rescored(best: list[Record], rescores: list[Record]) -> Record | None:
     """The finalist with the highest mean over its re-scores; None while nothing is re-scored.
 
-    A re-score that diverged counts as zero; one that failed is a fault and says nothing. Ties go to
-    the lower mean val_loss, then to the better rank in the search.
+    A re-score that diverged counts as zero. A re-score that failed is a fault and does not count.
+    Ties go to the lower mean val_loss, then to the better rank in the search.
     """
 
-    def mean(record: Record) -> tuple[float, float]:
-        own = [r for r in rescores if r.number == record.number and r.status != "failed"]
-        done = [r for r in own if r.status == "completed"]
-        accuracy = sum(r.val_acc1 or 0.0 for r in done) / len(own) if own else float("-inf")
-        losses = [r.val_loss for r in done if r.val_loss is not None]
+    def mean(finalist: Record) -> tuple[float, float]:
+        counted = [r for r in rescores if r.number == finalist.number and r.status != "failed"]
+        completed = [r for r in counted if r.status == "completed"]
+        accuracies = sum(r.val_acc1 or 0.0 for r in completed)
+        accuracy = accuracies / len(counted) if counted else float("-inf")
+        losses = [r.val_loss for r in completed if r.val_loss is not None]
         return -accuracy, fmean(losses) if losses else float("inf")
 
-    known = [r for r in best if mean(r)[0] < float("inf")]
-    return min(known, key=mean, default=None)
+    rescored = [r for r in best if mean(r)[0] < float("inf")]
+    return min(rescored, key=mean, default=None)

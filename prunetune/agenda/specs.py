@@ -1,4 +1,4 @@
-"""Trials as they are dealt: every fact fixed, every key a hash of what is computed."""
+"""Specs of trials as they are dealt: all facts fixed, the key a hash of what is computed."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from prunetune.records.seeds import child_seed, search_seed
 
 @dataclass(frozen=True)
 class Ask:
-    """A search trial that is due and has no configuration yet."""
+    """A search trial that is due and needs a configuration."""
 
     study: Study
     number: int
     seed: int
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Keys that it starts from: `dense`, `architecture`."""
+    """Keys of the trials that it starts from, by role: `dense`, `architecture`."""
 
 
 def trains_dense(plan: Plan) -> bool:
-    """Whether the dense network is trained here, not loaded."""
+    """Whether the sweep trains the dense network itself; else the network is loaded."""
     return plan.dense.source == "train"
 
 
 def search_dense_seed(plan: Plan, replicate: int) -> int:
-    """The seed of the dense network that a replicate's search starts from; a loaded one has 0."""
+    """The seed of the dense network that the searches of a replicate start from; 0 if loaded."""
     return search_seed(replicate, 0) if trains_dense(plan) else 0
 
 
 def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
-    """A dense network; a loaded one is evaluated only. Its key is the same in every sweep.
+    """The trial of a dense network, with the same key in every sweep.
 
-    The training that a loaded one has behind it is inherited, where the sweep file states it.
+    A loaded network is only evaluated. Its training counts as inherited if the sweep file states
+    the epochs.
     """
     dense = plan.dense
     loaded_epochs = 0 if trains_dense(plan) else dense.epochs or 0
     common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
     if trains_dense(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
-    else:  # the weights alone say what it is; torchvision's are known by their name
+    else:  # loaded weights identify the network; torchvision's weights are identified by name
         name = dense.path if dense.source == "weights" else None
         key = trial_key(**common, checkpoint=dense.sha256 or name)
     return TrialSpec(
@@ -63,7 +64,7 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
 
 
 def search_spec(plan: Plan, ask: Ask, config: Config, records: Mapping[str, Record]) -> TrialSpec:
-    """The trial that answers `ask` with `config`."""
+    """The search trial that was asked for, with its configuration."""
     run_on = ask.number in run_on_numbers(plan, ask.study)
     return study_spec(
         plan, ask.study, "search", ask.number, ask.seed, config, ask.inputs, records, run_on=run_on
@@ -82,7 +83,7 @@ def study_spec(
     *,
     run_on: bool = False,
 ) -> TrialSpec:
-    """A trial of a study. In rescore and confirm, `number` and `config` are the winner's."""
+    """A trial of a study; a re-score or confirm trial has the number and config of its finalist."""
     dense, source = inputs.get("dense"), inputs.get("architecture")
     epochs, sparsify_epochs = study.epochs_of(config), study.sparsify_epochs_of(config)
     sparsifying = training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
@@ -92,7 +93,7 @@ def study_spec(
         dense=dense,
         method=study.method,
         config=study.space.salient(config),
-        # A sparsity budget leaves the MACs of the shape as they are.
+        # A sparsity budget does not change the MACs of the shape, so the key names the budget.
         budget=study.budget if isinstance(study.budget, str) else None,
         target_macs=study.target_macs,
         tolerance=plan.tolerance,
@@ -130,7 +131,7 @@ def study_spec(
 
 
 def run_on_numbers(plan: Plan, study: Study) -> frozenset[int]:
-    """The search trials that early stopping never stops, so that the rule can be checked."""
+    """The search trials that are never stopped early: they show what early stopping would do."""
     if plan.early_stopping is None:
         return frozenset()
     return _drawn(plan.seed, study.id, study.trials, plan.early_stopping.run_on)

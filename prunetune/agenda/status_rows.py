@@ -1,4 +1,4 @@
-"""How far a sweep is: one row per study, for `status` and the live table."""
+"""The progress of a sweep: one row per study, for `prunetune status` and the live table."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from statistics import fmean
 
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job
-from prunetune.agenda.outcomes import StudyOutcome, study_outcomes
-from prunetune.plan import Plan
 from prunetune.records.record import Phase, Record, Status
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Trials of one phase of one study."""
+    """Numbers of trials in one phase of one study."""
 
     total: int = 0
     done: int = 0
@@ -31,37 +29,32 @@ class StatusRow:
     study: str
     """Its id; `dense` for the dense networks."""
     phases: Mapping[Phase, Tally]
-    """Only phases in which anything is owed; re-scores are known once the search is complete."""
+    """Only the phases that have trials; re-scores appear once the search trials are complete."""
     ended: Mapping[Status, int]
-    """How its trials ended."""
+    """Number of its trials by the status with which they ended."""
     val_acc1: float | None = None
-    """The best of the search so far."""
+    """Validation accuracy of the winner."""
     winner: Record | None = None
-    """The best of the search so far, final once search and re-scores are complete."""
+    """The best search trial so far; final once search and re-scores are complete."""
     confirm_acc1: float | None = None
-    """Mean test accuracy of the confirm trials on the winner (of the dense networks: of all)."""
+    """Mean test accuracy of the winner's confirm trials; in row `dense`, of all dense networks."""
     confirm_n: int = 0
 
     @property
     def running(self) -> int:
-        """Trials under way."""
+        """Number of trials that run."""
         return sum(tally.running for tally in self.phases.values())
 
 
-def answer(plan: Plan, records: Mapping[str, Record]) -> dict[str, StudyOutcome]:
-    """Every study's winner and the records that stand on it, by the study's id."""
-    return study_outcomes(plan.studies, records, plan.confirm.top)
-
-
 def status_rows(agenda: Agenda) -> list[StatusRow]:
-    """One row for the dense networks, then one per study in the order of the plan."""
+    """One row for the dense networks, then one per study, in the order of the plan."""
     dense = (*agenda.search_dense.jobs, *agenda.confirm_dense.jobs)
     networks = [job.record for job in dense if job.record and job.record.status == "completed"]
     rows = [_row("dense", dense, confirmed=networks)]
     for study in agenda.plan.studies:
-        found = agenda.outcome(study)
+        outcome = agenda.outcome(study)
         jobs = agenda.searching(study).jobs + agenda.confirming(study).jobs
-        rows.append(_row(study.id, jobs, confirmed=found.confirmed, winner=found.winner))
+        rows.append(_row(study.id, jobs, confirmed=outcome.confirmed, winner=outcome.winner))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The trials of a sweep, filed by what tells them apart: dealt, running, ended."""
+"""The trials of a sweep: which were dealt, which run, which ended."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from prunetune.agenda.jobs import JobState
 from prunetune.records.record import Phase, Record, TrialSpec
 
 TrialId = tuple[str | None, Phase, int | None, int, str | None]
-"""Study, phase, number, seed and the trial whose architecture is trained."""
-NONE: Mapping[str, Any] = MappingProxyType({})
+"""Study, phase, number, seed, and the key of the trial whose architecture is trained."""
+NO_TRIALS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Trials:
-    """What a sweep knows of its trials; it is told of every change."""
+    """All trials of a sweep. The owner reports every change through the methods."""
 
     def __init__(
         self,
-        records: Mapping[str, Record] = NONE,
-        dealt: Mapping[str, TrialSpec] = NONE,
+        records: Mapping[str, Record] = NO_TRIALS,
+        dealt: Mapping[str, TrialSpec] = NO_TRIALS,
         running: Iterable[str] = (),
     ) -> None:
         self.records: dict[str, Record] = {}
         self.dealt: dict[str, TrialSpec] = {}
         self.running: set[str] = set()
         self.idle: dict[str, TrialSpec] = {}
-        """Those that were dealt, have no record and do not run."""
+        """Trials that were dealt, have no record and do not run."""
         self.log: list[TrialId] = []
-        """The trials that something was told of, in the order of the telling."""
+        """The trials that changed, oldest change first: tells caches which results to drop."""
         self._keys: dict[TrialId, str] = {}
         self._ended: defaultdict[str | None, list[Record]] = defaultdict(list)
         for spec in dealt.values():
@@ -41,42 +41,42 @@ class Trials:
             self.end(record)
 
     def deal(self, spec: TrialSpec) -> None:
-        """It exists from now on."""
+        """Note that a trial was dealt."""
         self.dealt[spec.key] = spec
-        self._keys[_slot(spec)] = spec.key
-        self.log.append(_slot(spec))
+        self._keys[_trial_id(spec)] = spec.key
+        self.log.append(_trial_id(spec))
         if spec.key not in self.records:
             self.idle[spec.key] = spec
 
     def begin(self, key: str) -> None:
-        """It runs."""
-        self.log.append(_slot(self.dealt[key]))
+        """Note that the trial runs."""
+        self.log.append(_trial_id(self.dealt[key]))
         self.running.add(key)
         self.idle.pop(key, None)
 
     def release(self, key: str) -> None:
-        """It runs no more and has no record."""
-        self.log.append(_slot(self.dealt[key]))
+        """Note that the trial stopped running without a record."""
+        self.log.append(_trial_id(self.dealt[key]))
         self.running.discard(key)
         self.idle[key] = self.dealt[key]
 
     def end(self, record: Record) -> None:
-        """It has a record."""
+        """Note that a trial ended with this record."""
         self.records[record.key] = record
-        self.log.append(_slot(record))
+        self.log.append(_trial_id(record))
         self.running.discard(record.key)
         self.idle.pop(record.key, None)
         if record.key not in self.dealt:
-            self._keys[_slot(record)] = record.key
+            self._keys[_trial_id(record)] = record.key
         self._ended[record.study].append(record)
 
     def ended(self, study: str) -> Sequence[Record]:
         """The records of a study."""
         return self._ended.get(study, ())
 
-    def at(self, slot: TrialId) -> tuple[JobState, Record | None]:
-        """How far the trial in that place is, and its record; ready if it was never dealt."""
-        key = self._keys.get(slot)
+    def at(self, trial_id: TrialId) -> tuple[JobState, Record | None]:
+        """The state of the trial and its record; `ready` if it was never dealt."""
+        key = self._keys.get(trial_id)
         if key is None:
             return "ready", None
         if record := self.records.get(key):
@@ -84,6 +84,6 @@ class Trials:
         return ("running" if key in self.running else "dealt"), None
 
 
-def _slot(trial: TrialSpec | Record) -> TrialId:
+def _trial_id(trial: TrialSpec | Record) -> TrialId:
     architecture = trial.inputs.get("architecture")
     return (trial.study, trial.phase, trial.number, trial.seed, architecture)

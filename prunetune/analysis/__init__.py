@@ -1,4 +1,4 @@
-"""What a sweep found out: frontier, verdicts, ledger, and the page that shows them."""
+"""The report of a sweep: frontier, verdicts, ledger, and the page that shows them."""
 
 from prunetune.analysis.page.terminal import text_table
 from prunetune.analysis.page.write import write_report

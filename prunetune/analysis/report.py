@@ -1,4 +1,4 @@
-"""The report: a sweep's records, judged."""
+"""The report of a sweep: the plan and the records in, verdicts with their evidence out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from prunetune.analysis.evidence.confirmed import confirmed
+from prunetune.agenda import Agenda, Trials
+from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
 from prunetune.analysis.evidence.samples import contests
-from prunetune.analysis.verdicts.caveats import limits
+from prunetune.analysis.verdicts.caveats import caveats
 from prunetune.analysis.verdicts.sentences import sentence
 from prunetune.analysis.verdicts.verdict import Verdict, verdicts
 from prunetune.plan import Comparison, Plan
@@ -19,7 +20,7 @@ from prunetune.records.record_builder import now
 
 
 class Report(Frozen):
-    """What a sweep found out, and what finding out cost."""
+    """The results of a sweep and their cost."""
 
     schema_: int = Field(default=1, alias="schema")
     sweep: str
@@ -28,9 +29,9 @@ class Report(Frozen):
     dense: DenseResult
     verdicts: tuple[Verdict, ...]
     sentences: tuple[str, ...]
-    """Each verdict in words."""
+    """Each verdict in words, in the order of `verdicts`."""
     limits: tuple[str, ...]
-    """What the setting cannot settle."""
+    """Caveats: what this setting cannot settle."""
     frontier: tuple[FrontierRow, ...]
     ledger: Ledger
     family: tuple[Comparison, ...]
@@ -38,10 +39,11 @@ class Report(Frozen):
 
 def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = None) -> Report:
     """Judge the records of a sweep, finished or not; their order does not matter."""
-    found = confirmed(plan, records)
+    agenda = Agenda(plan, Trials(records))
+    confirmed = confirmed_studies(agenda)
     dense = dense_result(plan, records.values())
-    rows = frontier(plan, records.values(), found, dense)
-    judged = verdicts(plan, tuple(contests(plan, found)))
+    rows = frontier(plan, records.values(), confirmed, dense)
+    judged = verdicts(plan, tuple(contests(plan, confirmed)))
     return Report(
         sweep=plan.sweep,
         question=plan.question,
@@ -49,7 +51,7 @@ def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = 
         dense=dense,
         verdicts=judged,
         sentences=tuple(sentence(plan, verdict) for verdict in judged),
-        limits=tuple(limits(plan, judged, rows)),
+        limits=tuple(caveats(plan, judged, rows)),
         frontier=rows,
         ledger=ledger(records.values(), plan.arms()),
         family=plan.family,

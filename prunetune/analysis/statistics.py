@@ -1,7 +1,7 @@
 """The statistics of small samples: t intervals, Welch and paired differences, Holm's correction.
 
-All of it is closed form. Bootstraps are not used: with five seeds a percentile interval that says
-95 % covers 84 %.
+Everything is closed form. Bootstraps are not used: with five seeds, a 95 % percentile interval
+covers the mean in 84 % of cases.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from statistics import fmean, variance
 from prunetune.records.record import Frozen
 
 ALPHA = 0.05
+"""Level of every test and interval: 95 % confidence."""
 
 
 class Estimate(Frozen):
-    """A mean and its t interval; no interval below two values."""
+    """A mean and its t interval; below two values there is no interval."""
 
     mean: float | None = None
     low: float | None = None
@@ -31,12 +32,12 @@ class Contrast(Frozen):
     error: float
     df: float
     n: int
-    """Values on the smaller side; pairs where paired."""
+    """Number of values on the smaller side; number of pairs if paired."""
     paired: bool
 
     @property
     def p(self) -> float:
-        """Two-sided p of no difference, not corrected."""
+        """Two-sided p of the hypothesis that there is no difference, not corrected."""
         from scipy.special import stdtr
 
         return 2.0 * float(stdtr(self.df, -abs(self.difference) / self.error))
@@ -56,9 +57,9 @@ def t_quantile(probability: float, df: float) -> float:
 def mean_interval(values: Sequence[float], grain: float = 0.0, alpha: float = ALPHA) -> Estimate:
     """Mean and t interval at level 1 - alpha.
 
-    `grain` is the step in which values come (one test image). A sample cannot show a spread below
-    its rounding, so that of a uniform rounding error is the least that is assumed: seeds that
-    happen to agree to the last image are not proof of no spread at all.
+    `grain` is the step in which values come (one test image). The variance is taken to be at least
+    that of the rounding error, grain**2 / 12: seeds that happen to agree to the last image do not
+    prove that there is no spread.
     """
     n = len(values)
     if n < 2:
@@ -69,7 +70,7 @@ def mean_interval(values: Sequence[float], grain: float = 0.0, alpha: float = AL
 
 
 def welch(a: Sequence[float], b: Sequence[float], grain: float = 0.0) -> Contrast | None:
-    """Mean of a minus mean of b, for samples that share no block; None below two values a side."""
+    """Mean of a minus mean of b, for independent samples; None below two values a side."""
     if min(len(a), len(b)) < 2:
         return None
     va, vb = _variance(a, grain) / len(a), _variance(b, grain) / len(b)
@@ -82,12 +83,12 @@ def welch(a: Sequence[float], b: Sequence[float], grain: float = 0.0) -> Contras
 
 
 def paired(a: Sequence[float], b: Sequence[float], grain: float = 0.0) -> Contrast | None:
-    """Mean of a - b, for samples that share their blocks, in the same order; None below two."""
+    """Mean of a - b, for values in pairs that share a block; None below two pairs."""
     differences = [x - y for x, y in zip(a, b, strict=True)]
     n = len(differences)
     if n < 2:
         return None
-    # a difference of two rounded values has twice the variance of one
+    # A difference of two rounded values has twice the rounding variance of one value.
     error = math.sqrt(_variance(differences, grain * math.sqrt(2)) / n)
     if error == 0:
         return None
@@ -105,7 +106,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def binomial_half_width(accuracy: float, images: int, alpha: float = ALPHA) -> float:
-    """Half-width of the interval that drawing the test images alone puts on one accuracy."""
+    """Half-width of the interval of one accuracy over random draws of the test images."""
     z = t_quantile(1 - alpha / 2, math.inf) if images else 0.0
     return z * math.sqrt(accuracy * (1 - accuracy) / images) if images else 1.0
 

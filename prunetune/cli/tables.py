@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prunetune.analysis.verdicts.sentences import plural
+from prunetune.analysis.format import plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.records.record import PHASES
 from prunetune.sweep.forecast import Forecast, StudyForecast

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from prunetune.agenda import answer
+from prunetune.agenda import study_outcomes
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
@@ -39,8 +39,8 @@ def winning_models(
 
     from prunetune.workload import load_network
 
-    for found in answer(plan, records).values():
-        record = next(iter(found.confirmed), None)
+    for outcome in study_outcomes(plan, records).values():
+        record = next(iter(outcome.confirmed), None)
         if record is None or record.architecture is None:
             continue
         path = store.trial_dir(record.key) / "weights.safetensors"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prunetune.analysis.verdicts.sentences import plural
+from prunetune.analysis.format import plural
 from prunetune.compress.methods.width_scaling.solver import WidthSolver
 from prunetune.compress.network.rebuild import fresh
 from prunetune.config.recipe import Recipe

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait, due, search_spec
-from prunetune.agenda.trials import NONE
+from prunetune.agenda.trials import NO_TRIALS
 from prunetune.config.parts import Named
 from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Dimension, Float, Space
@@ -156,8 +156,8 @@ class Sweep:
         slots: int = 3,
         end: Callable[[TrialSpec], Record] = ended,
         crash: float = 0.0,
-        records: Mapping[str, Record] = NONE,
-        dealt: Mapping[str, TrialSpec] = NONE,
+        records: Mapping[str, Record] = NO_TRIALS,
+        dealt: Mapping[str, TrialSpec] = NO_TRIALS,
         checked: bool = True,
     ) -> None:
         """`checked`: hold what is due against a fresh look at all trials, whenever it is asked."""

@@ -12,11 +12,11 @@ from prunetune.agenda import (
     Finished,
     Trials,
     Wait,
-    answer,
     closed,
     counts,
     due,
     status_rows,
+    study_outcomes,
 )
 from prunetune.agenda.specs import dense_spec
 from prunetune.plan import Plan
@@ -64,7 +64,7 @@ def check(sweep: Sweep) -> None:
     assert status_rows(agenda) == status_rows(sweep.afresh())
     assert {job.state for job in agenda.jobs} <= {"done", "closed"}
     shut = Counter((c.study, c.phase) for c in closed(agenda))
-    answers = answer(sweep.plan, sweep.records)
+    answers = study_outcomes(sweep.plan, sweep.records)
     for owed in sweep.plan.studies:
         found = agenda.outcome(owed)
         assert found == answers[owed.id]
@@ -225,7 +225,7 @@ def test_a_key_that_has_a_record_does_not_count_as_running():
 
 def test_trials_stand_on_what_their_source_produced():
     sweep = Sweep(plan(), seed=5).run()
-    found = answer(sweep.plan, sweep.records)
+    found = study_outcomes(sweep.plan, sweep.records)
     for name in ("0.5", "0.25"):
         source, own = found[f"pruned@{name}"], found[f"reinit@{name} scratch_b"]
         for record in own.search:
@@ -251,7 +251,7 @@ def test_pruned_trials_start_from_the_dense_network_of_their_seed(fresh):
 def test_the_winner_has_the_highest_mean_over_its_rescores():
     sweep = Sweep(plan(top=3, trials=6), seed=2).run()
     moved = 0
-    for found in answer(sweep.plan, sweep.records).values():
+    for found in study_outcomes(sweep.plan, sweep.records).values():
         best = sorted(found.search, key=lambda r: -r.val_acc1)[:3]
         assert {r.number for r in found.rescores} == {r.number for r in best}
         assert sorted(r.seed for r in found.rescores) == [900] * 3 + [901] * 3
@@ -309,7 +309,7 @@ def test_a_failed_dense_network_closes_all_that_inherits():
 def test_a_failed_confirm_network_closes_its_seed_alone():
     sweep = Sweep(plan(budgets=(0.5,)), end=failing((None, "dense", 1001))).run()
     check(sweep)
-    found = answer(sweep.plan, sweep.records)
+    found = study_outcomes(sweep.plan, sweep.records)
     assert [r.seed for r in found["thin@0.5 scratch_b"].confirms] == [1000, 1001, 1002]
     assert [r.seed for r in found["pruned@0.5"].confirms] == [1000, 1002]
     assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1002]
@@ -318,7 +318,7 @@ def test_a_failed_confirm_network_closes_its_seed_alone():
 def test_a_failed_confirm_trial_closes_the_seed_of_what_takes_its_architecture():
     sweep = Sweep(plan(budgets=(0.5,)), end=failing(("pruned", "confirm", 1002))).run()
     check(sweep)
-    found = answer(sweep.plan, sweep.records)
+    found = study_outcomes(sweep.plan, sweep.records)
     assert [r.status for r in found["pruned@0.5"].confirms] == ["completed", "completed", "failed"]
     assert [r.seed for r in found["pruned@0.5"].confirmed] == [1000, 1001]
     assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1001]
@@ -333,7 +333,7 @@ def test_a_study_in_which_nothing_completed_has_no_winner(status):
 
     sweep = Sweep(plan(budgets=(0.5,)), end=end, slots=1).run()
     check(sweep)
-    found = answer(sweep.plan, sweep.records)
+    found = study_outcomes(sweep.plan, sweep.records)
     assert found["pruned@0.5"].winner is None
     assert sweep.keys(None, "dense") == [sweep.order[0].key], "no network for nobody"
     assert not sweep.keys("pruned@0.5", "confirm")
@@ -422,7 +422,7 @@ def test_growth_keeps_every_record_and_owes_only_the_rest(more, done):
 def test_a_winner_changed_by_growth_takes_its_confirms_out_of_the_answer():
     before = Sweep(plan(trials=3), seed=0).run()
     after = grown(before, plan(trials=12))
-    old, new = (answer(s.plan, s.records) for s in (before, after))
+    old, new = (study_outcomes(s.plan, s.records) for s in (before, after))
     changed = [name for name in old if old[name].winner.key != new[name].winner.key]
     assert {"pruned@0.5", "reinit@0.5 scratch_b"} <= set(changed), "the test should see a change"
     for name in changed:

@@ -11,7 +11,8 @@ import pytest
 
 from prunetune.analysis import analyse, write_report
 from prunetune.analysis.page.figures.svg import Scale
-from prunetune.analysis.page.html import figure_files, page
+from prunetune.analysis.page.html import page
+from prunetune.analysis.page.write import figure_files
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from tests.analysis.sweeps import make_plan, noisy, run

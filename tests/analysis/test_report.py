@@ -14,8 +14,7 @@ from prunetune.analysis import Report, analyse, text_table, write_report
 from prunetune.analysis.evidence.ledger import ledger
 from prunetune.analysis.page.figures.frontier_plot import frontier_svg
 from prunetune.analysis.page.html import page
-from prunetune.analysis.verdicts.sentences import MASKED
-from prunetune.plan import Plan
+from prunetune.plan import MASKED, Plan
 from prunetune.records.record import Record, TrainMacs
 from prunetune.records.seeds import confirm_seed
 from tests.analysis.sweeps import config, make_plan, noisy, record, run

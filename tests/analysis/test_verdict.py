@@ -332,4 +332,6 @@ def test_the_dense_record_of_a_failed_seed_closes_what_needs_it() -> None:
     lost = record(plan, "dense", None, seed, status="failed", error="killed")
     arm = analyse(plan, {**keep, lost.key: lost}).verdicts[0].arms["pruned"]
     assert arm.pending == 0
-    assert [loss.error for loss in arm.lost] == ["dense network: failed"]
+    assert [loss.error for loss in arm.lost] == [
+        "the dense network (seed 1002) ended as failed: killed"
+    ]

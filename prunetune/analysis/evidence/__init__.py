@@ -1,1 +1,1 @@
-"""What was measured: confirmed accuracies, samples, the frontier, the ledger."""
+"""Everything measured: confirmed accuracies, samples, the frontier, the ledger."""

@@ -1,4 +1,4 @@
-"""The frontier: one row a study, from how it was searched to what was confirmed."""
+"""The frontier: one row per study, from its search to its confirmed accuracy."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import median
 
-from prunetune.analysis.evidence.confirmed import Confirmed, grain
-from prunetune.analysis.evidence.ledger import macs
+from prunetune.analysis.evidence.confirmed import ConfirmedStudy, grain
+from prunetune.analysis.evidence.ledger import spent_macs
 from prunetune.analysis.statistics import Estimate, mean_interval
 from prunetune.plan import Plan, RecordedBudget
 from prunetune.records.record import Frozen, Record
 
 
 class DenseResult(Estimate):
-    """The dense network: test accuracy over all that were trained (or the one that was loaded)."""
+    """The test accuracy of the dense networks that were trained, or of the one that was loaded."""
 
     model: str
     macs: int
@@ -43,9 +43,9 @@ class FrontierRow(Frozen):
     n: int = 0
     test_acc1_median: float | None = None
     test_acc1_best: float | None = None
-    """Mean, over the confirm seeds, after the epoch best on validation."""
+    """Mean over the confirm seeds of the accuracy after the epoch that is best on validation."""
     val_acc1: float | None = None
-    """The winner's, in the search: a maximum over trials, so too high."""
+    """Of the winner, in the search. It is a maximum over trials, so it is biased upwards."""
     winner: str | None = None
     """Key of the winning search trial."""
     winner_number: int | None = None
@@ -61,13 +61,13 @@ class FrontierRow(Frozen):
     confirm_pending: int = 0
     epochs: int = 0
     train_macs: float | None = None
-    """Training MACs of one such network from nothing; mean over the confirm seeds."""
+    """Mean MACs of training one such network, inherited training included."""
     spent_macs: int = 0
-    """MACs that the whole study took."""
+    """MACs that all trials of the study computed."""
     state: str = ""
     reason: str | None = None
     masked: bool = False
-    """Whether MACs and parameters count the weights that are not zero, in the dense shape."""
+    """Whether the networks keep the dense shape; MACs and parameters count the nonzero weights."""
 
 
 def dense_result(plan: Plan, records: Iterable[Record]) -> DenseResult:
@@ -87,73 +87,77 @@ def dense_result(plan: Plan, records: Iterable[Record]) -> DenseResult:
 def frontier(
     plan: Plan,
     records: Iterable[Record],
-    confirmed: Mapping[str, Confirmed],
+    confirmed: Mapping[str, ConfirmedStudy],
     dense: DenseResult,
 ) -> tuple[FrontierRow, ...]:
-    """One row for every study of the plan, in its order."""
-    spent: dict[str | None, list[Record]] = {}
+    """One row for every study, in the order of the plan."""
+    by_study: dict[str | None, list[Record]] = {}
     for record in records:
-        spent.setdefault(record.study, []).append(record)
+        by_study.setdefault(record.study, []).append(record)
     return tuple(
-        _row(plan, confirmed[study.id], spent.get(study.id, []), dense.mean)
+        _row(plan, confirmed[study.id], by_study.get(study.id, []), dense.mean)
         for study in plan.studies
     )
 
 
-def _row(plan: Plan, found: Confirmed, records: list[Record], dense: float | None) -> FrontierRow:
-    study, best = found.study, found.answer.winner
-    values = list(found.values.values())
+_STUDY_FIELDS = {
+    "arm", "method", "budget", "matching", "replicate", "target_macs", "epochs", "masked",
+}  # fmt: skip
+
+
+def _row(
+    plan: Plan, confirmed: ConfirmedStudy, records: list[Record], dense: float | None
+) -> FrontierRow:
+    study, outcome, winner = confirmed.study, confirmed.outcome, confirmed.outcome.winner
+    values = list(confirmed.values.values())
     estimate = mean_interval(values, grain(plan))
-    ends = Counter(r.status for r in found.answer.search)
-    kept = [r.test_acc1_best for r in found.answer.confirms if r.test_acc1_best is not None]
-    known = {name: getattr(study, name) for name in ("arm", "method", "budget", "matching")}
-    known |= {name: getattr(study, name) for name in ("replicate", "target_macs", "epochs")}
-    compared = estimate.mean is not None and dense is not None
-    state, reason = _state(found)
+    statuses = Counter(r.status for r in outcome.search)
+    best = [r.test_acc1_best for r in outcome.confirms if r.test_acc1_best is not None]
+    comparable = estimate.mean is not None and dense is not None
+    state, reason = _state(confirmed)
     return FrontierRow(
         study=study.id,
-        **known,
-        macs=found.macs,
-        params=found.params,
+        **study.model_dump(include=_STUDY_FIELDS),
+        macs=confirmed.macs,
+        params=confirmed.params,
         dense_acc1=dense,
-        delta_acc1=(estimate.mean or 0.0) - (dense or 0.0) if compared else None,
+        delta_acc1=(estimate.mean or 0.0) - (dense or 0.0) if comparable else None,
         test_acc1=estimate.mean,
         low=estimate.low,
         high=estimate.high,
         n=estimate.n,
         test_acc1_median=median(values) if values else None,
-        test_acc1_best=sum(kept) / len(kept) if kept else None,
-        val_acc1=best.val_acc1 if best else None,
-        winner=best.key if best else None,
-        winner_number=best.number if best else None,
+        test_acc1_best=sum(best) / len(best) if best else None,
+        val_acc1=winner.val_acc1 if winner else None,
+        winner=winner.key if winner else None,
+        winner_number=winner.number if winner else None,
         trials_planned=study.trials,
-        trials_ended=len(found.answer.search),
-        **{status: ends[status] for status in ends},
+        trials_ended=len(outcome.search),
+        **{str(status): number for status, number in statuses.items()},
         confirm_planned=plan.confirm.seeds,
-        confirm_lost=sum(loss.status != "collapsed" for loss in found.lost),
-        confirm_pending=len(found.pending),
-        train_macs=found.train_macs,
-        spent_macs=macs(records),
+        confirm_lost=sum(loss.status != "collapsed" for loss in confirmed.lost),
+        confirm_pending=len(confirmed.pending),
+        train_macs=confirmed.train_macs,
+        spent_macs=spent_macs(records),
         state=state,
         reason=reason,
-        masked=study.masked,
     )
 
 
-def _state(found: Confirmed) -> tuple[str, str | None]:
-    """How far a study has come, in a word, and why it goes no further."""
-    answer, study = found.answer, found.study
+def _state(confirmed: ConfirmedStudy) -> tuple[str, str | None]:
+    """The progress of a study in a word, and the reason where it goes no further."""
+    study, outcome, lost = confirmed.study, confirmed.outcome, confirmed.lost
     if study.infeasible:
         return "infeasible", study.infeasible
-    if found.lost and not found.pending and not answer.search:
-        return "closed", found.lost[0].error
-    if not answer.search:
+    if lost and not confirmed.pending and not outcome.search:
+        return "closed", lost[0].error
+    if not outcome.search:
         return "not begun", None
-    if len(answer.search) < study.trials:
+    if len(outcome.search) < study.trials:
         return "searching", None
-    if answer.winner is None:
-        errors = Counter(r.error or r.status for r in answer.search)
+    if outcome.winner is None:
+        errors = Counter(r.error or r.status for r in outcome.search)
         return "no winner", errors.most_common(1)[0][0]
-    if found.pending:
+    if confirmed.pending:
         return "confirming", None
-    return ("confirmed", None) if found.values else ("not confirmed", found.lost[0].error)
+    return ("confirmed", None) if confirmed.values else ("not confirmed", lost[0].error)

@@ -1,4 +1,4 @@
-"""The ledger: all that was computed, each MAC once, lost and stopped trials included."""
+"""The ledger: everything that was computed, every MAC once, lost and stopped trials included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prunetune.records.record import PHASES, Frozen, Record
 
 
 class Ledger(Frozen):
-    """MACs and seconds spent. The values of `by_arm` sum to the total, and so do `by_phase`'s."""
+    """MACs and seconds spent: the total, and its parts by arm and by phase."""
 
     spent_macs: int = 0
     spent_s: float = 0.0
@@ -23,32 +23,32 @@ class Ledger(Frozen):
 
 
 def ledger(records: Iterable[Record], arms: Sequence[str] = ()) -> Ledger:
-    """The ledger of a sweep; the dense networks, which belong to no arm, stand under `dense`."""
-    rows = sorted(records, key=lambda r: r.key)
+    """The ledger of a sweep. Dense networks belong to no arm and are listed as `dense`."""
+    ordered = sorted(records, key=lambda r: r.key)
     shared = "dense" if "dense" not in arms else "dense network"
-    by_arm = {arm: [r for r in rows if r.arm == arm] for arm in arms}
-    by_arm[shared] = [r for r in rows if r.arm is None]
-    for row in rows:  # arms that the plan no longer has
-        if row.arm is not None and row.arm not in by_arm:
-            by_arm[row.arm] = [r for r in rows if r.arm == row.arm]
-    by_phase = {phase: [r for r in rows if r.phase == phase] for phase in PHASES}
+    by_arm = {arm: [r for r in ordered if r.arm == arm] for arm in arms}
+    by_arm[shared] = [r for r in ordered if r.arm is None]
+    for record in ordered:  # arms that the plan no longer has
+        if record.arm is not None and record.arm not in by_arm:
+            by_arm[record.arm] = [r for r in ordered if r.arm == record.arm]
+    by_phase = {phase: [r for r in ordered if r.phase == phase] for phase in PHASES}
     return Ledger(
-        spent_macs=macs(rows),
-        spent_s=seconds(rows),
-        by_arm={name: macs(some) for name, some in by_arm.items()},
-        by_phase={name: macs(some) for name, some in by_phase.items()},
-        seconds_by_arm={name: seconds(some) for name, some in by_arm.items()},
-        seconds_by_phase={name: seconds(some) for name, some in by_phase.items()},
-        trials_by_arm={name: len(some) for name, some in by_arm.items()},
-        trials_by_phase={name: len(some) for name, some in by_phase.items()},
+        spent_macs=spent_macs(ordered),
+        spent_s=_spent_s(ordered),
+        by_arm={arm: spent_macs(group) for arm, group in by_arm.items()},
+        by_phase={phase: spent_macs(group) for phase, group in by_phase.items()},
+        seconds_by_arm={arm: _spent_s(group) for arm, group in by_arm.items()},
+        seconds_by_phase={phase: _spent_s(group) for phase, group in by_phase.items()},
+        trials_by_arm={arm: len(group) for arm, group in by_arm.items()},
+        trials_by_phase={phase: len(group) for phase, group in by_phase.items()},
     )
 
 
-def macs(records: Iterable[Record]) -> int:
-    """MACs that these trials spent."""
+def spent_macs(records: Iterable[Record]) -> int:
+    """MACs that these trials computed."""
     return sum(r.train_macs.spent for r in records)
 
 
-def seconds(records: Iterable[Record]) -> float:
+def _spent_s(records: Iterable[Record]) -> float:
     """Seconds of wall time that these trials took, to the millisecond."""
     return round(sum(r.wall_s.get("total", 0.0) for r in records), 3)

@@ -1,1 +1,1 @@
-"""How a report is shown: as a page, in a terminal, as tables and figures."""
+"""A report in its forms: HTML page, terminal text, CSV tables, figures."""

@@ -1,4 +1,4 @@
-"""The tables that people take into their own tools."""
+"""The CSV tables, for people's own tools."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from prunetune.analysis.report import Report
 from prunetune.config.space.space import flatten
 from prunetune.records.record import Record
 
-NOT_FLAT = ("curve", "architecture", "config")
+_NESTED = ("curve", "architecture", "config")
 
 
 def frontier_csv(report: Report) -> bytes:
-    """One line a study."""
+    """frontier.csv: one line per study."""
     rows = [row.model_dump(mode="json") for row in report.frontier]
     return _csv(list(FrontierRow.model_fields), rows)
 
 
 def trials_csv(records: Mapping[str, Record]) -> bytes:
-    """One line a record: its facts, then its config by dotted path; curves stay in the records."""
-    order = sorted(records.values(), key=lambda r: (r.started_at or "", r.study or "", r.key))
-    rows = [(facts(record), record.config) for record in order]
-    columns = dict.fromkeys(name for fact, _ in rows for name in fact) or {"key": None}
+    """trials.csv: one line per record, its facts and then its config by dotted path; no curves."""
+    ordered = sorted(records.values(), key=lambda r: (r.started_at or "", r.study or "", r.key))
+    rows = [(facts(record), record.config) for record in ordered]
+    columns = dict.fromkeys(name for row, _ in rows for name in row) or {"key": None}
     paths = sorted({path for _, config in rows for path in config})
-    return _csv([*columns, *paths], [fact | config for fact, config in rows])
+    return _csv([*columns, *paths], [row | config for row, config in rows])
 
 
 def facts(record: Record) -> dict[str, Any]:
-    """A record without curve, architecture and config; nested values under dotted names."""
-    plain = record.model_dump(mode="json", by_alias=True)
-    return flatten({name: value for name, value in plain.items() if name not in NOT_FLAT})
+    """The fields of a record without curve, architecture and config; nested ones by dotted name."""
+    fields = record.model_dump(mode="json", by_alias=True)
+    return flatten({name: value for name, value in fields.items() if name not in _NESTED})
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -46,7 +46,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """Numbers and text as they are, nothing as nothing, all else as JSON."""
+    """Numbers, text and None as they are; everything else as JSON."""
     if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
         return value
     return json.dumps(value)

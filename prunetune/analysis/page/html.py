@@ -1,37 +1,35 @@
-"""The page: one file that opens without a network, and the figures as files of their own."""
+"""The page: one HTML file with style and figures inside, which opens without a network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from prunetune.analysis.format import points
 from prunetune.analysis.page.figures.differences_plot import differences_svg
 from prunetune.analysis.page.figures.frontier_plot import frontier_svg
-from prunetune.analysis.page.sections import (
-    COLUMNS,
+from prunetune.analysis.page.figures.widths_plot import winner_widths
+from prunetune.analysis.page.notes import omissions, setting, unfinished
+from prunetune.analysis.page.style import page_style
+from prunetune.analysis.page.tables import (
+    STUDY_COLUMNS,
+    by_budget,
     constants,
     costs,
     failures,
-    not_run,
     recipes,
-    setup,
-    table,
+    study_table,
     total,
-    unfinished,
-    widths,
 )
 from prunetune.analysis.report import Report
-from prunetune.analysis.verdicts.sentences import contest_name, points
+from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
-from prunetune.config.colors import arm_colors
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 
 
 def page(plan: Plan, records: Mapping[str, Record], report: Report) -> bytes:
-    """index.html: style and figures inside, no script, nothing fetched."""
+    """The content of index.html; it has no script and fetches nothing."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -47,65 +45,35 @@ def page(plan: Plan, records: Mapping[str, Record], report: Report) -> bytes:
 
 
 def contents(plan: Plan, records: Mapping[str, Record], report: Report) -> dict[str, Any]:
-    """Everything that the template shows."""
+    """The variables of the template."""
     return {
         "report": report,
-        "style": _asset("figures.css") + _asset("page.css") + colors(plan),
-        "setup": setup(plan, report),
+        "style": page_style(plan),
+        "setting": setting(plan, report),
         "unfinished": unfinished(report),
         "verdicts": list(zip(report.verdicts, report.sentences, strict=True)),
-        "place": contest_name,
-        "outcome": outcome,
-        "searches": plan.replicates > 1,
+        "contest_name": contest_name,
+        "headline": headline,
+        "replicated": plan.replicates > 1,
         "margin": points(plan.confirm.margin, signed=False),
         "frontier": frontier_svg(plan, report),
         "differences": differences_svg(plan, report),
-        "columns": COLUMNS,
-        "rows": table(plan, report),
+        "columns": STUDY_COLUMNS,
+        "studies": study_table(plan, report),
         "recipes": recipes(plan, records, report),
         "constants": constants(plan, records, report),
-        "widths": widths(plan, records, report),
+        "widths": winner_widths(plan, records, by_budget(plan, report)),
         "costs": costs(report),
         "total": total(report),
         "failures": failures(records),
-        "not_run": not_run(plan, report),
+        "omissions": omissions(plan, report),
     }
 
 
-def outcome(verdict: Verdict) -> str:
+def headline(verdict: Verdict) -> str:
     """The verdict in a word or two."""
     if not verdict.pairs:
         return "no comparison"
     if any(arm.pending for arm in verdict.arms.values()):
         return "not finished"
     return f"{verdict.winner} wins" if verdict.winner else verdict.verdict
-
-
-def figure_files(plan: Plan, report: Report) -> dict[str, bytes]:
-    """The figures as SVG files that stand alone, by name."""
-    drawn = {
-        "frontier.svg": frontier_svg(plan, report),
-        "differences.svg": differences_svg(plan, report),
-    }
-    style = f"<style>{_asset('figures.css')}{colors(plan)}</style></svg>"
-    return {
-        name: f"{svg.removesuffix('</svg>')}{style}\n".encode()
-        for name, svg in drawn.items()
-        if svg is not None
-    }
-
-
-def colors(plan: Plan) -> str:
-    """The arms' colours as CSS, lighter on a dark screen."""
-    light, dark = [], []
-    for i, color in enumerate(arm_colors(plan.arms()).values()):
-        ink = "var(--ink)" if color == "#000000" else color  # black would be lost on black
-        light.append(f".arm-{i} {{ --c: {ink}; }}")
-        dark.append(f".arm-{i} {{ --c: color-mix(in srgb, {ink} 75%, white); }}")
-    query = "@media screen and (prefers-color-scheme: dark)"
-    return "\n".join([*light, f"{query} {{", *dark, "}"])
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("prunetune.analysis.page") / "templates" / name).read_text()

@@ -1,4 +1,4 @@
-"""The files of a report: what it says to programs, to spreadsheets and to people."""
+"""The files of a report: for programs, for spreadsheets and for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prunetune.analysis.page.csv_tables import frontier_csv, trials_csv
-from prunetune.analysis.page.html import figure_files, page
+from prunetune.analysis.page.figures.differences_plot import differences_svg
+from prunetune.analysis.page.figures.frontier_plot import frontier_svg
+from prunetune.analysis.page.html import page
+from prunetune.analysis.page.style import figure_style
 from prunetune.analysis.report import Report, analyse
 from prunetune.plan import Plan
 from prunetune.records.record import Record
@@ -23,3 +26,17 @@ def write_report(plan: Plan, records: Mapping[str, Record], folder: Path) -> Rep
         write_whole(folder / name, content)
     write_whole(folder / "index.html", page(plan, records, report))
     return report
+
+
+def figure_files(plan: Plan, report: Report) -> dict[str, bytes]:
+    """The figures as SVG files that stand alone, by file name."""
+    figures = {
+        "frontier.svg": frontier_svg(plan, report),
+        "differences.svg": differences_svg(plan, report),
+    }
+    style = f"<style>{figure_style(plan)}</style></svg>"
+    return {
+        name: f"{svg.removesuffix('</svg>')}{style}\n".encode()
+        for name, svg in figures.items()
+        if svg is not None
+    }

@@ -1,1 +1,1 @@
-"""What the evidence allows to say: comparisons, verdicts and the sentences for them."""
+"""Conclusions from the evidence: comparisons, verdicts, their sentences, and caveats."""

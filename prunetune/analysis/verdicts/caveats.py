@@ -1,50 +1,52 @@
-"""What a setting cannot settle, however the figures look, in plain sentences."""
+"""Caveats: what the setting of a sweep cannot settle, whatever its figures are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from prunetune.analysis.evidence.frontier import FrontierRow
+from prunetune.analysis.format import listing, plural, points
 from prunetune.analysis.statistics import ALPHA, binomial_half_width
-from prunetune.analysis.verdicts.sentences import listing, masked_arms, plural, points
+from prunetune.analysis.verdicts.sentences import masked_arms
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.plan import MASKED, Plan
 
 
-def limits(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:
-    """What this setting cannot settle, whatever the figures look like."""
-    said = []
+def caveats(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:
+    """The caveats of this sweep, one or more sentences each."""
+    texts = []
     if plan.n_independent < 3:
         several = plan.replicates > 1
-        unit, field = ("search", "search.replicates") if several else ("seed", "confirm.seeds")
-        said.append(
-            f"Confirmed on {plural(plan.n_independent, unit)}: below three, intervals are too wide "
-            f"to settle anything or do not exist. Raise {field}: what is finished stays."
+        noun, field = ("search", "search.replicates") if several else ("seed", "confirm.seeds")
+        texts.append(
+            f"Confirmed on {plural(plan.n_independent, noun)}: below three, intervals do not exist "
+            f"or are too wide to settle anything. Raise {field}; finished trials are kept."
         )
-    said.extend(_test_noise(plan, verdicts, rows))
+    texts.extend(_test_noise(plan, verdicts, rows))
     if plan.replicates == 1:
-        said.append(
+        texts.append(
             "One search per study: a verdict is about the recipes found, not about the arms. "
-            "Another search may find others; search.replicates makes the search the unit."
+            "Another search may find other recipes. With search.replicates, verdicts are about the "
+            "arms."
         )
     if not plan.dense_fresh and any(s.inherits for s in plan.studies):
-        said.append(
-            "All inheriting trials start from one dense network: its luck is in each of them and "
-            "in no interval."
+        texts.append(
+            "All trials that inherit weights start from one dense network. Its luck affects each "
+            "of them and is in no interval."
         )
     if masked := masked_arms(plan, plan.arms()):
-        said.append(
-            f"{listing(masked)}: single weights are zero in networks of the dense shape. MACs and "
-            f"parameters count the weights that are left; {MASKED}."
+        texts.append(
+            f"{listing(masked)}: the networks keep the dense shape, with single weights at zero. "
+            f"MACs and parameters count only the nonzero weights; {MASKED}."
         )
     if plan.family:
         pairs = plural(len(plan.family), "pair")
-        said.append(
-            f"The family, written down before the first trial, has {pairs}; p is corrected by "
-            "Holm, and the intervals of differences hold all at once with "
+        texts.append(
+            f"The family of comparisons, written down before the first trial, has {pairs}. p is "
+            "corrected by Holm's procedure. The intervals of differences hold all at once with "
             f"{1 - ALPHA:.0%} confidence."
         )
-    return said
+    return texts
 
 
 def _test_noise(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:
@@ -52,14 +54,15 @@ def _test_noise(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[Frontier
     if not accuracies or not plan.test_size:
         return []
     noise = max(binomial_half_width(a, plan.test_size) for a in accuracies)
-    said = [
-        f"The test set has {plan.test_size} images. Intervals here are over seeds on these images; "
-        f"drawing other images moves one accuracy by up to ±{points(noise, signed=False)} points."
+    texts = [
+        f"The test set has {plan.test_size} images, and intervals here are over seeds on these "
+        "images. Drawing other test images moves one accuracy by up to "
+        f"±{points(noise, signed=False)} points."
     ]
     gaps = [abs(p.difference) for v in verdicts for p in v.pairs if p.difference is not None]
     if gaps and max(gaps) < noise:
-        said.append(
-            f"The largest difference between two arms is {points(max(gaps), signed=False)} points, "
-            "less than that: this test set cannot settle which arm is better on new images."
+        texts.append(
+            f"The largest difference between two arms, {points(max(gaps), signed=False)} points, "
+            "is smaller than that: this test set cannot settle which arm is better on new images."
         )
-    return said
+    return texts

@@ -1,4 +1,4 @@
-"""Verdicts: which arm is better at a budget, by how much, and how sure that is."""
+"""Verdicts: which arm is better at a budget, by how much, and how certain that is."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Literal
 from prunetune.analysis.evidence.confirmed import Loss, grain
 from prunetune.analysis.evidence.samples import Contest, Sample
 from prunetune.analysis.statistics import Estimate, mean_interval
-from prunetune.analysis.verdicts.comparisons import Judgement, Pair, compare
+from prunetune.analysis.verdicts.comparisons import Judgement, Pair, belongs, compare
 from prunetune.plan import Comparison, Plan, RecordedBudget
 from prunetune.records.record import Frozen
 
 
 class ArmResult(Estimate):
-    """One arm in one cell, by itself: mean test accuracy and its 95 % t interval."""
+    """One arm in one contest: mean test accuracy with its own 95 % t interval."""
 
     macs: float | None = None
     median: float | None = None
     unit: Literal["confirm seed", "search"] = "confirm seed"
-    """What `n` counts."""
+    """The independent results that `n` counts."""
     pending: int = 0
     lost: tuple[Loss, ...] = ()
     infeasible: str | None = None
 
 
 class Verdict(Frozen):
-    """What may be said at one budget under one matching.
+    """The conclusion at one budget under one matching.
 
-    `difference`, its simultaneous interval and p are those of the winner, else of the best mean,
-    minus the runner-up.
+    `difference`, with its simultaneous interval and p, is that of the winner minus the runner-up.
+    Without a winner, it is that of the best mean minus the runner-up.
     """
 
     budget: RecordedBudget
@@ -47,27 +47,27 @@ class Verdict(Frozen):
     runner_up: str | None = None
 
 
-def verdicts(plan: Plan, cells: Sequence[Contest]) -> tuple[Verdict, ...]:
-    """The verdict of every cell, corrected over the family of the plan."""
-    judged = compare(plan, cells)
-    return tuple(_verdict(plan, cell, judged) for cell in cells)
+def verdicts(plan: Plan, contests: Sequence[Contest]) -> tuple[Verdict, ...]:
+    """The verdict of every contest, corrected over the family of the plan."""
+    judged = compare(plan, contests)
+    return tuple(_verdict(plan, contest, judged) for contest in contests)
 
 
 def conclude(pairs: Sequence[Pair], arms: Sequence[str]) -> tuple[Judgement, str | None]:
-    """A winner beats every other arm; equivalent takes all pairs; everything else is undecided."""
-    among = [pair for pair in pairs if pair.a in arms and pair.b in arms]
-    if not among or len(among) < len(arms) * (len(arms) - 1) // 2:
+    """An arm wins if it beats every other; arms are equivalent if all pairs are; else undecided."""
+    judged = [pair for pair in pairs if pair.a in arms and pair.b in arms]
+    if not judged or len(judged) < len(arms) * (len(arms) - 1) // 2:
         return "undecided", None
     for arm in arms:
-        if sum(pair.winner == arm for pair in among) == len(arms) - 1:
+        if sum(pair.winner == arm for pair in judged) == len(arms) - 1:
             return "wins", arm
-    if all(pair.verdict == "equivalent" for pair in among):
+    if all(pair.verdict == "equivalent" for pair in judged):
         return "equivalent", None
     return "undecided", None
 
 
 def arm_result(plan: Plan, sample: Sample) -> ArmResult:
-    """The arm by itself."""
+    """The results of the arm without regard to the others."""
     values = list(sample.values.values())
     macs = [c.macs for c in sample.studies if c.macs]
     return ArmResult(
@@ -81,25 +81,20 @@ def arm_result(plan: Plan, sample: Sample) -> ArmResult:
     )
 
 
-def _verdict(plan: Plan, cell: Contest, judged: Mapping[Comparison, Pair]) -> Verdict:
-    pairs = tuple(
-        pair
-        for member, pair in judged.items()
-        if member.budget == cell.budget
-        and member.matching in (None, cell.matching)
-        and {member.a, member.b} <= cell.samples.keys()
-    )
-    arms = {name: arm_result(plan, sample) for name, sample in cell.samples.items()}
-    outcome, winner = conclude(pairs, [a for a, s in cell.samples.items() if not s.infeasible])
+def _verdict(plan: Plan, contest: Contest, judged: Mapping[Comparison, Pair]) -> Verdict:
+    pairs = tuple(pair for member, pair in judged.items() if belongs(member, contest))
+    arms = {name: arm_result(plan, sample) for name, sample in contest.samples.items()}
+    feasible = [arm for arm, sample in contest.samples.items() if not sample.infeasible]
+    judgement, winner = conclude(pairs, feasible)
     ranked = sorted((a for a in arms if arms[a].n), key=lambda a: -(arms[a].mean or 0.0))
     best = winner or next(iter(ranked), None)
     second = next((arm for arm in ranked if arm != best), None)
     verdict = Verdict(
-        budget=cell.budget,
-        matching=cell.matching,
+        budget=contest.budget,
+        matching=contest.matching,
         arms=arms,
         pairs=pairs,
-        verdict=outcome,
+        verdict=judgement,
         winner=winner,
         best=best,
         runner_up=second,
@@ -108,7 +103,7 @@ def _verdict(plan: Plan, cell: Contest, judged: Mapping[Comparison, Pair]) -> Ve
 
 
 def _lead(pairs: Sequence[Pair], best: str | None, second: str | None) -> dict[str, float | None]:
-    """The figures of the pair of the two best, as best minus runner-up."""
+    """Difference, interval and p of the two best arms, as best minus runner-up."""
     pair = next((pair for pair in pairs if {pair.a, pair.b} == {best, second}), None)
     if pair is None:
         return {}

@@ -1,1 +1,1 @@
-"""Figures as SVG text: drawn from tables, with no plotting library, so that pages stay light."""
+"""Figures as SVG text, drawn without a plotting library so that pages stay small."""

@@ -1,14 +1,15 @@
-"""Differences of arms with their simultaneous intervals: the picture that verdicts are read off."""
+"""The figure of differences between arms, with the simultaneous intervals behind the verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from prunetune.analysis.format import p_value, points
 from prunetune.analysis.page.figures.svg import (
     Scale,
     drawing,
-    line,
     mark,
+    segment,
     tag,
     text,
     text_width,
@@ -16,33 +17,33 @@ from prunetune.analysis.page.figures.svg import (
 )
 from prunetune.analysis.report import Report
 from prunetune.analysis.verdicts.comparisons import Pair
-from prunetune.analysis.verdicts.sentences import contest_name, p_value, points
+from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.plan import Plan
 
-WIDTH, LINE, TOP, BOTTOM = 760.0, 22.0, 30.0, 44.0
+_WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 
 
 def differences_svg(plan: Plan, report: Report) -> str | None:
-    """The figure, one line a comparison; None where nothing is compared yet."""
+    """The figure, one line per comparison; None while nothing is compared."""
     groups = [(contest_name(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
     pairs = [pair for _, group in groups for pair in group]
     if all(pair.difference is None for pair in pairs):
         return None
     left = min(240.0, 24 + max(text_width(_name(pair)) for pair in pairs))
-    height = TOP + LINE * (len(pairs) + 1.25 * len(groups)) + BOTTOM
+    height = _TOP + _LINE * (len(pairs) + 1.25 * len(groups)) + _BOTTOM
     reach = _reach(pairs, plan.confirm.margin)
-    x = Scale(-reach, reach, left, WIDTH - 190)
+    x = Scale(-reach, reach, left, _WIDTH - 190)
     parts = [*_axes(x, plan.confirm.margin, height)]
-    at = TOP + LINE / 2
+    at = _TOP + _LINE / 2
     for name, group in groups:
         parts.append(text(4, at + 4, name, class_="strong"))
-        at += LINE
+        at += _LINE
         for pair in group:
             parts += _line(plan, pair, x, at)
-            at += LINE
-        at += LINE / 4
+            at += _LINE
+        at += _LINE / 4
     label = "Differences of test accuracy between arms with simultaneous 95 % intervals."
-    return drawing(WIDTH, height, label, parts, "differences")
+    return drawing(_WIDTH, height, label, parts, "differences")
 
 
 def _line(plan: Plan, pair: Pair, x: Scale, at: float) -> Iterator[str]:
@@ -50,43 +51,46 @@ def _line(plan: Plan, pair: Pair, x: Scale, at: float) -> Iterator[str]:
     if pair.low is None or pair.high is None or pair.difference is None:
         reason = pair.reason or ""
         short = reason if len(reason) < 60 else reason[:57] + "…"
-        said = text(x.start + 6, at + 4, f"not judged: {short}", class_="quiet")
-        yield tag("g", title(reason), said)
+        note = text(x.start + 6, at + 4, f"not judged: {short}", class_="quiet")
+        yield tag("g", title(reason), note)
         return
     better = pair.a if pair.difference > 0 else pair.b
     arm = plan.arms().index(better)
-    yield line(x(pair.low), at, x(pair.high), at, f"whisker arm-{arm}")
+    yield segment(x(pair.low), at, x(pair.high), at, f"whisker arm-{arm}")
     for end in (pair.low, pair.high):
         if x.low <= end <= x.high:
-            yield line(x(end), at - 4, x(end), at + 4, f"whisker arm-{arm}")
-    said = (
+            yield segment(x(end), at - 4, x(end), at + 4, f"whisker arm-{arm}")
+    tooltip = (
         f"{_name(pair)}: {points(pair.difference)} points, {points(pair.low)} to "
         f"{points(pair.high)}, corrected {p_value(pair.p)}, {_test(pair)}"
     )
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
-    yield mark(x(pair.difference), at, arm, title(said), class_=style)
-    yield text(WIDTH - 182, at + 4, points(pair.difference), class_="number")
-    word = f"{pair.winner} wins" if pair.winner else pair.verdict
-    yield text(WIDTH - 132, at + 4, word, class_="strong" if pair.winner else "quiet")
+    yield mark(x(pair.difference), at, arm, title(tooltip), class_=style)
+    yield text(_WIDTH - 182, at + 4, points(pair.difference), class_="number")
+    verdict = f"{pair.winner} wins" if pair.winner else pair.verdict
+    yield text(_WIDTH - 132, at + 4, verdict, class_="strong" if pair.winner else "quiet")
 
 
 def _axes(x: Scale, margin: float, height: float) -> Iterator[str]:
-    bottom = height - BOTTOM
+    bottom = height - _BOTTOM
     yield tag(
         "rect", title("the margin of equivalence, stated beforehand"), class_="margin",
-        x=x(-margin), y=TOP - 8, width=x(margin) - x(-margin), height=bottom - TOP + 8,
+        x=x(-margin), y=_TOP - 8, width=x(margin) - x(-margin), height=bottom - _TOP + 8,
     )  # fmt: skip
     for tick in x.ticks(8):
-        yield line(x(tick), TOP - 8, x(tick), bottom, "axis" if tick == 0 else "grid")
+        yield segment(x(tick), _TOP - 8, x(tick), bottom, "axis" if tick == 0 else "grid")
         label = f"{100 * tick:+.3g}".replace("-", "\N{MINUS SIGN}") if tick else "0"
         yield text(x(tick), bottom + 17, label, text_anchor="middle")
     middle = (x.start + x.end) / 2
-    said = "difference, points (first minus second)"
-    yield text(middle, bottom + 36, said, text_anchor="middle")
+    label = "difference, points (first minus second)"
+    yield text(middle, bottom + 36, label, text_anchor="middle")
 
 
 def _reach(pairs: Sequence[Pair], margin: float) -> float:
-    """All differences, and of the intervals as much as leaves these apart."""
+    """Half the range of the x axis.
+
+    It contains all differences. Wide intervals are cut off so that differences stay apart.
+    """
     differences = [abs(p.difference) for p in pairs if p.difference is not None]
     ends = [abs(e) for p in pairs for e in (p.low, p.high) if e is not None]
     widest = max([*ends, *differences, 1.5 * margin])

@@ -1,4 +1,4 @@
-"""SVG in a few words: elements, scales, ticks and the marks that tell arms apart without colour."""
+"""SVG elements, scales and ticks, and marks that tell arms apart without colour."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-SHAPES = (
+_SHAPES = (
     "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",
     "M-4,-4H4V4H-4Z",
     "M0,-5.2L5,4H-5Z",
@@ -18,11 +18,11 @@ SHAPES = (
     "M-5.5,-3H5.5V3H-5.5Z",
 )
 DASHES = ("", "6 4", "2 3", "8 3 2 3")
-"""One line style a matching."""
+"""One dash pattern per matching."""
 
 
 def tag(name: str, *children: str, **attributes: object) -> str:
-    """An element; children are markup, attribute values are escaped, `_` in names is a hyphen."""
+    """An element. Children are markup, attribute values are escaped, `_` in a name is a hyphen."""
     pairs = (
         f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
         for key, value in attributes.items()
@@ -37,32 +37,32 @@ def text(x: float, y: float, content: str, **attributes: object) -> str:
 
 
 def title(content: str) -> str:
-    """What a pointer at rest, or a screen reader, is told."""
+    """The text of a tooltip, which screen readers read aloud."""
     return tag("title", escape(content))
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
+def segment(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
     """A straight line."""
     return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
 def mark(x: float, y: float, arm: int, *children: str, class_: str = "mark") -> str:
-    """The mark of the arm at place `arm`, in its shape and colour.
+    """The mark of arm number `arm`, in its shape and colour.
 
-    Colours repeat after eight arms, then with the next arm's shape: 64 arms are told apart.
+    Colours repeat after eight arms. Shapes then shift by one, so that 64 arms differ.
     """
-    shape = SHAPES[(arm + arm // len(SHAPES)) % len(SHAPES)]
-    place = f"translate({_number(x)},{_number(y)})"
-    return tag("path", *children, d=shape, transform=place, class_=f"{class_} {arm_class(arm)}")
+    shape = _SHAPES[(arm + arm // len(_SHAPES)) % len(_SHAPES)]
+    position = f"translate({_number(x)},{_number(y)})"
+    return tag("path", *children, d=shape, transform=position, class_=f"{class_} {arm_class(arm)}")
 
 
 def arm_class(arm: int) -> str:
-    """The class that carries an arm's colour."""
+    """The CSS class with the arm's colour."""
     return f"arm-{arm}"
 
 
 def drawing(width: float, height: float, label: str, parts: Iterable[str], id_: str) -> str:
-    """A whole drawing with its description."""
+    """A complete SVG with its description for screen readers."""
     return tag(
         "svg",
         tag("title", escape(label), id=f"{id_}-title"),
@@ -77,7 +77,7 @@ def drawing(width: float, height: float, label: str, parts: Iterable[str], id_: 
 
 @dataclass(frozen=True)
 class Scale:
-    """Data to pixels, linear or logarithmic; values outside are moved to the nearer end."""
+    """Maps data to pixels, linearly or on a log scale; values outside move to the nearer end."""
 
     low: float
     high: float
@@ -96,7 +96,7 @@ class Scale:
         return self.start + (self.end - self.start) * (at - low) / (high - low)
 
     def ticks(self, about: int = 6) -> list[float]:
-        """Round values within the scale."""
+        """Round values within the scale; `about` that many on a linear scale."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             values = [m * 10.0**d for d in decades for m in (1, 2, 5)]
@@ -108,7 +108,7 @@ class Scale:
 
 
 def text_width(content: str) -> float:
-    """Roughly how wide a line of 12 px text is."""
+    """The approximate width in pixels of a line of 12 px text."""
     return 6.6 * len(content)
 
 

@@ -1,22 +1,37 @@
-"""The widths of a network, layer by layer, before the outline of the dense one."""
+"""The widths of a network, layer by layer, in front of the outline of the dense network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from prunetune.analysis.evidence.frontier import FrontierRow
+from prunetune.analysis.format import count
 from prunetune.analysis.page.figures.svg import drawing, tag
+from prunetune.plan import Plan
 from prunetune.records.architecture import Architecture
+from prunetune.records.record import Record
 
-WIDTH, HEIGHT = 240.0, 72.0
+_WIDTH, _HEIGHT = 240.0, 72.0
 
 
-def convolutions(architecture: Architecture) -> dict[str, int]:
-    """Output channels of every convolution, in the order of the network."""
-    return {name: w[1] for name, w in architecture.layers.items() if len(w) == 3}
+def winner_widths(
+    plan: Plan, records: Mapping[str, Record], rows: Iterable[FrontierRow]
+) -> list[tuple[str, str]]:
+    """(caption, drawing) for the winner of every row whose architecture is known."""
+    dense = Architecture.model_validate(plan.dense.architecture)
+    drawings = []
+    for row in rows:
+        winner = records[row.winner] if row.winner else None
+        if winner is None or winner.architecture is None:
+            continue
+        svg = widths_svg(winner.architecture, dense, plan.arms().index(row.arm), row.study)
+        if svg:
+            drawings.append((f"{row.study} · {count(winner.macs)} MACs", svg))
+    return drawings
 
 
 def widths_svg(compact: Architecture, dense: Architecture, arm: int, name: str) -> str | None:
-    """Bars of the widths kept; None where the dense network names no convolution."""
+    """Bars of the remaining widths; None if the dense network has no convolution."""
     outline, kept = convolutions(dense), convolutions(compact)
     if not outline:
         return None
@@ -27,13 +42,18 @@ def widths_svg(compact: Architecture, dense: Architecture, arm: int, name: str) 
         tag("path", d=_steps(list(outline), outline, tallest), class_="outline"),
         tag("path", d=_steps(list(outline), kept, tallest), class_=f"kept arm-{arm}"),
     ]
-    return drawing(WIDTH, HEIGHT, label, parts, "widths")
+    return drawing(_WIDTH, _HEIGHT, label, parts, "widths")
+
+
+def convolutions(architecture: Architecture) -> dict[str, int]:
+    """Output channels of every convolution, in the order of the network."""
+    return {name: w[1] for name, w in architecture.layers.items() if len(w) == 3}
 
 
 def _steps(layers: Sequence[str], channels: Mapping[str, int], tallest: int) -> str:
-    step = WIDTH / len(layers)
-    path = f"M0,{HEIGHT:g}"
+    step = _WIDTH / len(layers)
+    path = f"M0,{_HEIGHT:g}"
     for i, layer in enumerate(layers):
-        top = HEIGHT - (HEIGHT - 2) * channels.get(layer, 0) / tallest
+        top = _HEIGHT - (_HEIGHT - 2) * channels.get(layer, 0) / tallest
         path += f"V{top:.1f}H{(i + 1) * step:.1f}"
-    return f"{path}V{HEIGHT:g}Z"
+    return f"{path}V{_HEIGHT:g}Z"

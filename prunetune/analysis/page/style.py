@@ -1,0 +1,35 @@
+"""The style sheets of page and figures, with one colour per arm."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from prunetune.config.colors import arm_colors
+from prunetune.plan import Plan
+
+
+def page_style(plan: Plan) -> str:
+    """The style sheet of the page and the figures in it."""
+    return _asset("figures.css") + _asset("page.css") + _colors(plan)
+
+
+def figure_style(plan: Plan) -> str:
+    """The style sheet of a figure that stands alone."""
+    return _asset("figures.css") + _colors(plan)
+
+
+def _colors(plan: Plan) -> str:
+    """The arms' colours as CSS, lighter on a dark screen."""
+    light, dark = [], []
+    for i, color in enumerate(arm_colors(plan.arms()).values()):
+        ink = "var(--ink)" if color == "#000000" else color  # black would be lost on black
+        light.append(f".arm-{i} {{ --c: {ink}; }}")
+        dark.append(f".arm-{i} {{ --c: color-mix(in srgb, {ink} 75%, white); }}")
+    query = "@media screen and (prefers-color-scheme: dark)"
+    return "\n".join([*light, f"{query} {{", *dark, "}"])
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("prunetune.analysis.page") / "templates" / name).read_text()
