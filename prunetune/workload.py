@@ -112,7 +112,7 @@ class Workload:
             return sum(p.numel() for p in self.build().parameters())
 
     def dense_state(self) -> dict[str, torch.Tensor]:
-        """The state dict of `weights`; CheckpointError if the file is not what the plan saw."""
+        """The state dict of `weights`; WeightsFileError if the file is not what the plan saw."""
         assert self.weights is not None
         if self.weights.path is None:
             state: dict[str, torch.Tensor] = self.family.published(self.weights.name)
@@ -129,7 +129,7 @@ def find_weights(
 ) -> Weights:
     """The weights in a file, seen to be those of the dense network; or torchvision's by name.
 
-    Raises CheckpointError if the file cannot be read, is foreign, or is of another network, or if
+    Raises WeightsFileError if the file cannot be read, is foreign, or is of another network, or if
     there are no weights of that name and for as many classes.
     """
     if path is None:

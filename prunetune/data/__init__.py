@@ -1,4 +1,4 @@
-"""Data sets by name, their splits, and per-sample augmentation on the training device."""
+"""Data sets by name, their splits, and augmentation per image on the training device."""
 
 from prunetune.registry import import_all
 

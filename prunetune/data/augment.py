@@ -1,7 +1,7 @@
-"""Random crops, flips and cutout, drawn per sample for a whole batch at once.
+"""Random crops, flips and cutout for a whole batch at once, with random numbers per image.
 
-torchvision's batched transforms draw once for all images of a batch; these do not. Nothing here
-waits for the device.
+torchvision's transforms, applied to a batch, draw once and change all its images alike. The
+functions in this module never wait for the GPU.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from torch import Tensor
 
 
 def pad(images: Tensor, crop: int, mode: Literal["zero", "reflect"], fill: Tensor) -> Tensor:
-    """uint8 (N, H, W, C) with `crop` pixels more on each side: of colour `fill`, or mirrored
-    without the edge itself, as often as it takes."""
+    """uint8 (N, H, W, C) with a margin of `crop` pixels on each side.
+
+    The margin has the colour `fill` (zero) or mirrors the image without its edge pixel (reflect);
+    it is mirrored again where the margin is larger than the image.
+    """
     n, height, width, channels = images.shape
     if mode == "zero":
         padded = fill.expand(n, height + 2 * crop, width + 2 * crop, channels).clone()
@@ -25,7 +28,7 @@ def pad(images: Tensor, crop: int, mode: Literal["zero", "reflect"], fill: Tenso
 
 
 def _mirrored(size: int, crop: int, device: torch.device) -> Tensor:
-    period = max(2 * (size - 1), 1)  # there and back, the ends once
+    period = max(2 * (size - 1), 1)  # forward and back, with each end pixel once
     index = torch.arange(-crop, size + crop, device=device) % period
     return torch.minimum(index, period - index)
 
@@ -33,21 +36,22 @@ def _mirrored(size: int, crop: int, device: torch.device) -> Tensor:
 def crop_flip(
     padded: Tensor, index: Tensor, size: tuple[int, int], flip: bool, generator: torch.Generator
 ) -> Tensor:
-    """Images `index` of uint8 (N, H', W', C), each cropped to `size` and perhaps mirrored.
+    """The images `index` of uint8 (N, H', W', C), each cropped to `size` and, if `flip`, mirrored.
 
-    One gather; returns uint8 (B, C, H, W) in channels-last memory.
+    The position of the crop and whether to mirror are drawn per image. Crop and flip are a single
+    gather. Returns uint8 (B, C, H, W) in channels-last memory.
     """
     (height, width), device = size, padded.device
-    spare = padded.shape[1] - height
-    if not spare and not flip:
+    margin = padded.shape[1] - height
+    if not margin and not flip:
         return padded[index].permute(0, 3, 1, 2)
     batch = (len(index), 1)
     rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
     if flip:
         mirrored = torch.randint(0, 2, batch, generator=generator, device=device).bool()
         columns = torch.where(mirrored, width - 1 - columns, columns)
-    if spare:
-        down, right = torch.randint(0, spare + 1, (2, *batch), generator=generator, device=device)
+    if margin:
+        down, right = torch.randint(0, margin + 1, (2, *batch), generator=generator, device=device)
         rows, columns = rows + down, columns + right
     rows, columns = rows.expand(len(index), -1), columns.expand(len(index), -1)
     gathered = padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
@@ -55,7 +59,7 @@ def crop_flip(
 
 
 def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Set a square of each image to 0, in place; its centre is any pixel (1708.04552)."""
+    """Set one square of each image to 0, in place; its centre may be any pixel (1708.04552)."""
     n, _, height, width = x.shape
     inside = []
     for size in (height, width):

@@ -19,7 +19,7 @@ from prunetune.registry import datasets
 
 
 class Cifar(ResidentDataset):
-    """The "python version" of either set, by torchvision's names and checksums."""
+    """The "python version" of CIFAR-10 or CIFAR-100, with torchvision's names and checksums."""
 
     folder: ClassVar[str]
     archive: ClassVar[tuple[str, str]]
@@ -27,7 +27,7 @@ class Cifar(ResidentDataset):
     test_file: ClassVar[str]
 
     def fetch(self, root: Path, may_download: bool) -> None:
-        """Unpack the published archive under `root` where a file is missing."""
+        """Download and unpack the published archive under `root` if a file is missing."""
         folder = root / self.folder
         missing = [name for name in self.sums if not (folder / name).exists()]
         if missing and may_download:
@@ -38,7 +38,7 @@ class Cifar(ResidentDataset):
             )
 
     def load(self, root: Path, train: bool) -> Images:
-        """Checked before they are read: the files are pickles."""
+        """The images of one part; each file is checked first, because it is a pickle."""
         names = [name for name in self.sums if (name != self.test_file) == train]
         data = [read_checked(root / self.folder / name, self.sums[name]) for name in names]
         parts = [pickle.loads(part, encoding="latin1") for part in data]

@@ -1,4 +1,4 @@
-"""The contract of a data set part: facts as constants, a digest, and three splits."""
+"""The contract of a data set: facts known without opening a file, a digest, and three splits."""
 
 from __future__ import annotations
 
@@ -10,92 +10,97 @@ import torch
 from pydantic import Field
 
 from prunetune.config.parts import Params
-from prunetune.protocols import Split
+from prunetune.protocols import Shape, Split
 
 SAMPLE_BATCH = 128
-"""Images per batch of `Split.sample`."""
+"""Images in a batch of `Split.sample`."""
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
     """What is known about a data set before any image is opened."""
 
-    shape: tuple[int, int, int]
-    """(channels, height, width)"""
+    shape: Shape
     classes: int
     train_size: int
     val_size: int
     test_size: int
     mean: tuple[float, ...]
-    """Per channel, of pixels in [0, 1]."""
+    """Mean of the pixels per channel, where pixels lie in [0, 1]."""
     std: tuple[float, ...]
+    """Standard deviation of the pixels per channel."""
     crop: int | None
-    """Usual padding before a random crop; None: a random resized crop instead."""
+    """The usual padding before a random crop, in pixels; None: random resized crops are usual."""
     flip: bool
-    """Whether images are usually mirrored at random."""
+    """Whether training images are usually mirrored at random."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set that is open: train to learn from, val to decide by, test to report."""
+    """The splits of an open data set: networks learn from train; val decides; test is reported."""
 
     info: DatasetInfo
     train: Split
     val: Split
     test: Callable[[], Split]
-    """Opens the test images, at the first call."""
+    """Returns the test split; the first call opens the test images."""
 
 
 class Dataset(Protocol):
     """A data set made from its parameters: `Dataset(params)`."""
 
     def __init__(self, params: Any) -> None:
-        """`params` is the model that the data set was registered with."""
+        """`params` is an object of the registered parameter model."""
 
     def info(self) -> DatasetInfo:
-        """Sizes and statistics, without opening an image."""
+        """Sizes and statistics; opens no image."""
 
     def digest(self) -> str:
-        """Of the files and of every parameter that changes what is learned from."""
+        """A hash of the files, and of every parameter that changes what a network learns from."""
 
     def open(self, seed: int, device: torch.device, download: bool) -> Splits:
         """The splits; `seed` decides which training images are held out for validation.
 
-        DataMissingError says which file to put where, CorruptDataError which one is not what it
-        should be.
+        Raises:
+            DataMissingError: a file is missing; the message says which, and where to put it.
+            CorruptDataError: a file has other content than it should; the message says which.
         """
 
 
 class DatasetParams(Params):
-    """What all data sets can be told."""
+    """The parameters that all data sets have."""
 
     val_fraction: Annotated[
-        float, Field(gt=0, lt=1, description="share of the training images held out")
+        float,
+        Field(gt=0, lt=1, description="share of the training images held out for validation"),
     ] = 0.1
     train_limit: Annotated[
-        int | None, Field(ge=1, description="train on this many images only")
+        int | None, Field(ge=1, description="train on this many images only; null: on all")
     ] = None
     root: Annotated[
-        str | None, Field(description="folder; null: $PRUNETUNE_DATA, else the user's cache")
+        str | None, Field(description="folder; null: $PRUNETUNE_DATA, else the user's cache folder")
     ] = None
     mean: Annotated[
-        tuple[float, ...] | None, Field(description="per channel, of pixels in [0, 1]; null: usual")
+        tuple[float, ...] | None,
+        Field(description="per channel, of pixels in [0, 1]; null: the data set's usual values"),
     ] = None
     std: tuple[float, ...] | None = None
 
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"root"})
-    """Parameters that say where and how images are read, not which or what."""
+    reading_only: ClassVar[frozenset[str]] = frozenset({"root"})
+    """Parameters that change where or how images are read, but not which images or their values."""
 
     def identity(self) -> dict[str, Any]:
-        """What decides the images and their values, defaults left out, as JSON."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.elsewhere)) | {
-            "val_fraction": self.val_fraction
-        }
+        """The parameters that decide the images and their values, without defaults, as JSON."""
+        parameters = self.model_dump(
+            mode="json", exclude_defaults=True, exclude=set(self.reading_only)
+        )
+        return parameters | {"val_fraction": self.val_fraction}
 
     def apply(self, info: DatasetInfo) -> DatasetInfo:
-        """`info` of the whole training set (val_size 0) as these parameters make it.
+        """`info` of the whole training set (its `val_size` is 0), changed by these parameters.
 
-        ValueError where they ask for more images or other channels than there are.
+        Raises:
+            ValueError: a split would be empty, or too few images or channels exist.
         """
         val_size = round(info.train_size * self.val_fraction)
         train_size = info.train_size - val_size
@@ -109,8 +114,8 @@ class DatasetParams(Params):
                 f"train_limit: got {self.train_limit}, there are {train_size} training images"
             )
         mean, std = self.mean or info.mean, self.std or info.std
-        lengths = {len(mean), len(std)} == {info.shape[0]}
-        if not lengths or min(mean) < 0 or max(mean) > 1 or min(std) <= 0:
+        one_per_channel = {len(mean), len(std)} == {info.shape[0]}
+        if not one_per_channel or min(mean) < 0 or max(mean) > 1 or min(std) <= 0:
             raise ValueError(
                 f"mean, std: got {mean}, {std}; allowed: {info.shape[0]} values each, "
                 "means from 0 to 1, std above 0"

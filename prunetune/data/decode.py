@@ -1,4 +1,4 @@
-"""One image from a file: decoded, cropped and resized, which is what a worker process does."""
+"""Reads one image from a file, crops and resizes it: the work of a data loader's process."""
 
 from __future__ import annotations
 
@@ -17,39 +17,44 @@ from prunetune.data.files import CorruptDataError
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels."""
 Item = tuple[int, int]
-"""Which image, and the seed of its augmentation."""
-ATTEMPTS = 10
+"""(the index of an image, the seed of its augmentation)"""
+_CROP_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Files and their labels, int64 (N)."""
+    """Image files and their labels, int64 (N)."""
 
     paths: tuple[Path, ...]
     labels: Tensor
 
     def take(self, index: Tensor) -> ImageFiles:
-        """Those of `index`."""
+        """The files of `index`."""
         return ImageFiles(tuple(self.paths[i] for i in index.tolist()), self.labels[index])
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What part of an image is resized to `size` x `size`."""
+    """Which part of an image is resized to `size` x `size` pixels."""
 
     size: int
     center: float
+    """Share of the shorter side that the middle square has."""
     min_area: float
+    """Smallest share of the area that a random part has."""
 
     def middle(self, width: int, height: int) -> Box:
-        """The square in the middle, `center` of the shorter side."""
+        """The square in the middle; its side is `center` times the shorter side."""
         side = self.center * min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         return left, top, left + side, top + side
 
     def random(self, width: int, height: int, generator: torch.Generator) -> Box:
-        """A part of random area and aspect from 3/4 to 4/3 (Inception's crop, 1409.4842)."""
-        for _ in range(ATTEMPTS):
+        """A part of random area, with an aspect ratio from 3/4 to 4/3 (1409.4842).
+
+        If no attempt fits into the image, the square in the middle.
+        """
+        for _ in range(_CROP_ATTEMPTS):
             area, aspect, x, y = torch.rand(4, generator=generator).tolist()
             area = (self.min_area + (1 - self.min_area) * area) * width * height
             ratio = (3 / 4) * (16 / 9) ** aspect
@@ -62,14 +67,15 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Decoder(Dataset[tuple[Tensor, Tensor]]):
-    """Items of `files` as uint8 (3, size, size), and their labels."""
+    """The images of `files` as uint8 (3, size, size), each with its label."""
 
     files: ImageFiles
     geometry: Geometry
     zero: Tensor
     """The colour of padding, uint8 (C)."""
     augment: Augment | None
-    """With crop (None: a random resized one) and flip set; None as a whole: the middle, plain."""
+    """None: the middle of the image, not augmented. Else `flip` is set, and a `crop` of None means
+    a random resized crop."""
 
     def __getitem__(self, item: Item) -> tuple[Tensor, Tensor]:
         index, seed = item
@@ -85,7 +91,11 @@ class Decoder(Dataset[tuple[Tensor, Tensor]]):
         return crop_flip(padded, first, (size, size), flip, generator)[0], label
 
     def read(self, path: Path, generator: torch.Generator | None) -> Tensor:
-        """uint8 (size, size, 3): a random part of the image, or its middle."""
+        """uint8 (size, size, 3): a random part of the image; without a generator, its middle.
+
+        Raises:
+            CorruptDataError: the file cannot be read as an image.
+        """
         import numpy as np
         from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Handwritten digits, 8x8: embedded in scikit-learn, so that a first sweep needs no download."""
+"""Handwritten digits, 8x8 pixels: part of scikit-learn, so a first sweep needs no download."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from prunetune.data.resident import Images, ResidentDataset
 from prunetune.data.split import split
 from prunetune.registry import datasets
 
-TEST_SEED = 0
-"""Of the fixed, stratified fifth that is the test set."""
+_TEST_SEED = 0
+"""Draws the test set: a fixed, stratified fifth of the images."""
 
 
 @datasets.register("digits", params=DatasetParams)
@@ -34,14 +34,14 @@ class Digits(ResidentDataset):
     sums = {"sklearn.datasets.load_digits": "1797 images"}  # noqa: RUF012 - ClassVar of the base
 
     def fetch(self, root: Path, may_download: bool) -> None:
-        """Nothing to do: the images come with scikit-learn."""
+        """Does nothing: the images come with scikit-learn."""
 
     def load(self, root: Path, train: bool) -> Images:
-        """Pixels of 0 to 16 scaled to 0 to 255."""
+        """The images of one part, with pixels scaled from 0..16 to 0..255."""
         from sklearn.datasets import load_digits
 
         data = load_digits()
         pixels = torch.from_numpy(data.images).mul(255 / 16).round().to(torch.uint8)[..., None]
         labels = torch.from_numpy(data.target).long()
-        parts = split(labels, self.whole.train_size, self.whole.test_size, TEST_SEED)
+        parts = split(labels, self.whole.train_size, self.whole.test_size, _TEST_SEED)
         return Images(pixels, labels).take(parts[0 if train else 1], torch.device("cpu"))

@@ -21,9 +21,9 @@ UNPACKED = {
     "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
     "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
-"""MD5 of the files inside the published .gz."""
-IMAGES_HEADER, LABELS_HEADER = 16, 8
-"""Bytes before the first pixel and the first label of an idx file."""
+"""File -> MD5, for the files that the published .gz archives contain."""
+_IMAGES_HEADER, _LABELS_HEADER = 16, 8
+"""Bytes before the first pixel, and before the first label, of an idx file."""
 
 
 @datasets.register("fashion_mnist", params=DatasetParams)
@@ -50,7 +50,7 @@ class FashionMnist(ResidentDataset):
     }
 
     def fetch(self, root: Path, may_download: bool) -> None:
-        """Download each published file that is there neither packed nor unpacked."""
+        """Download each published file that is missing both as .gz and unpacked."""
         folder = root / FOLDER
         for name in UNPACKED:
             packed = folder / f"{name}.gz"
@@ -62,10 +62,10 @@ class FashionMnist(ResidentDataset):
             write_whole(packed, download(url, self.sums[packed.name], folder))
 
     def load(self, root: Path, train: bool) -> Images:
-        """From the idx files or their .gz."""
+        """The images of one part, from the idx files or their .gz."""
         part = "train" if train else "t10k"
-        pixels = self._read(root / FOLDER, f"{part}-images-idx3-ubyte")[IMAGES_HEADER:]
-        labels = self._read(root / FOLDER, f"{part}-labels-idx1-ubyte")[LABELS_HEADER:]
+        pixels = self._read(root / FOLDER, f"{part}-images-idx3-ubyte")[_IMAGES_HEADER:]
+        labels = self._read(root / FOLDER, f"{part}-labels-idx1-ubyte")[_LABELS_HEADER:]
         return Images(
             torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 28, 28, 1),
             torch.frombuffer(bytearray(labels), dtype=torch.uint8).long(),

@@ -1,4 +1,4 @@
-"""Where data sets lie on disk, and that their files are what they should be."""
+"""Finds, downloads and checks the files of data sets."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-TIMEOUT_S = 60
-"""Of a server that stops answering."""
+_TIMEOUT_S = 60
+"""After so long without an answer a download is given up."""
 
 
 class DataMissingError(OSError):
-    """A data set whose files are not there; says which file to put where."""
+    """A file of a data set is missing; the message says which, and where to put it."""
 
     exit_code = 3
 
 
 class CorruptDataError(OSError):
-    """A data file with a wrong checksum, by name; it is not read, and not replaced."""
+    """A data file has a wrong checksum; it is neither read nor replaced."""
 
     exit_code = 3
 
@@ -33,14 +33,23 @@ def data_root(root: str | None) -> Path:
 
 
 def read_checked(path: Path, md5: str) -> bytes:
-    """The content of `path`; CorruptDataError unless its MD5 is the published one."""
+    """The content of `path`.
+
+    Raises:
+        CorruptDataError: its MD5 is not the published one, `md5`.
+    """
     return _checked(path.read_bytes(), md5, path, "remove the file or replace it")
 
 
 def download(url: str, md5: str, folder: Path) -> bytes:
-    """The file at `url`; DataMissingError says to put it into `folder` where that fails."""
+    """The content of the file at `url`.
+
+    Raises:
+        DataMissingError: the download failed; the message says to put the file into `folder`.
+        CorruptDataError: its MD5 is not the published one, `md5`.
+    """
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
             data: bytes = response.read()
     except (OSError, HTTPException) as error:
         raise DataMissingError(f"{url}: {error}; put what it holds into {folder}") from error
@@ -48,7 +57,7 @@ def download(url: str, md5: str, folder: Path) -> bytes:
 
 
 def _checked(data: bytes, md5: str, source: Path | str, cure: str) -> bytes:
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != md5:
-        raise CorruptDataError(f"{source}: MD5 is {found}, published is {md5}; {cure}")
+    actual = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if actual != md5:
+        raise CorruptDataError(f"{source}: MD5 is {actual}, published is {md5}; {cure}")
     return data

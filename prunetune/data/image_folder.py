@@ -1,4 +1,4 @@
-"""A folder of images in class folders, as ImageNet comes: train/<class>/… and test/ or val/."""
+"""Images in one folder per class, as ImageNet has them: train/<class>/… and test/ or val/."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ from prunetune.data.stream import StreamSplit
 from prunetune.records.key import digest
 from prunetune.registry import datasets
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 
 
 class ImageFolderParams(DatasetParams):
-    """Where the images are, and what is cut from them."""
+    """Where the images are, and which part of each image is used."""
 
-    root: Annotated[str, Field(description="folder that holds train/ and test/ or val/")]
+    root: Annotated[str, Field(description="folder that holds train/ and test/ (or val/)")]
     size: Annotated[int, Field(ge=1, description="height and width fed to the network")] = 224
     center: Annotated[
-        float, Field(gt=0, le=1, description="share of the shorter side kept without augmentation")
+        float,
+        Field(gt=0, le=1, description="share of the shorter side that is kept when not augmenting"),
     ] = 0.875
     min_area: Annotated[
         float,
-        Field(gt=0, le=1, description="smallest share of the area in a random resized crop"),
+        Field(gt=0, le=1, description="smallest share of the image in a random resized crop"),
     ] = 0.08
     workers: Annotated[int, Field(ge=0, description="processes that decode images")] = 4
 
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"root", "workers"})
+    reading_only: ClassVar[frozenset[str]] = frozenset({"root", "workers"})
 
 
 @datasets.register("image_folder", params=ImageFolderParams)
 class ImageFolder:
-    """Your own images: a folder per class under train/ and under test/ (else val/)."""
+    """Your own images: a folder per class under train/ and under test/ (or val/)."""
 
     def __init__(self, params: ImageFolderParams) -> None:
         self.params = params
         self.root = Path(params.root).expanduser().resolve()
 
     def info(self) -> DatasetInfo:
-        """Classes and sizes from file names, statistics ImageNet's; see `Dataset`."""
+        """Classes and sizes from file names, mean and std of ImageNet; see `Dataset`."""
         whole = DatasetInfo(
             shape=(3, self.params.size, self.params.size),
             classes=len(self.classes),
@@ -62,13 +63,13 @@ class ImageFolder:
         return self.params.apply(whole)
 
     def digest(self) -> str:
-        """Of names and sizes of all files, and parameters; see `Dataset`."""
+        """A hash of the names and sizes of all files, and of the parameters; see `Dataset`."""
         paths = (*self.train_files.paths, *self.test_files.paths)
         files = [(path.relative_to(self.root).as_posix(), path.stat().st_size) for path in paths]
         return digest({"name": "image_folder", "files": files, **self.params.identity()})
 
     def open(self, seed: int, device: torch.device, download: bool) -> Splits:
-        """The splits, streamed to `device`; nothing is downloaded. See `Dataset`."""
+        """The splits, streamed to `device`; nothing is downloaded; see `Dataset`."""
         info = self.info()
         train, val = split(self.train_files.labels, info.train_size, info.val_size, seed)
 
@@ -85,7 +86,7 @@ class ImageFolder:
 
     @cached_property
     def classes(self) -> dict[str, int]:
-        """Label by class: the folders under train/ in alphabetical order."""
+        """Class -> label: the folders under train/, numbered in alphabetical order."""
         train = self.root / "train"
         names = sorted(f.name for f in train.iterdir() if f.is_dir()) if train.is_dir() else []
         if not names:
@@ -99,7 +100,7 @@ class ImageFolder:
 
     @cached_property
     def test_files(self) -> ImageFiles:
-        """All images under test/ or, where there is none, under val/."""
+        """All images under test/ or, if that folder is missing, under val/."""
         folders = [self.root / "test", self.root / "val"]
         folder = next((f for f in folders if f.is_dir()), None)
         if folder is None:
@@ -116,14 +117,14 @@ class ImageFolder:
         paths: list[Path] = []
         labels: list[int] = []
         for name, label in self.classes.items():
-            found = sorted(
-                Path(where, file)
-                for where, _, files in os.walk(folder / name)
+            images = sorted(
+                Path(parent, file)
+                for parent, _, files in os.walk(folder / name)
                 for file in files
-                if file.lower().endswith(SUFFIXES)
+                if file.lower().endswith(_SUFFIXES)
             )
-            paths += found
-            labels += [label] * len(found)
+            paths += images
+            labels += [label] * len(images)
         if not paths:
             raise DataMissingError(f"image_folder: no images in the class folders of {folder}")
         return ImageFiles(tuple(paths), torch.tensor(labels))

@@ -1,4 +1,4 @@
-"""Small data sets, which live as uint8 tensors on the training device."""
+"""Small data sets: all their images stay on the training device, as uint8 tensors."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Images:
     labels: Tensor
 
     def take(self, index: Tensor, device: torch.device) -> Images:
-        """Those of `index`, on `device`."""
+        """The images of `index`, copied to `device`."""
         return Images(self.pixels[index].to(device), self.labels[index].to(device))
 
 
 class ResidentSplit:
-    """A `Split` whose images are all on the device; nothing in an epoch waits for it."""
+    """A `Split` whose images are all on the device; an epoch never waits for the device."""
 
     def __init__(self, images: Images, info: DatasetInfo) -> None:
         self.images, self.info = images, info
@@ -53,34 +53,34 @@ class ResidentSplit:
         order: torch.Generator,
         augmentation: torch.Generator,
     ) -> Iterator[Batch]:
-        """Shuffled and augmented; see `Split`."""
+        """All images once, shuffled and augmented; see `Split`."""
         crop = (self.info.crop or 0) if augment.crop is None else augment.crop
         flip = self.info.flip if augment.flip is None else augment.flip
         padded = self.padded(crop, augment)
         index = torch.randperm(len(self), generator=order)
-        whole = max(1, len(self) // batch_size) * batch_size
-        for part in torch.split(self._on_device(index[:whole]), batch_size):
+        n_used = max(1, len(self) // batch_size) * batch_size
+        for part in torch.split(self._on_device(index[:n_used]), batch_size):
             x = self.normalise(crop_flip(padded, part, self.info.shape[1:], flip, augmentation))
             if augment.cutout:
                 x = cutout(x, augment.cutout, augmentation)
             yield x, self.images.labels[part]
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
-        """In order, plain; see `Split`."""
+        """All images once, in order and not augmented; see `Split`."""
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
             pixels = self.images.pixels[part].permute(0, 3, 1, 2)
             yield self.normalise(pixels), self.images.labels[part]
 
     def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
-        """In a drawn order, plain; see `Split`."""
+        """`n` images in a random order, not augmented; see `Split`."""
         index = torch.randperm(len(self), generator=generator)
         for part in torch.split(self._on_device(index[:n]), SAMPLE_BATCH):
             pixels = self.images.pixels[part].permute(0, 3, 1, 2)
             yield self.normalise(pixels), self.images.labels[part]
 
     def padded(self, crop: int, augment: Augment) -> Tensor:
-        """The images with a margin to crop from; the last margin asked for is kept."""
+        """The images with a margin to crop from; the last result is kept for the next epoch."""
         if not crop:
             return self.images.pixels
         key = crop, augment.padding
@@ -90,44 +90,52 @@ class ResidentSplit:
         return self._padded[key]
 
     def _on_device(self, index: Tensor) -> Tensor:
-        if self.device.type == "cuda":  # from pinned memory the copy does not wait
+        if self.device.type == "cuda":  # a copy from pinned memory does not wait for the GPU
             return index.pin_memory().to(self.device, non_blocking=True)
         return index.to(self.device)
 
 
 class ResidentDataset(ABC):
-    """Base of data sets that fit into memory; a subclass states facts and reads files."""
+    """Base class of data sets that fit into memory; a subclass states facts and reads files."""
 
     name: ClassVar[str]
     whole: ClassVar[DatasetInfo]
-    """With all training images in `train_size` and none in `val_size`."""
+    """The facts before the validation split: all training images are in `train_size`."""
     sums: ClassVar[dict[str, str]]
-    """Checksum by file, as published."""
+    """File -> published checksum."""
 
     def __init__(self, params: DatasetParams) -> None:
         self.params = params
 
     def info(self) -> DatasetInfo:
-        """Constants; see `Dataset`."""
+        """The facts of `whole`, changed by the parameters; see `Dataset`."""
         return self.params.apply(self.whole)
 
     def digest(self) -> str:
-        """Of published checksums and parameters; see `Dataset`."""
+        """A hash of the published checksums and of the parameters; see `Dataset`."""
         return digest({"name": self.name, "files": self.sums, **self.params.identity()})
 
     def open(self, seed: int, device: torch.device, download: bool) -> Splits:
-        """The splits on `device`, kept in this process for the next trial; see `Dataset`."""
+        """The splits on `device`; this process keeps them for its next trial; see `Dataset`."""
         root = data_root(self.params.root)
         self.fetch(root, download)
         return _open(type(self), self.params, root, seed, device)
 
     @abstractmethod
     def fetch(self, root: Path, may_download: bool) -> None:
-        """See that the files are under `root`; DataMissingError where they are not to be had."""
+        """Make sure that the files are under `root`.
+
+        Raises:
+            DataMissingError: a file is missing and cannot be downloaded, or may not be.
+        """
 
     @abstractmethod
     def load(self, root: Path, train: bool) -> Images:
-        """All training or all test images, on the CPU; CorruptDataError on a wrong checksum."""
+        """All training images, or all test images, on the CPU.
+
+        Raises:
+            CorruptDataError: a file has a wrong checksum.
+        """
 
 
 @lru_cache(maxsize=2)
@@ -141,8 +149,8 @@ def _open(
 
     @cache
     def test() -> ResidentSplit:
-        everything = dataset.load(root, train=False)
-        return ResidentSplit(everything.take(torch.arange(info.test_size), device), info)
+        test_images = dataset.load(root, train=False)
+        return ResidentSplit(test_images.take(torch.arange(info.test_size), device), info)
 
     return Splits(
         info=info,

@@ -1,4 +1,4 @@
-"""Large data sets, whose images are decoded by worker processes as they are needed."""
+"""Large data sets: worker processes decode the images while training goes on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from prunetune.data.decode import Decoder, Geometry, ImageFiles, Item
 from prunetune.data.normalise import Normalise
 from prunetune.protocols import Batch
 
-SEEDS = 2**62
-"""Seeds of augmentation are drawn below this."""
+_SEED_LIMIT = 2**62
+"""The seeds of augmentation are drawn below this number."""
 
 
 class StreamSplit:
-    """A `Split` that is read from files; the same for any number of workers."""
+    """A `Split` that is read from files; any number of workers gives the same images."""
 
     def __init__(
         self,
@@ -43,44 +43,47 @@ class StreamSplit:
         order: torch.Generator,
         augmentation: torch.Generator,
     ) -> Iterator[Batch]:
-        """Shuffled and augmented; see `Split`.
+        """All images once, shuffled and augmented; see `Split`.
 
-        `augment.crop` None takes the set's usual random resized crop; a number pads the resized
-        middle of the image by so many pixels and crops from that, 0 leaves it as it is.
+        If `augment.crop` is None, the data set's usual crop is taken: a random resized crop. If it
+        is a number, the middle of the image is resized, padded by that many pixels and cropped at
+        random; with 0 it is only resized.
         """
         usual = {"crop": self.info.crop, "flip": self.info.flip}
         augment = augment.model_copy(
             update={name: value for name, value in usual.items() if getattr(augment, name) is None}
         )
-        whole = max(1, len(self) // batch_size) * batch_size
-        index = torch.randperm(len(self), generator=order)[:whole].tolist()
-        drawn = torch.randint(SEEDS, (len(index),), generator=augmentation, device=self.device)
-        items = list(zip(index, drawn.tolist(), strict=True))
+        n_used = max(1, len(self) // batch_size) * batch_size
+        index = torch.randperm(len(self), generator=order)[:n_used].tolist()
+        seeds = torch.randint(
+            _SEED_LIMIT, (len(index),), generator=augmentation, device=self.device
+        )
+        items = list(zip(index, seeds.tolist(), strict=True))
         for x, y in self.stream(items, batch_size, augment):
             yield (cutout(x, augment.cutout, augmentation) if augment.cutout else x), y
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
-        """In order, plain; see `Split`."""
+        """All images once, in order and not augmented; see `Split`."""
         return self.stream([(i, 0) for i in range(len(self))], batch_size)
 
     def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
-        """In a drawn order, plain; see `Split`."""
+        """`n` images in a random order, not augmented; see `Split`."""
         index = torch.randperm(len(self), generator=generator)[:n].tolist()
         return self.stream([(i, 0) for i in index], SAMPLE_BATCH)
 
     def stream(
         self, items: list[Item], batch_size: int, augment: Augment | None = None
     ) -> Iterator[Batch]:
-        """Batches of `items`, decoded ahead by the workers and normalised on the device."""
+        """Batches of `items`: workers decode them in advance, the device normalises them."""
         on_gpu = self.device.type == "cuda"
         loader = DataLoader(
             Decoder(self.files, self.geometry, self.normalise.zero.cpu(), augment),
             batch_sampler=[items[i : i + batch_size] for i in range(0, len(items), batch_size)],
             num_workers=self.workers,
             pin_memory=on_gpu,
-            generator=torch.Generator(),  # else the loader draws from the global one
+            generator=torch.Generator(),  # without it the loader draws from the global generator
         )
         for pixels, labels in loader:
-            last = pixels.contiguous(memory_format=torch.channels_last)
-            x = self.normalise(last.to(self.device, non_blocking=on_gpu))
+            channels_last = pixels.contiguous(memory_format=torch.channels_last)
+            x = self.normalise(channels_last.to(self.device, non_blocking=on_gpu))
             yield x, labels.to(self.device, non_blocking=on_gpu)

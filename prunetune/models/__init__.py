@@ -1,4 +1,4 @@
-"""Networks by name: of explicit widths where they can be scaled, and torchvision's others."""
+"""Networks by name. Our own can be built at any widths; torchvision's other networks are fixed."""
 
 from prunetune.registry import import_all
 

@@ -1,7 +1,7 @@
-"""DenseNet-BC for small images (Huang et al. 2017, 1608.06993): k = 12 and depth 100 by default.
+"""DenseNet-BC for small images (Huang et al. 2017, 1608.06993), with a growth of 12 by default.
 
-Modules bear the names of Crowley et al.'s code (BayesWatch/pytorch-prunes), which go back to
-bamos/densenet.pytorch. torchvision's `densenet121` and its kin are the ImageNet networks.
+Modules have the names of Crowley et al.'s code (BayesWatch/pytorch-prunes), which come from
+bamos/densenet.pytorch. For ImageNet see torchvision's `densenet121` and its variants.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OneWidth
+from prunetune.models.family import FixedFamily
 from prunetune.models.init import kaiming_zero_bias, redraw
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
-DEPTHS = (40, 100)
-BOTTLENECK = 4
-"""Channels of a layer's 1x1 convolution per channel that the layer adds."""
+_DEPTHS = (40, 100)
+_BOTTLENECK = 4
+"""Output channels of a layer's 1x1 convolution, for each channel that the layer adds."""
 
 
 class DenseNetParams(Params):
     """Growth of a DenseNet-BC."""
 
-    growth: Annotated[int, Field(ge=1, description="channels that each layer adds: k")] = 12
+    growth: Annotated[
+        int, Field(ge=1, description="channels that each layer adds (k in the paper)")
+    ] = 12
 
 
 class DenseLayer(nn.Module):
-    """Adds `growth` channels, computed from all there are through a narrow 1x1 convolution."""
+    """Adds `growth` channels, computed from all earlier channels by a 1x1 and a 3x3 convolution."""
 
     def __init__(self, channels_in: int, growth: int) -> None:
         super().__init__()
-        inner = BOTTLENECK * growth
+        inner = _BOTTLENECK * growth
         self.bn1 = nn.BatchNorm2d(channels_in)
         self.conv1 = nn.Conv2d(channels_in, inner, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
@@ -48,7 +50,7 @@ class DenseLayer(nn.Module):
 
 
 class Transition(nn.Module):
-    """Halves the channels by a 1x1 convolution and the pixels on a side by their mean."""
+    """Halves the channels with a 1x1 convolution, and each side of the image by averaging."""
 
     def __init__(self, channels_in: int) -> None:
         super().__init__()
@@ -61,7 +63,7 @@ class Transition(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """A 3x3 stem, three dense stages with transitions between, a linear classifier."""
+    """A 3x3 stem, three dense stages with a transition between them, a linear classifier."""
 
     def __init__(self, layers: int, growth: int, classes: int, c: int) -> None:
         super().__init__()
@@ -92,23 +94,23 @@ def _dense(channels: int, growth: int, layers: int) -> nn.Sequential:
     return nn.Sequential(*(DenseLayer(channels + i * growth, growth) for i in range(layers)))
 
 
-class DenseNetFamily(OneWidth):
-    """DenseNet with bottlenecks and compression for small images, of any growth."""
+class DenseNetFamily(FixedFamily):
+    """DenseNet with bottlenecks and compression for small images, with any growth."""
 
     def __init__(self, name: str, depth: int) -> None:
         self.name = name
         self.layers = (depth - 4) // 6
-        """Per stage."""
+        """Layers per stage."""
 
     def build(self, params: DenseNetParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
         return DenseNet(self.layers, params.growth, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """As published: convolutions by fan-out, biases 0."""
+        """As published: Kaiming normal over the fan-out for convolutions, biases 0."""
         redraw(model, kaiming_zero_bias)
 
 
-for _depth in DEPTHS:
+for _depth in _DEPTHS:
     _name = f"densenet_bc_{_depth}"
     models.register(_name, params=DenseNetParams)(DenseNetFamily(_name, _depth))

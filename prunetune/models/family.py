@@ -1,4 +1,4 @@
-"""The contract of a model part: a family of networks that differ in their widths alone."""
+"""The contract of a model: a family is one named network, which can be built at any widths."""
 
 from __future__ import annotations
 
@@ -13,47 +13,53 @@ from prunetune.protocols import Shape
 
 
 class Family(Protocol):
-    """One named network at any widths. `params` is the model that it was registered with.
+    """One named network at any widths. `params` is an object of the registered parameter model.
 
-    What may be cut is traced through the network; a module whose channels cannot be traced declares
-    its units by the methods of `prunetune.compress.graph.groups.DeclaresUnits`.
+    The channels that can be removed are found by tracing the network. A module that cannot be
+    traced declares its units with the methods of `prunetune.compress.graph.groups.DeclaresUnits`.
     """
 
     def build(self, params: Any, classes: int, input_shape: Shape) -> nn.Module:
-        """A fresh network with torch's own init; works under `torch.device("meta")` too.
+        """A fresh network with PyTorch's default weights; works under `torch.device("meta")` too.
 
-        Raises ValueError where widths, classes or input shape do not fit this network.
+        Raises:
+            ValueError: the widths, the classes or the input shape do not fit this network.
         """
 
     def initialise(self, model: nn.Module) -> None:
-        """Apply the published init in place, from the global random state.
+        """Draw the published initial weights, in place, from the global random generator.
 
-        It depends on the shapes it finds, so that it serves thin, cut and rebuilt networks alike.
+        The rule reads each layer's own shape, so the same method serves thin, cut and rebuilt
+        networks.
         """
 
     def stage_widths(self, params: Any) -> tuple[int, ...] | None:
-        """The base width of each stage; None where the network cannot be scaled by width."""
+        """The base width of each stage; None if the network cannot be scaled by width."""
 
     def inner_widths(self, params: Any) -> tuple[int, ...]:
-        """Channels inside each block, in order; empty where there is no such choice."""
+        """The channels inside each block, in order; empty if blocks have no width of their own."""
 
     def with_widths(
         self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
     ) -> Any:
-        """`params` with other stage widths; `inner` None derives the blocks' from them."""
+        """`params` with other stage widths; if `inner` is None, blocks take their stage's width."""
 
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """Layers whose output channels must stay: the classifier, and a fixed residual stream."""
+        """Layers that keep all output channels: the classifier, and a fixed residual stream."""
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """Published weights by name; CheckpointError where there are none of that name."""
+        """The state dict of published weights.
+
+        Raises:
+            WeightsFileError: no weights have this name, or their file cannot be had.
+        """
 
     def published_classes(self, weights: str) -> int:
-        """How many classes weights of that name tell apart, without downloading them."""
+        """The number of classes that these weights were trained for; downloads nothing."""
 
 
-class Plain:
-    """What most families share: only the classifier stays whole, and no weights go by a name."""
+class BaseFamily:
+    """Defaults for most families: only the classifier is kept whole; weights have no names."""
 
     name: str
 
@@ -62,11 +68,11 @@ class Plain:
         return [classifier(model)]
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """None by name: a file of weights is loaded by its path."""
+        """Always WeightsFileError: weights are loaded from a file, by its path."""
         raise self._no_weights(weights)
 
     def published_classes(self, weights: str) -> int:
-        """None, likewise."""
+        """Always WeightsFileError, for the same reason."""
         raise self._no_weights(weights)
 
     def _no_weights(self, weights: str) -> WeightsFileError:
@@ -76,8 +82,8 @@ class Plain:
         )
 
 
-class OfTorchvision:
-    """A family whose name is one of torchvision's, and so are its published weights."""
+class TorchvisionWeights:
+    """For a family whose network has torchvision's name: torchvision's weights fit it."""
 
     name: str
 
@@ -86,12 +92,12 @@ class OfTorchvision:
         return torchvision_weights(self.name, weights, download=download)
 
     def published_classes(self, weights: str) -> int:
-        """As torchvision states it."""
+        """The number that torchvision states for these weights."""
         return torchvision_classes(self.name, weights)
 
 
-class OfWidths(Plain):
-    """A family whose `params` have `widths` and `inner`."""
+class ScalableFamily(BaseFamily):
+    """A family whose parameters are called `widths` and `inner`."""
 
     def with_widths(
         self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
@@ -100,43 +106,56 @@ class OfWidths(Plain):
         return params.model_copy(update={"widths": widths, "inner": inner})
 
 
-class OneWidth(Plain):
+class FixedFamily(BaseFamily):
     """A family whose networks cannot be scaled by width."""
 
     def stage_widths(self, params: Any) -> None:
-        """None: there is no choice."""
+        """None: the widths cannot be chosen."""
 
     def inner_widths(self, params: Any) -> tuple[int, ...]:
-        """None to choose."""
+        """Empty: the widths cannot be chosen."""
         return ()
 
     def with_widths(
         self, params: Any, widths: tuple[int, ...], inner: tuple[int, ...] | None = None
     ) -> Any:
-        """ValueError: there are no stage widths to set."""
+        """Always ValueError: the network has no stage widths."""
         raise ValueError(f"{self.name} cannot be scaled by width")
 
 
 def classifier(model: nn.Module) -> nn.Linear:
-    """The layer that gives the logits: the last linear one."""
+    """The layer that computes the logits: the last linear layer."""
     return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
 
 
 def per_block(widths: Sequence[int], blocks: Sequence[int]) -> tuple[int, ...]:
-    """The width of its stage for each block, in order."""
-    return tuple(w for w, n in zip(widths, blocks, strict=True) for _ in range(n))
+    """The stage width of every block, in order; `blocks` is the number of blocks per stage."""
+    return tuple(width for width, n in zip(widths, blocks, strict=True) for _ in range(n))
 
 
 def check_widths(
-    widths: Sequence[int], stages: int, inner: Sequence[int] | None, n: int, fewest: int = 1
+    widths: Sequence[int],
+    stages: int,
+    inner: Sequence[int] | None,
+    n_inner: int,
+    smallest_inner: int = 1,
 ) -> None:
-    """ValueError unless there are `stages` widths from 1 up and, if any, `n` inner ones in range.
+    """Check widths that a user has written.
 
-    `fewest` is 0 where a block without inner channels is only its shortcut.
+    Args:
+        widths: One width per stage, each at least 1.
+        stages: How many stages the network has.
+        inner: One width per block, or None for the stages' widths.
+        n_inner: How many blocks have a width of their own.
+        smallest_inner: 0 if a block without inner channels is possible: only its shortcut is left.
+
+    Raises:
+        ValueError: the number of widths is wrong, or a width is too small.
     """
     if len(widths) != stages or min(widths) < 1:
         raise ValueError(f"widths: got {tuple(widths)}; allowed: {stages} integers from 1 up")
-    if inner is not None and (len(inner) != n or min(inner, default=1) < fewest):
+    if inner is not None and (len(inner) != n_inner or min(inner, default=1) < smallest_inner):
         raise ValueError(
-            f"inner: got {tuple(inner)}; allowed: {n} integers from {fewest} up, or null"
+            f"inner: got {tuple(inner)}; allowed: {n_inner} integers from {smallest_inner} up, "
+            "or null"
         )

@@ -1,7 +1,7 @@
-"""ResNets of four stages for ImageNet (He et al. 2016, 1512.03385) by explicit widths.
+"""ResNets with four stages for ImageNet (He et al. 2016, 1512.03385), at any widths.
 
-At their usual widths they are torchvision's networks, to the names of their modules (bottlenecks
-stride in their 3x3 convolution, "v1.5"), so that its published weights load strictly.
+At their usual widths they are torchvision's networks, module names included, so torchvision's
+weights load strictly. Bottlenecks have their stride in the 3x3 convolution ("v1.5").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OfTorchvision, OfWidths, check_widths
+from prunetune.models.family import ScalableFamily, TorchvisionWeights, check_widths, per_block
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
@@ -23,29 +23,29 @@ class ImageNetResNetParams(Params):
 
     stem: Annotated[
         Literal["imagenet", "cifar"],
-        Field(description="imagenet: 7x7 of stride 2 and max pooling; cifar: 3x3 of stride 1"),
+        Field(description="imagenet: 7x7, stride 2, then max pooling; cifar: 3x3, stride 1"),
     ] = "imagenet"
     widths: Annotated[
         tuple[int, ...],
-        Field(description="channels per stage; bottlenecks put out four times as many"),
+        Field(description="channels per stage; a bottleneck's output has four times as many"),
     ] = (64, 128, 256, 512)
     inner: Annotated[
         tuple[int, ...] | None,
         Field(
-            description="channels inside each block (of a bottleneck's both inner convolutions), "
-            "0: the block is only its shortcut; null: the stage's"
+            description="channels inside each block (in a bottleneck, of both inner convolutions); "
+            "0: the block is only its shortcut; null: the width of its stage"
         ),
     ] = None
 
 
-def projection(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
-    """The shortcut where the stream changes its shape."""
+def _projection(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
+    """The shortcut of a block that changes the shape of the residual stream."""
     conv = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(channels_out))
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; only the shortcut, without inner channels."""
+class ImageNetBasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; without inner channels, the shortcut alone."""
 
     expansion = 1
 
@@ -60,7 +60,10 @@ class BasicBlock(nn.Module):
         self.downsample: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        """(N, C, H, W) -> (N, channels_out, H / stride, W / stride).
+
+        ReLU works in place on the sum only: a hook never sees the sum, so none sees it change.
+        """
         shortcut = x if self.downsample is None else self.downsample(x)
         if not self.inner:
             return F.relu(shortcut)
@@ -69,7 +72,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between two of 1x1, beside a shortcut; or the shortcut alone."""
+    """A 1x1, a 3x3 and a 1x1 convolution beside a shortcut; or the shortcut alone."""
 
     expansion = 4
 
@@ -86,7 +89,10 @@ class Bottleneck(nn.Module):
         self.downsample: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """ReLU in place on the sum alone: no module's output, so no hook sees it change."""
+        """(N, C, H, W) -> (N, channels_out, H / stride, W / stride).
+
+        ReLU works in place on the sum only: a hook never sees the sum, so none sees it change.
+        """
         shortcut = x if self.downsample is None else self.downsample(x)
         if not self.inner:
             return F.relu(shortcut)
@@ -95,27 +101,28 @@ class Bottleneck(nn.Module):
         return F.relu(self.bn3(self.conv3(out)) + shortcut, inplace=True)
 
 
-Block = type[BasicBlock] | type[Bottleneck]
+_BlockType = type[ImageNetBasicBlock] | type[Bottleneck]
 
 
-def stage(
-    block: Block, channels_in: int, inner: tuple[int, ...], channels_out: int, stride: int
+def _stage(
+    block: _BlockType, channels_in: int, inner: tuple[int, ...], channels_out: int, stride: int
 ) -> nn.Sequential:
-    """One block per inner width; the first one strides and projects."""
+    """One block per inner width; the first block has the stride, and a projection if needed."""
     first = block(channels_in, inner[0], channels_out, stride)
-    if stride > 1 or block.expansion > 1:  # not by widths: the same tree at any widths
-        first.downsample = projection(channels_in, channels_out, stride)
+    # a test of the widths would be wrong here: the modules must be the same at any widths
+    if stride > 1 or block.expansion > 1:
+        first.downsample = _projection(channels_in, channels_out, stride)
     return nn.Sequential(
         first, *(block(channels_out, width, channels_out, 1) for width in inner[1:])
     )
 
 
 class ImageNetResNet(nn.Module):
-    """A stem, four stages of blocks, mean over pixels, a linear classifier."""
+    """A stem, four stages of blocks, the mean over pixels, a linear classifier."""
 
     def __init__(
         self,
-        block: Block,
+        block: _BlockType,
         blocks: tuple[int, ...],
         params: ImageNetResNetParams,
         inner: tuple[int, ...],
@@ -132,7 +139,7 @@ class ImageNetResNet(nn.Module):
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(channels)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            stage(
+            _stage(
                 block,
                 params.widths[max(i - 1, 0)] * (block.expansion if i else 1),
                 inner[sum(blocks[:i]) : sum(blocks[: i + 1])],
@@ -151,22 +158,25 @@ class ImageNetResNet(nn.Module):
         return logits
 
 
-class ImageNetResNetFamily(OfTorchvision, OfWidths):
-    """ResNet of four stages for ImageNet, at any widths."""
+class ImageNetResNetFamily(TorchvisionWeights, ScalableFamily):
+    """ResNet with four stages for ImageNet, at any widths."""
 
-    def __init__(self, name: str, block: Block, blocks: tuple[int, ...], wide: int = 1) -> None:
+    def __init__(
+        self, name: str, block: _BlockType, blocks: tuple[int, ...], wide: int = 1
+    ) -> None:
         self.name, self.block, self.blocks, self.wide = name, block, blocks, wide
 
     def build(
         self, params: ImageNetResNetParams, classes: int, input_shape: Shape
     ) -> ImageNetResNet:
         """A fresh network; see `Family`."""
-        check_widths(params.widths, len(self.blocks), params.inner, sum(self.blocks), fewest=0)
+        n_stages, n_blocks = len(self.blocks), sum(self.blocks)
+        check_widths(params.widths, n_stages, params.inner, n_blocks, smallest_inner=0)
         inner = self.inner_widths(params)
         return ImageNetResNet(self.block, self.blocks, params, inner, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """Kaiming normal over the fan-out, as torchvision does; the classifier as torch does."""
+        """Kaiming normal over the fan-out, as in torchvision; the classifier as in PyTorch."""
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -174,18 +184,18 @@ class ImageNetResNetFamily(OfTorchvision, OfWidths):
                 module.reset_parameters()
 
     def stage_widths(self, params: ImageNetResNetParams) -> tuple[int, ...]:
-        """The base width of each stage: the residual stream's over the block's expansion."""
+        """The base width of each stage: the stream's width divided by the block's expansion."""
         return params.widths
 
     def inner_widths(self, params: ImageNetResNetParams) -> tuple[int, ...]:
-        """Channels inside each block; the wide networks have twice the stage's."""
-        stages = zip(params.widths, self.blocks, strict=True)
-        return params.inner or tuple(w * self.wide for w, n in stages for _ in range(n))
+        """The channels inside each block; in the wide networks twice the width of the stage."""
+        stage_widths = (width * self.wide for width in params.widths)
+        return params.inner or per_block(tuple(stage_widths), self.blocks)
 
 
 for _name, _block, _blocks, _wide in (
-    ("resnet18", BasicBlock, (2, 2, 2, 2), 1),
-    ("resnet34", BasicBlock, (3, 4, 6, 3), 1),
+    ("resnet18", ImageNetBasicBlock, (2, 2, 2, 2), 1),
+    ("resnet34", ImageNetBasicBlock, (3, 4, 6, 3), 1),
     ("resnet50", Bottleneck, (3, 4, 6, 3), 1),
     ("resnet101", Bottleneck, (3, 4, 23, 3), 1),
     ("resnet152", Bottleneck, (3, 8, 36, 3), 1),

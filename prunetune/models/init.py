@@ -1,4 +1,4 @@
-"""Published initial weights, layer by layer."""
+"""Initial weights as published: one rule per family of networks, applied layer by layer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from torch import nn
 
 InitRule = Callable[[nn.Module], None]
-"""Applied to every convolution and linear layer."""
+"""Draws the weights of one module, if that is a convolution or a linear layer."""
 
 
 def redraw(model: nn.Module, rule: InitRule) -> None:
-    """torch's own init of every layer with weights, then `rule` on top of it."""
+    """Reset every layer to PyTorch's default weights, then apply `rule` to it."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d | nn.LayerNorm):
             module.reset_parameters()
@@ -20,19 +20,19 @@ def redraw(model: nn.Module, rule: InitRule) -> None:
 
 
 def kaiming_fan_out(module: nn.Module) -> None:
-    """Of ResNeXt: convolutions by fan-out, linear layers as torch does."""
+    """ResNeXt: Kaiming normal over the fan-out for convolutions; linear layers as in PyTorch."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 def kaiming_zero_bias(module: nn.Module) -> None:
-    """Of wide ResNets and DenseNet-BC: convolutions by fan-out, linear layers with bias 0."""
+    """Wide ResNets and DenseNet-BC: `kaiming_fan_out`, and biases are 0."""
     kaiming_fan_out(module)
     zero_bias(module)
 
 
 def kaiming_small_linear(module: nn.Module) -> None:
-    """Of VGG and MobileNet: convolutions by fan-out, linear layers with deviation 0.01."""
+    """VGG and MobileNet: `kaiming_zero_bias`, and linear weights have standard deviation 0.01."""
     kaiming_fan_out(module)
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, 0, 0.01)
@@ -40,14 +40,14 @@ def kaiming_small_linear(module: nn.Module) -> None:
 
 
 def kaiming_fan_in(module: nn.Module) -> None:
-    """Of torchvision's DenseNet: convolutions by fan-in, linear layers with bias 0."""
+    """torchvision's DenseNet: Kaiming normal over the fan-in for convolutions; biases are 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)
     zero_bias(module)
 
 
 def efficientnet(module: nn.Module) -> None:
-    """Convolutions by fan-out, linear layers uniform over the number of their outputs."""
+    """EfficientNet: `kaiming_zero_bias`, and linear weights are uniform within 1/sqrt(outputs)."""
     kaiming_fan_out(module)
     if isinstance(module, nn.Linear):
         bound = 1 / math.sqrt(module.out_features)
@@ -56,7 +56,7 @@ def efficientnet(module: nn.Module) -> None:
 
 
 def mnasnet(module: nn.Module) -> None:
-    """Convolutions by fan-out, linear layers uniform by fan-out for a sigmoid."""
+    """MNASNet: `kaiming_zero_bias`; linear weights are uniform over the fan-out, for a sigmoid."""
     kaiming_fan_out(module)
     if isinstance(module, nn.Linear):
         nn.init.kaiming_uniform_(module.weight, mode="fan_out", nonlinearity="sigmoid")
@@ -64,17 +64,17 @@ def mnasnet(module: nn.Module) -> None:
 
 
 def truncated_normal(module: nn.Module) -> None:
-    """Of ConvNeXt: truncated normal of deviation 0.02."""
+    """ConvNeXt: a truncated normal distribution of standard deviation 0.02; biases are 0."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
     zero_bias(module)
 
 
 def zero_bias(module: nn.Module) -> None:
-    """Bias 0 for convolutions and linear layers that have one."""
+    """Set the bias of a convolution or a linear layer, if it has one, to 0."""
     if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
 
 
 def as_torch(module: nn.Module) -> None:
-    """Of AlexNet and ShuffleNet: torch's own init is the published one."""
+    """AlexNet and ShuffleNet: PyTorch's default weights are the published ones."""

@@ -1,6 +1,6 @@
-"""MobileNetV1 (Howard et al. 2017, 1704.04861) by explicit widths.
+"""MobileNetV1 (Howard et al. 2017, 1704.04861), at any widths.
 
-Modules bear timm's names (`mobilenetv1_100`), so that its published files load by their path.
+Modules have the names of timm's `mobilenetv1_100`, so timm's published files load by their path.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OfWidths, check_widths, per_block
+from prunetune.models.family import ScalableFamily, check_widths, per_block
 from prunetune.models.init import kaiming_small_linear, redraw
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
-BLOCKS = (1, 2, 2, 6, 2)
-"""Per stage; the first block of each but the first strides."""
+_BLOCKS = (1, 2, 2, 6, 2)
+"""Blocks per stage. The first block of every stage but the first has stride 2."""
 
 
 class MobileNetV1Params(Params):
@@ -25,20 +25,20 @@ class MobileNetV1Params(Params):
 
     stem: Annotated[
         Literal["imagenet", "cifar"],
-        Field(description="imagenet: 3x3 of stride 2; cifar: 3x3 of stride 1"),
+        Field(description="imagenet: 3x3, stride 2; cifar: 3x3, stride 1"),
     ] = "imagenet"
     widths: Annotated[
         tuple[int, ...],
-        Field(description="channels of the stem and per stage: of its last block"),
+        Field(description="channels of the stem, and of the last block of each stage"),
     ] = (32, 64, 128, 256, 512, 1024)
     inner: Annotated[
         tuple[int, ...] | None,
-        Field(description="channels of each stage's other blocks; null: the stage's"),
+        Field(description="channels of each stage's other blocks; null: the width of their stage"),
     ] = None
 
 
 class SeparableBlock(nn.Module):
-    """A 3x3 convolution of each channel by itself, then a 1x1 convolution."""
+    """A depthwise 3x3 convolution, then a 1x1 convolution."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class SeparableBlock(nn.Module):
 
 
 class MobileNetV1(nn.Module):
-    """A stem, five stages of separable blocks, mean over pixels, a linear classifier."""
+    """A stem, five stages of separable blocks, the mean over pixels, a linear classifier."""
 
     def __init__(
         self, stages: list[tuple[int, ...]], stem_stride: int, classes: int, c: int
@@ -84,35 +84,35 @@ class MobileNetV1(nn.Module):
         return logits
 
 
-class MobileNetV1Family(OfWidths):
+class MobileNetV1Family(ScalableFamily):
     """MobileNetV1 for ImageNet or small images, at any widths."""
 
     name = "mobilenet_v1"
-    others = (0, *(n - 1 for n in BLOCKS))
-    """Blocks of the stem and of each stage but the last one."""
+    inner_blocks = (0, *(n - 1 for n in _BLOCKS))
+    """Blocks before the last one, in the stem and in each stage."""
 
     def build(self, params: MobileNetV1Params, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
-        check_widths(params.widths, len(self.others), params.inner, sum(self.others))
+        check_widths(params.widths, len(self.inner_blocks), params.inner, sum(self.inner_blocks))
         inner = iter(self.inner_widths(params))
         stages = [
             (*(next(inner) for _ in range(n)), width)
-            for n, width in zip(self.others, params.widths, strict=True)
+            for n, width in zip(self.inner_blocks, params.widths, strict=True)
         ]
         stride = 2 if params.stem == "imagenet" else 1
         return MobileNetV1(stages, stride, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """As torchvision's MobileNetV2: convolutions by fan-out, linear with deviation 0.01."""
+        """As in torchvision's MobileNetV2; see `kaiming_small_linear`."""
         redraw(model, kaiming_small_linear)
 
     def stage_widths(self, params: MobileNetV1Params) -> tuple[int, ...]:
-        """Channels that the stem and each stage put out."""
+        """The output channels of the stem and of each stage."""
         return params.widths
 
     def inner_widths(self, params: MobileNetV1Params) -> tuple[int, ...]:
-        """Channels of the blocks that another one of their stage follows."""
-        return params.inner or per_block(params.widths, self.others)
+        """The output channels of the blocks that are not the last one of their stage."""
+        return params.inner or per_block(params.widths, self.inner_blocks)
 
 
 models.register("mobilenet_v1", params=MobileNetV1Params)(MobileNetV1Family())

@@ -1,7 +1,7 @@
-"""MobileNetV2 (Sandler et al. 2018, 1801.04381) by explicit widths.
+"""MobileNetV2 (Sandler et al. 2018, 1801.04381), at any widths.
 
-At its usual widths it is torchvision's network, to the names of its modules, so that its published
-weights load strictly. With the stem for small images neither the stem nor the second stage strides.
+At its usual widths it is torchvision's network, module names included, so torchvision's weights
+load strictly. For small images (`stem: cifar`) the stem and the second stage have stride 1.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OfTorchvision, OfWidths, check_widths
+from prunetune.models.family import ScalableFamily, TorchvisionWeights, check_widths
 from prunetune.models.init import kaiming_small_linear, redraw
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
-BLOCKS = (1, 2, 3, 4, 3, 3, 1)
-"""Per stage."""
-STRIDES = (1, 2, 2, 2, 1, 2, 1)
-"""Of the first block of each stage."""
-EXPANSION = 6
-"""Hidden channels per input channel, but for the first block, which does not expand."""
+_BLOCKS = (1, 2, 3, 4, 3, 3, 1)
+"""Blocks per stage."""
+_FIRST_BLOCKS = {sum(_BLOCKS[:i]) for i in range(len(_BLOCKS))}
+"""The first block of each stage, counted over the network from 0: it has no shortcut."""
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)
+"""Stride of the first block of each stage."""
+_EXPANSION = 6
+"""Hidden channels per input channel of a block. The first block does not expand."""
 
 
 class MobileNetV2Params(Params):
@@ -31,17 +33,17 @@ class MobileNetV2Params(Params):
 
     stem: Annotated[
         Literal["imagenet", "cifar"],
-        Field(description="imagenet: of stride 2; cifar: of stride 1, and so the second stage"),
+        Field(description="imagenet: stride 2; cifar: stride 1, in the second stage too"),
     ] = "imagenet"
     widths: Annotated[
         tuple[int, ...],
-        Field(description="channels of the stem, of each of seven stages, of the last convolution"),
+        Field(description="channels of the stem, the seven stages and the last convolution"),
     ] = (32, 16, 24, 32, 64, 96, 160, 320, 1280)
     inner: Annotated[
         tuple[int, ...] | None,
         Field(
-            description="hidden channels of each block but the first; 0, where a block has a "
-            "shortcut: it is only that; null: six times what the block reads"
+            description="hidden channels of each block but the first; 0 (only for a block with a "
+            "shortcut): the block is only its shortcut; null: six times the block's input"
         ),
     ] = None
 
@@ -49,7 +51,7 @@ class MobileNetV2Params(Params):
 def conv_bn_relu(
     channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """A convolution that keeps the size but for its stride, batch norm, ReLU6."""
+    """A padded convolution, batch norm, ReLU6."""
     conv = nn.Conv2d(
         channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, bias=False
     )
@@ -57,9 +59,9 @@ def conv_bn_relu(
 
 
 class InvertedResidual(nn.Module):
-    """1x1 to hidden channels, 3x3 of each of them by itself, 1x1 back; a shortcut if asked for.
+    """A 1x1 convolution to the hidden channels, a depthwise 3x3, a 1x1 back; perhaps a shortcut.
 
-    `hidden` None: the block does not expand and works on its input channels.
+    If `hidden` is None, the block has no first convolution and works on its input channels.
     """
 
     def __init__(
@@ -99,15 +101,15 @@ class MobileNetV2(nn.Module):
         super().__init__()
         stem_stride, *stage_strides = strides
         self.features = nn.Sequential(conv_bn_relu(c, widths[0], 3, stem_stride))
-        rest = iter(hidden)
+        hidden_left = iter(hidden)
         ends = pairwise(widths[:-1])
-        for (wide_in, wide_out), n, stride in zip(ends, BLOCKS, stage_strides, strict=True):
+        for (width_in, width_out), n, stride in zip(ends, _BLOCKS, stage_strides, strict=True):
             self.features.append(
-                InvertedResidual(wide_in, next(rest), wide_out, stride, shortcut=False)
+                InvertedResidual(width_in, next(hidden_left), width_out, stride, shortcut=False)
             )
             for _ in range(n - 1):
                 self.features.append(
-                    InvertedResidual(wide_out, next(rest), wide_out, 1, shortcut=True)
+                    InvertedResidual(width_out, next(hidden_left), width_out, 1, shortcut=True)
                 )
         self.features.append(conv_bn_relu(widths[-2], widths[-1], 1))
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(widths[-1], classes))
@@ -118,40 +120,45 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-class MobileNetV2Family(OfTorchvision, OfWidths):
+class MobileNetV2Family(TorchvisionWeights, ScalableFamily):
     """MobileNetV2 for ImageNet or small images, at any widths."""
 
     name = "mobilenet_v2"
 
     def build(self, params: MobileNetV2Params, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
-        check_widths(params.widths, len(BLOCKS) + 2, params.inner, sum(BLOCKS) - 1, fewest=0)
+        check_widths(
+            params.widths, len(_BLOCKS) + 2, params.inner, sum(_BLOCKS) - 1, smallest_inner=0
+        )
         inner = self.inner_widths(params)
         for i, width in enumerate(inner, 1):
-            if not width and i in FIRSTS:
-                raise ValueError(f"inner: 0 in place {i}; allowed: 1 and up, no shortcut is there")
+            if not width and i in _FIRST_BLOCKS:
+                raise ValueError(
+                    f"inner: 0 in place {i}; allowed: 1 and up, this block has no shortcut"
+                )
         small = params.stem == "cifar"
-        strides = (1, 1, 1, *STRIDES[2:]) if small else (2, *STRIDES)
+        strides = (1, 1, 1, *_STRIDES[2:]) if small else (2, *_STRIDES)
         return MobileNetV2(params.widths, (None, *inner), strides, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """As torchvision does: convolutions by fan-out, linear layers of deviation 0.01."""
+        """As in torchvision; see `kaiming_small_linear`."""
         redraw(model, kaiming_small_linear)
 
     def stage_widths(self, params: MobileNetV2Params) -> tuple[int, ...]:
-        """Channels of the stem, of the residual stream per stage, of the last convolution."""
+        """The channels of the stem, of each stage's residual stream and of the last convolution."""
         return params.widths
 
     def inner_widths(self, params: MobileNetV2Params) -> tuple[int, ...]:
-        """Hidden channels of each block but the first."""
+        """The hidden channels of each block but the first."""
         if params.inner is not None:
             return params.inner
-        ends = zip(pairwise(params.widths[:-1]), BLOCKS, strict=True)
-        read = [w for (before, after), n in ends for w in (before, *(after,) * (n - 1))]
-        return tuple(EXPANSION * width for width in read[1:])
+        stages = zip(pairwise(params.widths[:-1]), _BLOCKS, strict=True)
+        inputs = [
+            width
+            for (stage_in, stage_out), n in stages
+            for width in (stage_in, *(stage_out,) * (n - 1))
+        ]
+        return tuple(_EXPANSION * width for width in inputs[1:])
 
-
-FIRSTS = {sum(BLOCKS[:i]) for i in range(len(BLOCKS))}
-"""Blocks without a shortcut, counted from 0: the first one of each stage."""
 
 models.register("mobilenet_v2", params=MobileNetV2Params)(MobileNetV2Family())

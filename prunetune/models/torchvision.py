@@ -1,8 +1,8 @@
-"""torchvision's other convolutional classifiers by name: prunable, but not scaled by width.
+"""torchvision's other convolutional classifiers: they can be pruned, but not scaled by width.
 
-Left out are those that are ours (ResNet, MobileNetV2, vision transformers), those whose channels
-cannot be cut by tracing (RegNet), those that give more than logits (GoogLeNet, Inception) and
-SqueezeNet, which has no linear classifier.
+Not here: networks that we build ourselves (ResNet, MobileNetV2, vision transformers), RegNet, whose
+channels cannot be traced, GoogLeNet and Inception, which return more than logits, and SqueezeNet,
+which has no linear classifier.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OfTorchvision, OneWidth
+from prunetune.models.family import FixedFamily, TorchvisionWeights
 from prunetune.models.init import (
     InitRule,
     as_torch,
@@ -27,18 +27,18 @@ from prunetune.registry import models
 
 
 class TorchvisionParams(Params):
-    """These networks have one form."""
+    """None: each of these networks has one form."""
 
 
-class TorchvisionFamily(OfTorchvision, OneWidth):
-    """A network of torchvision's, as it is."""
+class TorchvisionFamily(TorchvisionWeights, FixedFamily):
+    """One of torchvision's networks, unchanged."""
 
     def __init__(self, name: str, rule: InitRule) -> None:
         self.name, self.rule = name, rule
 
     def build(self, params: TorchvisionParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
-        from torchvision.models import get_model  # 4 s: not at the module's import
+        from torchvision.models import get_model  # takes 4 s, so only where it is needed
 
         if input_shape[0] != 3:
             raise ValueError(f"{self.name} takes images of 3 channels, not {input_shape[0]}")
@@ -46,11 +46,11 @@ class TorchvisionFamily(OfTorchvision, OneWidth):
         return model
 
     def initialise(self, model: nn.Module) -> None:
-        """The init of torchvision's constructor, layer by layer."""
+        """The weights that torchvision's constructor draws, layer by layer."""
         redraw(model, self.rule)
 
 
-RULES: dict[InitRule, str] = {
+INIT_RULES: dict[InitRule, str] = {
     kaiming_fan_out: "resnext50_32x4d resnext101_32x8d resnext101_64x4d",
     kaiming_small_linear: "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn "
     "mobilenet_v3_small mobilenet_v3_large",
@@ -61,8 +61,8 @@ RULES: dict[InitRule, str] = {
     truncated_normal: "convnext_tiny convnext_small convnext_base convnext_large",
     as_torch: "alexnet shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0",
 }
-"""Networks by the rule of their init. Names are written out: to ask torchvision takes 4 s."""
+"""The networks of each rule. The names are written out because asking torchvision takes 4 s."""
 
-for _rule, _names in RULES.items():
+for _rule, _names in INIT_RULES.items():
     for _name in _names.split():
         models.register(_name, params=TorchvisionParams)(TorchvisionFamily(_name, _rule))

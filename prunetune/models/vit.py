@@ -1,9 +1,9 @@
 """Vision transformers (Dosovitskiy et al. 2021, 2010.11929; small and tiny: DeiT, 2012.12877).
 
-What may be cut are whole attention heads and hidden units of the MLPs; the embedding, which every
-block adds to, stays. A network's MACs are those of its convolution and linear layers, as anywhere
-here: the products of queries, keys and values (4 % more in ViT-B/16 at 224 pixels) are not counted.
-Modules bear timm's names, so that its files and DeiT's load by their path.
+Pruning removes whole attention heads and hidden channels of the MLPs. The embedding stays, because
+every block adds to it. As everywhere in this package, MACs are those of convolution and linear
+layers: the products of queries, keys and values (4 % more in ViT-B/16 at 224 pixels) do not count.
+Modules have timm's names, so the files of timm and of DeiT load by their path.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OneWidth
+from prunetune.models.family import FixedFamily
 from prunetune.models.init import redraw, truncated_normal
 from prunetune.models.published import torchvision_classes, torchvision_weights
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
-MLP = 4
-"""Hidden units of an MLP per channel of the embedding."""
+_MLP_RATIO = 4
+"""Hidden channels of an MLP per channel of the embedding."""
 
 
 class ViTParams(Params):
     """Patches of a vision transformer."""
 
     patch: Annotated[
-        int, Field(ge=1, description="pixels on a patch's side: 16 for ImageNet, 4 for CIFAR")
+        int, Field(ge=1, description="side of a patch in pixels: 16 for ImageNet, 4 for CIFAR")
     ] = 16
 
 
@@ -49,7 +49,7 @@ class PatchEmbed(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention of as many heads as the width of its first layer makes."""
+    """Self-attention; the number of heads follows from the width of its first layer."""
 
     def __init__(self, embed: int, heads: int) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ class Attention(nn.Module):
         return out
 
     def prunable_units(self) -> dict[tuple[str, str], list[list[int]]]:
-        """A head goes as a whole: its queries, keys, values, and what the projection reads of it.
+        """(layer, side) -> the channels of each head on that side of the layer.
 
-        Per layer and side the channels of each head.
+        A head is removed whole: its queries, keys and values, and the projection's inputs from it.
         """
         channels = self._channels()
         return {
@@ -76,17 +76,17 @@ class Attention(nn.Module):
         }
 
     def unit_gates(self) -> dict[str, list[list[int]]]:
-        """The values: what a head puts out is linear in them, not so in queries and keys."""
+        """The values of each head: its output is linear in them, but not in queries and keys."""
         return {"qkv": self._channels()[2].tolist()}
 
     def _channels(self) -> Tensor:
-        """(queries keys values, heads, head_dim) the first layer's outputs."""
+        """The output channels of the first layer as (query key value, heads, head_dim)."""
         outputs = torch.arange(self.qkv.out_features, device="cpu")
         return outputs.reshape(3, -1, self.head_dim)
 
 
 class Mlp(nn.Module):
-    """Two linear layers with GELU between."""
+    """Two linear layers with GELU between them."""
 
     def __init__(self, embed: int, hidden: int) -> None:
         super().__init__()
@@ -99,15 +99,15 @@ class Mlp(nn.Module):
         return out
 
 
-class Block(nn.Module):
-    """Attention and MLP, each behind layer norm and beside a shortcut."""
+class TransformerBlock(nn.Module):
+    """Attention and MLP, each after a layer norm and beside a shortcut."""
 
     def __init__(self, embed: int, heads: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(embed, eps=1e-6)
         self.attn = Attention(embed, heads)
         self.norm2 = nn.LayerNorm(embed, eps=1e-6)
-        self.mlp = Mlp(embed, MLP * embed)
+        self.mlp = Mlp(embed, _MLP_RATIO * embed)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, tokens, embed) -> (N, tokens, embed)."""
@@ -127,7 +127,7 @@ class ViT(nn.Module):
         self.patch_embed = PatchEmbed(c, embed, patch)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + (h // patch) * (w // patch), embed))
-        self.blocks = nn.Sequential(*(Block(embed, heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(TransformerBlock(embed, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(embed, eps=1e-6)
         self.head = nn.Linear(embed, classes)
 
@@ -139,8 +139,8 @@ class ViT(nn.Module):
         return logits
 
 
-class ViTFamily(OneWidth):
-    """Vision transformer for images of any size, prunable by heads and MLP units."""
+class ViTFamily(FixedFamily):
+    """Vision transformer for images of any size; heads and MLP channels can be pruned."""
 
     def __init__(self, name: str, embed: int, depth: int, heads: int) -> None:
         self.name, self.embed, self.depth, self.heads = name, embed, depth, heads
@@ -156,21 +156,21 @@ class ViTFamily(OneWidth):
         return ViT(self.embed, self.depth, self.heads, params.patch, classes, input_shape)
 
     def initialise(self, model: nn.Module) -> None:
-        """timm's: linear layers and positions truncated normal with deviation 0.02."""
+        """As in timm: linear layers and positions truncated normal, standard deviation 0.02."""
         redraw(model, _truncated_linear)
         assert isinstance(model, ViT)
         nn.init.normal_(model.cls_token, std=1e-6)
         nn.init.trunc_normal_(model.pos_embed, std=0.02)
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
-        """torchvision's weights of that name, where it has the network."""
+        """torchvision's weights of that name; torchvision has only ViT-B/16."""
         if self.name != "vit_b_16":
             return super().published(weights, download=download)
         state = torchvision_weights(self.name, weights, download=download)
-        return {our_name(name): tensor for name, tensor in state.items()}
+        return {timm_name(name): tensor for name, tensor in state.items()}
 
     def published_classes(self, weights: str) -> int:
-        """As torchvision states it, where it has the network."""
+        """The number that torchvision states for these weights."""
         if self.name != "vit_b_16":
             return super().published_classes(weights)
         return torchvision_classes(self.name, weights)
@@ -181,7 +181,7 @@ def _truncated_linear(module: nn.Module) -> None:
         truncated_normal(module)
 
 
-RENAMED = {
+_TIMM_NAMES = {
     r"^class_token$": "cls_token",
     r"^conv_proj\.": "patch_embed.proj.",
     r"^encoder\.pos_embedding$": "pos_embed",
@@ -194,12 +194,12 @@ RENAMED = {
     r"\.mlp\.(?:linear_1|0)\.": ".mlp.fc1.",
     r"\.mlp\.(?:linear_2|3)\.": ".mlp.fc2.",
 }
-"""torchvision's names, older files' included -> ours."""
+"""Parts of torchvision's tensor names, in older files too -> timm's, which are ours."""
 
 
-def our_name(name: str) -> str:
-    """The name of a tensor of torchvision's vision transformer in ours."""
-    for theirs, ours in RENAMED.items():
+def timm_name(name: str) -> str:
+    """timm's name of a tensor of torchvision's vision transformer."""
+    for theirs, ours in _TIMM_NAMES.items():
         name = re.sub(theirs, ours, name)
     return name
 

@@ -1,8 +1,8 @@
 """Wide ResNets for small images, of depth 6n + 4 (Zagoruyko & Komodakis 2016, 1605.07146).
 
-Blocks are pre-activated: batch norm and ReLU stand before each convolution, and nothing acts on the
-residual sum. Modules bear the names of the best known implementation (xternalz/WideResNet-pytorch).
-The stem has 16 channels at any widths, as published; in wrn_*_1 it is the first stage's stream.
+Blocks are pre-activated: batch norm and ReLU come before each convolution, and nothing comes after
+the residual sum. Modules have the names of the best known code (xternalz/WideResNet-pytorch). The
+stem has 16 channels at any widths, as published; in `wrn_*_1` it has the width of the first stage.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from prunetune.config.parts import Params
-from prunetune.models.family import OfWidths, check_widths, per_block
+from prunetune.models.family import ScalableFamily, check_widths, per_block
 from prunetune.models.init import kaiming_zero_bias, redraw
 from prunetune.protocols import Shape
 from prunetune.registry import models
 
-DEPTHS = range(10, 41, 6)
-FACTORS = (1, 2, 4, 8, 10)
-STEM = 16
-STAGES = 3
+_DEPTHS = range(10, 41, 6)
+_FACTORS = (1, 2, 4, 8, 10)
+_STEM = 16
+_STAGES = 3
 
 
 class WideResNetParams(Params):
@@ -34,17 +34,18 @@ class WideResNetParams(Params):
     inner: Annotated[
         tuple[int, ...] | None,
         Field(
-            description="channels inside each block, 0: the block is only its shortcut; "
-            "null: the stage's"
+            description="channels inside each block; 0: the block is only its shortcut; "
+            "null: the width of its stage"
         ),
     ] = None
 
 
 class PreActBlock(nn.Module):
-    """Two 3x3 convolutions, each behind batch norm and ReLU, beside a shortcut.
+    """Two 3x3 convolutions, each after batch norm and ReLU, beside a shortcut.
 
-    A shortcut that projects reads what the first batch norm and ReLU give; one that does not is the
-    block's own input. Without inner channels the shortcut, and what it reads, is all there is.
+    A projecting shortcut reads the output of the first batch norm and ReLU; any other shortcut is
+    the input of the block. Without inner channels only the shortcut is left, with the batch norm
+    that it reads.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class PreActBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """One block per inner width; the first one strides."""
+    """One block per inner width; the first block has the stride."""
 
     def __init__(
         self,
@@ -96,15 +97,15 @@ class Stage(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """A 3x3 stem, three stages, batch norm and ReLU, mean over pixels, a linear classifier."""
+    """A 3x3 stem, three stages, batch norm and ReLU, the mean over pixels, a linear classifier."""
 
     def __init__(
         self, widths: tuple[int, ...], inner: tuple[int, ...], wide: bool, classes: int, c: int
     ) -> None:
         super().__init__()
-        n = len(inner) // STAGES
-        # whether the first stage projects is the name's choice, not the widths': one tree at any
-        stem = STEM if wide else widths[0]
+        n = len(inner) // _STAGES
+        # the name decides whether the first stage projects: the modules are the same at any widths
+        stem = _STEM if wide else widths[0]
         self.conv1 = nn.Conv2d(c, stem, 3, 1, 1, bias=False)
         self.block1 = Stage(stem, inner[:n], widths[0], 1, wide)
         self.block2 = Stage(widths[0], inner[n : 2 * n], widths[1], 2, project=True)
@@ -119,35 +120,35 @@ class WideResNet(nn.Module):
         return logits
 
 
-class WideResNetFamily(OfWidths):
+class WideResNetFamily(ScalableFamily):
     """Pre-activation ResNet of depth 6n + 4, k times as wide, at any widths."""
 
     def __init__(self, name: str, depth: int, factor: int) -> None:
         self.name, self.factor = name, factor
         self.blocks = (depth - 4) // 6
-        """Per stage."""
+        """Blocks per stage."""
 
     def build(self, params: WideResNetParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
         widths = self.stage_widths(params)
-        check_widths(widths, STAGES, params.inner, STAGES * self.blocks, fewest=0)
+        check_widths(widths, _STAGES, params.inner, _STAGES * self.blocks, smallest_inner=0)
         inner = self.inner_widths(params)
         return WideResNet(widths, inner, self.factor > 1, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """Kaiming normal over the fan-out; the classifier as torch does, without bias."""
+        """Kaiming normal over the fan-out; the classifier as in PyTorch, with bias 0."""
         redraw(model, kaiming_zero_bias)
 
     def stage_widths(self, params: WideResNetParams) -> tuple[int, ...]:
-        """Channels of the residual stream per stage."""
-        return params.widths or tuple(STEM * self.factor * 2**i for i in range(STAGES))
+        """The channels of the residual stream in each stage."""
+        return params.widths or tuple(_STEM * self.factor * 2**i for i in range(_STAGES))
 
     def inner_widths(self, params: WideResNetParams) -> tuple[int, ...]:
-        """Channels between a block's two convolutions."""
-        return params.inner or per_block(self.stage_widths(params), (self.blocks,) * STAGES)
+        """The channels between the two convolutions of each block."""
+        return params.inner or per_block(self.stage_widths(params), (self.blocks,) * _STAGES)
 
 
-for _depth in DEPTHS:
-    for _factor in FACTORS:
+for _depth in _DEPTHS:
+    for _factor in _FACTORS:
         _name = f"wrn_{_depth}_{_factor}"
         models.register(_name, params=WideResNetParams)(WideResNetFamily(_name, _depth, _factor))

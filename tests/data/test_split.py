@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prunetune.data.split import split, stratified
+from prunetune.data.split import split, stratified_mask
 
 SIZES = (90, 60, 7, 33)
 LABELS = torch.repeat_interleave(torch.arange(len(SIZES)), torch.tensor(SIZES))[
@@ -47,7 +47,7 @@ def test_a_limit_on_training_leaves_validation_alone_and_takes_a_part():
 
 @pytest.mark.parametrize("count", [0, 1, 2, 57, len(LABELS)])
 def test_stratified_takes_exactly_as_many_and_the_first_of_each_class(count):
-    mask = stratified(LABELS, count)
+    mask = stratified_mask(LABELS, count)
     assert mask.sum() == count
     for label in range(len(SIZES)):
         taken = mask[label == LABELS]

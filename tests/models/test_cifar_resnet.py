@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from prunetune.models.cifar_resnet import DEPTHS, PaddedShortcut, ResNetParams
+from prunetune.models.cifar_resnet import RESNET_DEPTHS, PaddedShortcut, ResNetParams
 from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.registry import models
 
@@ -61,7 +61,7 @@ def test_sizes_of_thin_resnet56(width, kparams, mmacs):
     assert round(macs(model, CIFAR) / 1e6, 2) == mmacs
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("depth", RESNET_DEPTHS)
 def test_depth_counts_the_weighted_layers(depth):
     name = "cifar_resnet50" if depth == 50 else f"resnet{depth}"
     layers = [m for m in on_meta(name, shortcut="A").modules() if hasattr(m, "weight")]

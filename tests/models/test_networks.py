@@ -13,7 +13,7 @@ from torchvision.models import get_model, get_model_weights
 
 from prunetune.compress.budget.costs import count_macs
 from prunetune.models.pretrained import WeightsFileError
-from prunetune.models.vit import our_name
+from prunetune.models.vit import timm_name
 from prunetune.registry import models
 
 from .conftest import macs, n_params
@@ -148,15 +148,15 @@ def test_vit_b_16_is_torchvisions_under_other_names():
     theirs = get_model("vit_b_16", num_classes=10, image_size=32).eval()
     nn.init.normal_(theirs.heads.head.weight)  # born zero: any two networks would agree
     ours = on_meta("vit_b_16").to_empty(device="cpu").eval()
-    ours.load_state_dict({our_name(k): v for k, v in theirs.state_dict().items()}, strict=True)
+    ours.load_state_dict({timm_name(k): v for k, v in theirs.state_dict().items()}, strict=True)
     x = torch.randn(2, *CIFAR)
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-4)
 
 
 def test_names_of_older_files_of_vit_b_16_are_known():
     layer = "encoder.layers.encoder_layer_11.mlp"
-    assert our_name(f"{layer}.linear_1.weight") == our_name(f"{layer}.0.weight")
-    assert our_name(f"{layer}.linear_2.bias") == "blocks.11.mlp.fc2.bias"
+    assert timm_name(f"{layer}.linear_1.weight") == timm_name(f"{layer}.0.weight")
+    assert timm_name(f"{layer}.linear_2.bias") == "blocks.11.mlp.fc2.bias"
 
 
 def test_other_vision_transformers_have_no_weights_by_name():

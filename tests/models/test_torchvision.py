@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from prunetune.models.torchvision import RULES, TorchvisionParams
+from prunetune.models.torchvision import INIT_RULES, TorchvisionParams
 from prunetune.registry import models
 
 RANDOM = 1000
@@ -52,7 +52,7 @@ def test_initialise_redraws_what_torchvisions_constructor_drew(name):
 
 
 def test_every_rule_has_its_networks_and_none_has_two():
-    names = [name for names in RULES.values() for name in names.split()]
+    names = [name for names in INIT_RULES.values() for name in names.split()]
     assert len(names) == len(set(names))
     assert set(names) <= set(models.names())
 
