@@ -1,7 +1,7 @@
-"""Types that several rooms share: batches, splits, and the hooks that act inside training.
+"""Types that several packages share: batches of images, splits, and hooks that act in training.
 
-The rooms on one floor do not import each other, so a type that two of them need is declared here.
-Nothing here computes, and torch is imported for type checkers alone.
+Packages on one layer do not import each other, so a type that two of them need is declared here.
+This module computes nothing, and it imports torch for type checkers only.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 """(channels, height, width) of an image."""
 Batch: TypeAlias = "tuple[Tensor, Tensor]"
-"""Images, float32 normalised (N, C, H, W) in channels-last memory, and labels, int64 (N)."""
+"""(images, labels): normalised float32 (N, C, H, W) in channels-last memory, and int64 (N)."""
 Batches: TypeAlias = "Callable[[int], Iterator[Batch]]"
-"""`batches(n)`: n training images without augmentation, in chunks of any size; every call gives the
+"""`batches(n)`: n training images without augmentation, in chunks of any size. Every call gives the
 same images in the same order."""
 
 
 class TrainingSplit(Protocol):
-    """Some of the images of a data set, on the device that trains, as the engine sees them."""
+    """Some images of a data set, on the device that trains: what the training engine needs."""
 
     def __len__(self) -> int:
-        """How many images the split has."""
+        """The number of images."""
 
     def epoch(
         self,
@@ -37,10 +37,15 @@ class TrainingSplit(Protocol):
         order: torch.Generator,
         augmentation: torch.Generator,
     ) -> Iterator[Batch]:
-        """All images once, shuffled and augmented per image.
+        """All images once, shuffled, each augmented by itself.
 
-        `order` is a generator on the CPU, `augmentation` one on the device of the images. A last
-        partial batch is dropped where the split has more than one batch.
+        An incomplete last batch is dropped, unless it is the only batch.
+
+        Args:
+            batch_size: Images per batch.
+            augment: How images are augmented.
+            order: Generator on the CPU that decides the order of the images.
+            augmentation: Generator on the images' device that decides their augmentation.
         """
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
@@ -48,59 +53,62 @@ class TrainingSplit(Protocol):
 
 
 class Split(TrainingSplit, Protocol):
-    """A split that also gives a sample of its images, for calibration and scoring."""
+    """A split that can also draw a sample of its images, for calibration and scoring."""
 
     def sample(self, n: int, generator: torch.Generator) -> Iterator[Batch]:
-        """`n` images (all, if the split has fewer), not augmented, in an order drawn on the CPU."""
+        """`n` random images, or all if the split has fewer; not augmented.
+
+        `generator` is on the CPU.
+        """
 
 
 class TrainingSplits(Protocol):
-    """The two splits that the training engine sees."""
+    """The two splits that the training engine sees; the test split is not one of them."""
 
     @property
     def train(self) -> TrainingSplit:
-        """The images to learn from."""
+        """The images that a network learns from."""
 
     @property
     def val(self) -> TrainingSplit:
-        """The images that decide."""
+        """The images that decide which network is better."""
 
 
 class Hook(Protocol):
-    """Acts inside training; the engine calls all three methods.
+    """Acts during training; the engine calls all three methods.
 
-    Steps count from 0 over all epochs, epochs from 1. What changes with time follows from the step
-    or the epoch alone, unless the hook is `Stateful`. A class that derives from `Hook` overrides
-    only the methods that it needs.
+    Steps are counted from 0 over all epochs, epochs from 1. A hook's behaviour depends on nothing
+    but the step and the epoch, unless the hook is `Stateful`. A class that derives from `Hook`
+    overrides only the methods that it needs.
     """
 
     def after_backward(self, model: nn.Module, step: int) -> None:
-        """Gradients exist, not yet clipped, and the optimizer has not moved: add to them."""
+        """Called when gradients are computed, before they are clipped: the place to add to them."""
         return
 
     def after_step(self, model: nn.Module, step: int) -> None:
-        """The optimizer has moved: apply masks again."""
+        """Called when the optimizer has changed the weights: the place to apply masks again."""
         return
 
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """An epoch is over, its validation not yet done."""
+        """Called at the end of an epoch, before its validation."""
         return
 
 
 @runtime_checkable
 class Begins(Protocol):
-    """A hook that acts once before the first step, and again wherever training goes on."""
+    """A hook that also acts before the first step, and again each time that training resumes."""
 
     def begin(self, model: nn.Module) -> None:
-        """`model` will be trained and is on its device; a checkpoint is not yet read."""
+        """Called with `model` on its training device, before a checkpoint is loaded."""
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A hook with a memory, which is saved with every checkpoint and restored from it."""
+    """A hook with a state, which is saved in every checkpoint and restored from it."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the hook carries from one epoch to the next, as tensors by name."""
+        """All that the hook needs from one epoch to the next, as tensors by name."""
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state_dict` gave, its tensors now on the CPU."""
+        """Restore what `state_dict` returned; the tensors are on the CPU."""
