@@ -31,7 +31,7 @@ def test_masks_hold_to_the_end_and_training_costs_what_the_dense_one_does(store:
     record = run(masked(f"masked {how}", how), store)
     assert record.status == "completed"
     model = rebuild(record.architecture)
-    model.load_state_dict(load_state(store.trial_dir(record.key) / "weights.safetensors"))
+    model.load_state_dict(load_state(store.trial_folder(record.key).weights.path))
     prunable = Prunable.of(model, WORKLOAD.info.shape)
     kept = [int(model.get_parameter(name).count_nonzero()) for name in prunable.names]
     assert sum(kept) == round(prunable.total / Fraction(10)) == record.departures["weights"]
@@ -52,5 +52,5 @@ def test_a_masked_trial_goes_on_bit_for_bit(store: Store, reports: int):  # noqa
     assert {k: v for k, v in facts(resumed).items() if k not in same} == {
         k: v for k, v in facts(whole).items() if k not in same
     }
-    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    files = [store.trial_folder(r.key).weights for r in (whole, resumed)]
+    assert files[0].read() == files[1].read()

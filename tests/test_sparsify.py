@@ -12,7 +12,6 @@ from prunetune.analysis.evidence.ledger import ledger
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import load_state
 from prunetune.records.costs import training_macs
-from prunetune.records.lock import held
 from prunetune.records.record import Record, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
@@ -111,16 +110,16 @@ def test_it_is_spent_by_the_first_and_inherited_by_all(store: Store, first: Reco
 
 def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store, first: Record):
     assert first.sparsified is not None
-    folder = store.sparse_dir(first.sparsified)
-    names = {path.name for path in folder.iterdir()}
+    folder = store.sparse_folder(first.sparsified)
+    names = {path.name for path in folder.path.iterdir()}
     assert names == {".lock", "weights.safetensors", "record.json"}
-    found = sparse.SparseRecord.model_validate_json((folder / "record.json").read_bytes())
+    found = sparse.SparseRecord.model_validate_json(folder.record.read())
     assert (found.trial, found.epochs, len(found.curve)) == ("first", KS, KS)
     assert found.recipe.weight_decay == 0.0
     assert found.recipe.batch_size == 64
     assert found.train_macs == training_macs(WORKLOAD.macs, images()[0], KS)
-    dense = load_state(store.dense_dir("dense0") / "weights.safetensors")
-    weights = load_state(folder / "weights.safetensors")
+    dense = load_state(store.dense_folder("dense0").weights.path)
+    weights = load_state(folder.weights.path)
     assert not torch.equal(dense["conv1.weight"], weights["conv1.weight"])
 
 
@@ -148,8 +147,8 @@ def test_it_is_shared_by_what_it_is_computed_from(
         raise RuntimeError("would be computed")
 
     monkeypatch.setattr(sparse.Sparsifier, "_make", make)
-    other = Store(store.storage, "s")
-    monkeypatch.setattr(Store, "dense_dir", lambda *_: store.storage / "dense" / "dense0")
+    other, folder = Store(store.storage, "s"), store.dense_folder("dense0")
+    monkeypatch.setattr(Store, "dense_folder", lambda *_: folder)
     spec = trial("asks", config=config, **fields)
     if same:
         assert next(iter(run_trial(spec, other, device="cpu")))["sparsified"] == first.sparsified
@@ -175,30 +174,30 @@ def test_a_dead_holder_is_taken_over_and_nothing_is_spent_twice(
         with pytest.raises(KeyboardInterrupt):
             run(trial("dies"), own)
     assert first.sparsified is not None
-    folder = own.sparse_dir(first.sparsified)
-    assert not (folder / "record.json").exists()
+    folder = own.sparse_folder(first.sparsified)
+    assert not folder.record.exists()
     taker = run(trial("takes", seed=7), own)
     assert taker.train_macs.spent == sparsifying_macs(KS - 1) + after_sparsifying(taker)
     back = run(trial("dies"), own)
     assert back.train_macs.spent == sparsifying_macs(1) + after_sparsifying(back)
-    whole = store.sparse_dir(first.sparsified) / "weights.safetensors"
-    assert (folder / "weights.safetensors").read_bytes() == whole.read_bytes()
+    whole = store.sparse_folder(first.sparsified).weights
+    assert folder.weights.read() == whole.read()
     assert back.val_acc1 == first.val_acc1
 
 
 def test_who_waits_finds_it_made(store: Store, first: Record, monkeypatch: pytest.MonkeyPatch):
     assert first.sparsified is not None
-    folder = store.sparse_dir(first.sparsified)
-    hidden = folder / "hidden"
-    (folder / "record.json").rename(hidden)
+    folder = store.sparse_folder(first.sparsified)
+    hidden = folder.path / "hidden"
+    folder.record.path.rename(hidden)
     monkeypatch.setattr(sparse.Sparsifier, "_make", lambda *_: pytest.fail("computed twice"))
     found: list[Record] = []
     waiter = threading.Thread(target=lambda: found.append(run(trial("waits", seed=8), store)))
-    with held(folder / ".lock"):
+    with folder.lock():
         waiter.start()
         waiter.join(timeout=1.0)
         assert not found
-        hidden.rename(folder / "record.json")
+        hidden.rename(folder.record.path)
     waiter.join(timeout=120)
     assert found[0].sparsified == first.sparsified
 

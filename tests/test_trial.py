@@ -97,7 +97,7 @@ def facts(record: Record) -> dict:
 def test_dense_record_and_weights_belong_together(store: Store):
     record = store.records()["dense0"]
     model = rebuild(record.architecture)
-    model.load_state_dict(load_state(store.dense_dir("dense0") / "weights.safetensors"))
+    model.load_state_dict(load_state(store.dense_folder("dense0").weights.path))
     outputs = load_state(store.storage / record.test_outputs)["log_probs"]
     assert outputs.shape == (WORKLOAD.info.test_size, 10)
     assert torch.allclose(outputs.exp().sum(1), torch.ones(len(outputs)), atol=1e-5)
@@ -147,8 +147,8 @@ def test_a_crash_changes_nothing_but_what_was_spent(store: Store, reports: int):
         k: v for k, v in facts(whole).items() if k not in same
     }
     assert resumed.train_macs.spent > whole.train_macs.spent
-    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    files = [store.trial_folder(r.key).weights for r in (whole, resumed)]
+    assert files[0].read() == files[1].read()
 
 
 def test_a_second_sweep_takes_the_dense_network_for_nothing(store: Store):
@@ -174,9 +174,9 @@ def bereft(tmp_path: Path) -> tuple[Store, Record, Record]:
     store = Store(tmp_path, "s")
     dense = run(DENSE, store)
     store.write_record(dense)
-    store.drop_checkpoints(dense.key)
+    store.trial_folder(dense.key).drop_checkpoints()
     before = run(pruned("first"), store)
-    (store.dense_dir("dense0") / "weights.safetensors").unlink()
+    store.dense_folder("dense0").weights.delete()
     return store, dense, before
 
 
@@ -213,9 +213,9 @@ def test_a_crash_while_weights_are_trained_again_forgets_no_spending(
     ],
 )
 def test_expected_ends_are_reports(store: Store, fields: dict, status: str, said: str):
-    weights = load_state(store.dense_dir("dense0") / "weights.safetensors")
+    weights = load_state(store.dense_folder("dense0").weights.path)
     weights["linear.bias"].fill_(float("nan"))
-    save(store.dense_dir("broken") / "weights.safetensors", weights)
+    save(store.dense_folder("broken").weights, weights)
     record = run(pruned(f"end-{status}-{len(fields)}", **fields), store)
     assert record.status == status
     assert said in record.error
@@ -272,8 +272,8 @@ def test_a_crash_while_it_shrinks_or_after_changes_nothing(store: Store, reports
         k: v for k, v in facts(whole).items() if k not in same
     }
     assert whole.train_macs.score > 0
-    files = [store.trial_dir(r.key) / "weights.safetensors" for r in (whole, resumed)]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    files = [store.trial_folder(r.key).weights for r in (whole, resumed)]
+    assert files[0].read() == files[1].read()
 
 
 def test_a_network_that_shrinks_to_its_last_epoch_is_judged_after_the_cut(store: Store):

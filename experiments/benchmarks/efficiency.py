@@ -29,9 +29,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from prunetune.records.files import to_json, write_whole
 from prunetune.records.record import Record
 from prunetune.records.record_builder import now
-from prunetune.records.store import Store, to_json, write_whole
+from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
 from prunetune.tune import SweepConsole, run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,13 +32,13 @@ def list_(
     otherwise than in torch-pruning.
     """
     from prunetune.cli.about import markdown, rows
+    from prunetune.records.store import sweep_names
     from prunetune.registry import KINDS, UnknownNameError
 
     if as_json and as_markdown:
         raise Exit(2, "choose one of --json and --markdown")
     if kind == "sweeps":
-        names = sorted(p.parent.name for p in Path(storage).glob("*/plan.json"))
-        found = [{"name": name, "summary": ""} for name in names]
+        found = [{"name": name, "summary": ""} for name in sweep_names(storage)]
     elif kind in KINDS:
         found = rows(KINDS[kind])
     else:

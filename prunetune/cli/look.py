@@ -20,8 +20,8 @@ def find(sweep: str, storage: str) -> Store:
     from prunetune.records.store import Store
 
     path = Path(sweep)
-    if (path / "plan.json").exists():
-        return Store(path.absolute().parent, path.absolute().name)
+    if (store := Store.of_folder(path)) is not None:
+        return store
     if path.suffix in (".yaml", ".yml") and path.is_file():
         from prunetune.config.file.yaml import read
 
@@ -48,11 +48,11 @@ def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
     from prunetune.sweep.orchestrate import load_plan
 
     store = find(sweep, storage)
-    found = write_report(load_plan(store), store.records(), store.report_dir())
+    found = write_report(load_plan(store), store.records(), store.report_folder)
     if as_json:
         print(json.dumps(found.model_dump(mode="json", by_alias=True), indent=1))
     else:
-        print(f"{text_table(found)}\n\n{store.report_dir() / 'index.html'}")
+        print(f"{text_table(found)}\n\n{store.report_folder.path / 'index.html'}")
 
 
 def ui(

@@ -10,7 +10,7 @@ import torch
 from prunetune.data.dataset import DatasetInfo, DatasetParams
 from prunetune.data.files import DataMissingError, download, read_checked
 from prunetune.data.resident import Images, ResidentDataset
-from prunetune.records.store import write_whole
+from prunetune.records.files import write_whole
 from prunetune.registry import datasets
 
 FOLDER = Path("FashionMNIST/raw")

@@ -7,11 +7,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from prunetune.records.files import StoredFile
 from prunetune.records.record import TrainMacs
 from prunetune.records.record_builder import now
-from prunetune.records.store import to_json, write_whole
 
 STAGES = ("sparsify", "score", "train")
 
@@ -23,14 +22,16 @@ class CostMeter:
     made the trial compute it; what was really computed goes to `spent` every time.
     """
 
-    def __init__(self, folder: Path, inherited_macs: int, payer: CostMeter | None = None) -> None:
-        self._path = folder / "spent.json"
+    def __init__(
+        self, file: StoredFile, inherited_macs: int, payer: CostMeter | None = None
+    ) -> None:
+        self._file = file
         self._inherited = inherited_macs
         self._payer = payer
         """The books of the trial that all this is spent for, where it is another's."""
         self._macs: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
-        past = json.loads(self._path.read_bytes()) if self._path.exists() else {}
+        past = json.loads(file.read()) if file.exists() else {}
         self.started_at: str = past.get("started_at", now())
         self._spent: int = past.get("macs", 0)
         self._past_seconds: float = past.get("seconds", 0.0)
@@ -45,7 +46,7 @@ class CostMeter:
         self._spent += macs
         total = self._past_seconds + time.perf_counter() - self._start
         books = {"started_at": self.started_at, "macs": self._spent, "seconds": total}
-        write_whole(self._path, to_json(books))
+        self._file.write_json(books)
 
     def attribute(self, stage: str, macs: int) -> None:
         """Count MACs towards what this point costs; `stage` is one of STAGES."""

@@ -1,72 +1,44 @@
-"""Where records live: whole files in a folder, one per trial, and a lock while a sweep runs.
+"""The door to the storage: every file of a sweep is asked for here, by what is stored in it.
 
 STORAGE/<sweep>/sweep.yaml, plan.json, records/, trials/, report/
 STORAGE/dense/<key>/, STORAGE/sparse/<key>/
+
+Only this package joins names of the storage to paths, so that an object store can take the place of
+the folder: it would fetch a `StoredFile` before a read and send it after a write.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
+from prunetune.records.folders import SharedNetworkFolder, TrialFolder
+from prunetune.records.lock import exclusive_lock, is_locked
 from prunetune.records.record import Record, TrialSpec
 
 
-class StorageError(OSError):
-    """The storage cannot be read, written or locked."""
-
-
 class StorageAddressError(ValueError):
-    """A storage that is not a folder."""
+    """The storage that was asked for is not a folder."""
 
     exit_code = 2
 
 
-class CorruptFileError(ValueError):
-    """A stored file that is not what its name says."""
-
-    exit_code = 3
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or none, also after a power cut."""
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def to_json(value: BaseModel | dict[str, Any]) -> bytes:
-    """Readable JSON, fields in the order of the model."""
-    plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
-    return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _corrupt(path: Path, why: str) -> str:
-    return (
-        f"{path}: {why}; written by a newer prunetune, or damaged: move it away, and its trial is "
-        "run again"
-    )
+def sweep_names(storage: str | os.PathLike[str]) -> list[str]:
+    """The sweeps that have begun under a storage folder, sorted by name."""
+    return sorted(path.parent.name for path in Path(storage).glob("*/plan.json"))
 
 
 class Store:
-    """The files of one sweep under one storage folder."""
+    """The files of one sweep under one storage folder.
+
+    Raises:
+        StorageAddressError: `storage` is the address of an object store.
+    """
 
     def __init__(self, storage: str | os.PathLike[str], sweep: str) -> None:
         if "://" in str(storage):
@@ -75,111 +47,136 @@ class Store:
         self.sweep = sweep
         self.root = self.storage / sweep
 
-    def record_path(self, key: str) -> Path:
-        """Where the record of trial `key` lies."""
-        return self.root / "records" / f"{key}.json"
+    @classmethod
+    def of_folder(cls, folder: Path) -> Store | None:
+        """The store whose sweep lies in `folder`; None where no sweep has begun there."""
+        if not (folder / "plan.json").exists():
+            return None
+        return cls(folder.absolute().parent, folder.absolute().name)
 
-    def trial_dir(self, key: str) -> Path:
-        """The folder of trial `key`: trial.json, checkpoint, weights."""
-        return self.root / "trials" / key
+    @property
+    def sweep_file(self) -> StoredFile:
+        """The sweep file as it runs."""
+        return StoredFile(self.root / "sweep.yaml")
 
-    def trial_path(self, key: str) -> Path:
-        """Where trial `key` is written down as it was dealt."""
-        return self.trial_dir(key) / "trial.json"
+    @property
+    def plan_file(self) -> StoredFile:
+        """What the sweep file means, with its hash and every growth, as JSON."""
+        return StoredFile(self.root / "plan.json")
 
-    def dense_dir(self, key: str) -> Path:
-        """The folder of a dense network, shared between the sweeps of one storage."""
-        return self.storage / "dense" / key
+    @property
+    def report_folder(self) -> StoredFolder:
+        """The report: a page, tables and figures."""
+        return StoredFolder(self.root / "report")
 
-    def sparse_dir(self, key: str) -> Path:
-        """The folder of a sparsified network, shared between the sweeps of one storage."""
-        return self.storage / "sparse" / key
+    @property
+    def ray_log(self) -> Path:
+        """A local file that takes Ray's own output."""
+        return self.root / "ray.log"
 
-    def report_dir(self) -> Path:
-        """The folder of the report."""
-        return self.root / "report"
+    @property
+    def mlflow_folder(self) -> Path:
+        """The local folder for MLflow's own database and artifacts."""
+        return self.storage
+
+    def dense_folder(self, key: str) -> SharedNetworkFolder:
+        """The files of the dense network `key`."""
+        return SharedNetworkFolder(self.storage / "dense" / key)
+
+    def sparse_folder(self, key: str) -> SharedNetworkFolder:
+        """The files of the sparsified network `key`."""
+        return SharedNetworkFolder(self.storage / "sparse" / key)
+
+    def trial_folder(self, key: str) -> TrialFolder:
+        """The files of trial `key`, beside its record."""
+        return TrialFolder(self.root / "trials" / key)
+
+    def address(self, file: StoredFile) -> str:
+        """The path of a file under the storage, as records name it."""
+        return str(file.path.relative_to(self.storage))
+
+    def exists(self) -> bool:
+        """Whether anything of the sweep has been stored."""
+        return self.root.exists()
 
     def write_record(self, record: Record) -> bool:
-        """Write a record, once: False (and nothing written) if the key has one already."""
-        path = self.record_path(record.key)
-        if path.exists():
+        """Write a record once: False, and nothing is written, if the key has a record already."""
+        file = self.record_file(record.key)
+        if file.exists():
             return False
-        write_whole(path, to_json(record))
+        file.write_json(record)
         return True
 
+    def record_file(self, key: str) -> StoredFile:
+        """The record of trial `key`, as JSON."""
+        return StoredFile(self.root / "records" / f"{key}.json")
+
     def set_aside(self, key: str) -> None:
-        """Move the record of a failed trial beside it, so that the trial may run again."""
-        path = self.record_path(key)
+        """Rename the record of a failed trial to <key>.failed-<n>.json: the trial may run again."""
+        path = self.record_file(key).path
         count = len(list(path.parent.glob(f"{key}.failed-*.json")))
         path.rename(path.with_name(f"{key}.failed-{count + 1}.json"))
 
     def records(self) -> dict[str, Record]:
-        """All records by key; CorruptFileError names a file that cannot be read."""
+        """All records by key.
+
+        Raises:
+            CorruptFileError: names a file that is not a record.
+        """
         folder = self.root / "records"
         paths = sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
-        return {path.stem: self._load(path, Record, path.stem) for path in paths}
-
-    def drop_checkpoints(self, key: str) -> None:
-        """Remove what a trial would have gone on from: its record is written."""
-        for pattern in ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors"):
-            for path in self.trial_dir(key).glob(pattern):
-                path.unlink()
+        return {path.stem: _load(StoredFile(path), Record, path.stem) for path in paths}
 
     def write_trial(self, spec: TrialSpec) -> None:
-        """Write what is about to run, before it runs."""
-        write_whole(self.trial_path(spec.key), to_json(spec))
+        """Write a trial before it runs."""
+        self.trial_folder(spec.key).trial.write_json(spec)
 
     def trial(self, key: str) -> TrialSpec:
-        """The trial `key` as it was dealt."""
-        spec: TrialSpec = self._load(self.trial_path(key), TrialSpec, key)
+        """The trial `key` as it was dealt.
+
+        Raises:
+            CorruptFileError: the file is not that trial.
+        """
+        spec: TrialSpec = _load(self.trial_folder(key).trial, TrialSpec, key)
         return spec
 
     def trials(self) -> dict[str, TrialSpec]:
-        """Every trial that was ever dealt, by key."""
-        paths = sorted((self.root / "trials").glob("*/trial.json"))
-        return {path.parent.name: self._load(path, TrialSpec, path.parent.name) for path in paths}
+        """Every trial that was ever dealt, by key.
 
-    @staticmethod
-    def _load(path: Path, model: type[Any], key: str) -> Any:
-        try:
-            found = model.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = "".join(f"{part}: " for part in first["loc"])
-            raise CorruptFileError(_corrupt(path, f"{where}{first['msg']}")) from error
-        if found.key != key:
-            raise CorruptFileError(_corrupt(path, f"it is of trial {found.key}"))
-        return found
+        Raises:
+            CorruptFileError: names a file that is not a trial.
+        """
+        paths = sorted((self.root / "trials").glob("*/trial.json"))
+        return {path.parent.name: self.trial(path.parent.name) for path in paths}
 
     def is_locked(self) -> bool:
         """Whether a living process holds the sweep."""
-        path = self.root / ".lock"
-        if not path.exists():
-            return False
-        with path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return is_locked(self.root / ".lock")
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the sweep for this process; StorageError while another live one holds it."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make {self.root}: {error.strerror or error}") from error
-        with (self.root / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-                raise StorageError(
-                    f"sweep {self.sweep!r} under {self.storage} is running already ({holder})"
-                ) from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()}\n")
-            file.flush()
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the sweep for this process.
+
+        Raises:
+            StorageError: another living process holds the sweep, or the storage is not writable.
+        """
+        name = f"sweep {self.sweep!r} under {self.storage}"
+        return exclusive_lock(self.root / ".lock", name)
+
+
+def _load(file: StoredFile, model: type[Any], key: str) -> Any:
+    try:
+        value = model.model_validate_json(file.read())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise _corrupt(file, f"{where}{first['msg']}") from error
+    if value.key != key:
+        raise _corrupt(file, f"it is of trial {value.key}")
+    return value
+
+
+def _corrupt(file: StoredFile, reason: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"{file.path}: {reason}; the file is damaged, or a newer prunetune wrote it: move it away, "
+        "and its trial runs again"
+    )

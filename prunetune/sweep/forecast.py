@@ -10,7 +10,7 @@ from prunetune.analysis.power import detectable
 from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, RecordedBudget, Study
 from prunetune.records.record import Record
-from prunetune.records.store import Store
+from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.orchestrate import load_plan
 from prunetune.sweep.timing import Clock, from_records, measured
 
@@ -119,6 +119,6 @@ def _seconds(plan: Plan, study: Study, amount: Amount, clock: Clock) -> float:
 
 def _sweeps(storage: str | Path) -> Iterator[tuple[Plan, Iterable[Record]]]:
     """All sweeps under the storage, with their finished records."""
-    for path in sorted(Path(storage).glob("*/plan.json")):
-        store = Store(storage, path.parent.name)
+    for name in sweep_names(storage):
+        store = Store(storage, name)
         yield load_plan(store), store.records().values()

@@ -16,10 +16,11 @@ from prunetune.config.file.parse import check, parse
 from prunetune.config.file.yaml import dump
 from prunetune.config.problems.errors import SpecError
 from prunetune.plan import Plan
+from prunetune.records.files import CorruptFileError, StoredFile
 from prunetune.records.key import digest
 from prunetune.records.record import Record
 from prunetune.records.record_builder import now
-from prunetune.records.store import CorruptFileError, Store, to_json, write_whole
+from prunetune.records.store import Store, sweep_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ def run_sweep(
         report = publish(plan, store, tracking)
     agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
     lost = sum(job.fault for job in closed(agenda))
-    return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_dir())
+    return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_folder.path)
 
 
 def _bound(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
@@ -131,12 +132,11 @@ def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
 
     Raises GrowthError if the sweep under this storage asks something else.
     """
-    path, file = store.root / "plan.json", store.root / "sweep.yaml"
     tree = spec.model_dump(mode="json")
     grown: list[dict[str, Any]] = []
-    if path.exists():
-        with _intact(path):
-            before = json.loads(path.read_bytes())
+    if store.plan_file.exists():
+        with _intact(store.plan_file):
+            before = json.loads(store.plan_file.read())
             grown = before["growth"]
             begun = SweepSpec.model_validate(before["spec"])  # new fields have their default
         changes = growth(begun.model_dump(mode="json"), tree)
@@ -145,9 +145,8 @@ def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
     facts = plan.model_dump(mode="json", by_alias=True)
     content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
-    text = dump(tree)
-    write_whole(file, text.encode())
-    write_whole(path, to_json(content))
+    store.sweep_file.write(dump(tree).encode())
+    store.plan_file.write_json(content)
 
 
 def _same_data(before: dict[str, Any], plan: Plan) -> None:
@@ -163,22 +162,21 @@ def _same_data(before: dict[str, Any], plan: Plan) -> None:
 
 def load_plan(store: Store) -> Plan:
     """The plan of a sweep that has begun; NoSweepError names what is there instead."""
-    path = store.root / "plan.json"
-    if not path.exists():
-        known = sorted(p.parent.name for p in store.storage.glob("*/plan.json"))
+    if not store.plan_file.exists():
+        known = sweep_names(store.storage)
         there = f"there are: {', '.join(known)}" if known else "there is none"
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
-    with _intact(path):
-        return Plan.model_validate(json.loads(path.read_bytes())["plan"])
+    with _intact(store.plan_file):
+        return Plan.model_validate(json.loads(store.plan_file.read())["plan"])
 
 
 @contextmanager
-def _intact(path: Path) -> Iterator[None]:
+def _intact(file: StoredFile) -> Iterator[None]:
     """Name the file where its content is not what prunetune wrote."""
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFileError(f"{path} is not a plan of prunetune: {error}") from error
+        raise CorruptFileError(f"{file.path} is not a plan of prunetune: {error}") from error
 
 
 def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
@@ -198,7 +196,7 @@ def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
     from prunetune.analysis.page.csv_tables import facts
 
     store = Store(storage, sweep)
-    if not store.root.exists():
+    if not store.exists():
         load_plan(store)
     records = store.records().values()
     return pd.DataFrame([facts(record) | record.config for record in records])
@@ -211,7 +209,7 @@ def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
     uri = plan.tracking["uri"]
     if uri == "none":
         return None
-    return MlflowStore(plan, uri, store.storage, plan.tracking["experiment"])
+    return MlflowStore(plan, uri, store.mlflow_folder, plan.tracking["experiment"])
 
 
 def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
@@ -219,13 +217,13 @@ def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Re
     from prunetune.analysis.page.write import write_report
 
     records = store.records()
-    report = write_report(plan, records, store.report_dir())
+    report = write_report(plan, records, store.report_folder)
     if tracking is not None:
         from prunetune.sweep.publish import study_results, winning_models
 
         tracking.study_results(study_results(report))
         for record, model, example in winning_models(plan, store, records):
             tracking.log_winner(record, model, example)
-        tracking.report(store.report_dir())
+        tracking.report(store.report_folder.path)
         tracking.close()
     return report

@@ -43,8 +43,8 @@ def winning_models(
         record = next(iter(outcome.confirmed), None)
         if record is None or record.architecture is None:
             continue
-        path = store.trial_dir(record.key) / "weights.safetensors"
-        if path.exists():
-            model = load_network(record.architecture, path)
+        weights = store.trial_folder(record.key).weights
+        if weights.exists():
+            model = load_network(record.architecture, weights.path)
             example = torch.zeros(1, *record.architecture.input_shape).numpy()
             yield record, model.eval(), example

@@ -19,6 +19,7 @@ from prunetune.compress.network.rebuild import fresh
 from prunetune.compress.regularizer import Regularizer, regularizing
 from prunetune.config.parts import Named
 from prunetune.protocols import Hook
+from prunetune.records.files import StoredFile
 from prunetune.registry import regularizers
 from prunetune.testing.networks import RESIDUAL, Network, lived_in
 from prunetune.testing.training import CPU, RECIPE, SEEDS, STEPS_PER_EPOCH, made_up
@@ -136,7 +137,7 @@ def _check_training(who: str, name: str, params: dict[str, Any], network: Networ
     again = _trained(network, [_hook(name, params, network)])
     assert _same(one, again), f"{who}: the same training has other weights the second time"
     with tempfile.TemporaryDirectory() as folder:
-        file = CheckpointFile(Path(folder) / "checkpoint.safetensors")
+        file = CheckpointFile(StoredFile(Path(folder) / "checkpoint"))
         _trained(network, [_hook(name, params, network)], file, crash_after=1)
         resumed = _trained(network, [_hook(name, params, network)], file)
     assert _same(one, resumed), (

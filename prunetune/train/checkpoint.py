@@ -13,8 +13,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
+from prunetune.records.files import StoredFile
 from prunetune.records.record import Epoch
-from prunetune.records.store import write_whole
 
 State = dict[str, Tensor]
 META = "prunetune.checkpoint"
@@ -55,7 +55,12 @@ class Checkpoint:
 class CheckpointFile:
     """Where a training's checkpoint lies. A reader sees the former one or the new one whole."""
 
-    path: Path
+    file: StoredFile
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies on this machine."""
+        return self.file.path
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Replace the file; StorageError where that fails."""
@@ -71,11 +76,11 @@ class CheckpointFile:
             crc32=_crc32(tensors),
         )
         content = safetensors.torch.save(tensors, {META: meta.model_dump_json()})
-        write_whole(self.path, content)
+        self.file.write(content)
 
     def read(self) -> Checkpoint | None:
         """The checkpoint, on the CPU; None where there is no file; CheckpointError if corrupt."""
-        if not self.path.exists():
+        if not self.file.exists():
             return None
         tensors, meta = self._load()
         sections: dict[str, State] = {}

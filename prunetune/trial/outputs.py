@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
 
+from prunetune.records.files import StoredFile
+from prunetune.records.folders import NetworkFolder
 from prunetune.records.record import Record, TrialSpec
-from prunetune.records.store import Store, write_whole
-
-WEIGHTS, OUTPUTS, KEPT, RECORD = (
-    "weights.safetensors", "test_outputs.safetensors", "kept.json", "record.json"
-)  # fmt: skip
+from prunetune.records.store import Store
 
 
-def folder_of(spec: TrialSpec, store: Store) -> Path:
-    """Where the trial's weights go: those of a dense network are shared between sweeps."""
-    return store.dense_dir(spec.key) if spec.phase == "dense" else store.trial_dir(spec.key)
+def folder_of(spec: TrialSpec, store: Store) -> NetworkFolder:
+    """Where the trial's network goes. Sweeps share dense networks, so these have other folders."""
+    if spec.phase == "dense":
+        return store.dense_folder(spec.key)
+    return store.trial_folder(spec.key)
 
 
-def save(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write tensors as safetensors, whole."""
+def save(file: StoredFile, tensors: dict[str, torch.Tensor]) -> None:
+    """Write tensors as safetensors."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, safetensors.torch.save(plain))
+    file.write(safetensors.torch.save(plain))
 
 
 def shared_dense(spec: TrialSpec, store: Store) -> dict[str, Any] | None:
@@ -32,10 +31,10 @@ def shared_dense(spec: TrialSpec, store: Store) -> dict[str, Any] | None:
 
     What loaded weights have behind them is what this sweep's file says, for their key does not.
     """
-    folder = store.dense_dir(spec.key)
-    if not (folder / RECORD).exists() or not (folder / WEIGHTS).exists():
+    folder = store.dense_folder(spec.key)
+    if not folder.is_complete():
         return None
-    record = Record.model_validate_json((folder / RECORD).read_bytes())
+    record = Record.model_validate_json(folder.record.read())
     report = record.model_dump(exclude={"sweep", "key", "ended_at"})
     if record.sweep == spec.sweep:  # our own, whose record a crash prevented
         return report

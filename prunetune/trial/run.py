@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,10 +22,9 @@ from prunetune.config.parts import Named
 from prunetune.config.space.space import subtree
 from prunetune.models.pretrained import match_state
 from prunetune.records.cost_meter import CostMeter
-from prunetune.records.lock import held
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import RecordBuilder
-from prunetune.records.store import Store, to_json, write_whole
+from prunetune.records.store import Store
 from prunetune.records.versions import versions
 from prunetune.registry import load_plugins, methods
 from prunetune.train.checkpoint import CheckpointFile
@@ -64,7 +62,7 @@ def run_trial(
     except Diverged as end:
         yield trial.end("diverged", error=str(end))
     except torch.OutOfMemoryError as end:
-        write_whole(trial.folder / "error.txt", traceback.format_exc().encode())
+        trial.folder.error.write(traceback.format_exc().encode())
         yield trial.end("failed", error=str(end).partition("\n")[0])
 
 
@@ -80,7 +78,7 @@ class Trial:
         payer: CostMeter | None = None,
     ) -> None:
         self.spec, self.store, self.offline = spec, store, offline
-        self.folder: Path = store.trial_dir(spec.key)
+        self.folder = store.trial_folder(spec.key)
         self.device = pick_device(device)
         self.trainer = Trainer(spec, self.folder, self.device, download=not offline, payer=payer)
         self.workload, self.journal = self.trainer.workload, self.trainer.journal
@@ -95,7 +93,7 @@ class Trial:
             made = self.dense_network() if dense else self.compact_network()
         network = (yield from self.shrunk(made)) if isinstance(made, Shrinking) else made
         model = prepare(network.model.to(self.device), self.device)
-        checkpoint = CheckpointFile(self.folder / "checkpoint.safetensors")
+        checkpoint = CheckpointFile(self.folder.checkpoint)
         yield self.told({**self.facts(network), "curve": checkpoint.curve()})
         used, total = network.epochs_used, self.spec.epochs
         for epoch in self.trainer.train(
@@ -115,13 +113,13 @@ class Trial:
         last = self.told(self.end("completed", **found))
         if dense:  # before the last report: who has heard it asks for no more
             record = self.assembly.record()
-            write_whole(outputs.folder_of(self.spec, self.store) / outputs.RECORD, to_json(record))
+            self.store.dense_folder(self.spec.key).record.write_json(record)
         yield last
 
     def shrunk(self, made: Shrinking) -> Generator[Report, None, CompactModel]:
         """The network after the first epochs, at the dense one's price, in which it shrinks."""
         model = prepare(made.model.to(self.device), self.device)
-        checkpoint = CheckpointFile(self.folder / "shrinking.safetensors")
+        checkpoint = CheckpointFile(self.folder.shrinking_checkpoint)
         yield self.told({"curve": checkpoint.curve(), **self.costs()})
         dense_macs, total = self.spec.dense_macs, self.spec.epochs
         for epoch in self.trainer.train(
@@ -173,20 +171,19 @@ class Trial:
     def dense_weights(self) -> nn.Module:
         """The dense network this trial starts from; trained again where its weights are gone."""
         key = self.spec.inputs["dense"]
-        folder = self.store.dense_dir(key)
-        path = folder / outputs.WEIGHTS
-        if not path.exists():
-            with held(folder / ".lock"):
-                if not path.exists():  # nor made by whom we waited for
+        folder = self.store.dense_folder(key)
+        if not folder.weights.exists():
+            with folder.lock():
+                if not folder.weights.exists():  # the former holder of the lock may have made them
                     self._train_dense(key)
-        return load_network(self.workload.architecture, path)
+        return load_network(self.workload.architecture, folder.weights.path)
 
     def _train_dense(self, key: str) -> None:
         """Train the dense network `key` at this trial's expense; its record stays as it was."""
         spec = self.store.trial(key)
         for _ in Trial(spec, self.store, self.device.type, self.offline, self.journal).reports():
             pass
-        self.store.drop_checkpoints(key)
+        self.store.trial_folder(key).drop_checkpoints()
 
     def facts(self, network: CompactModel) -> Report:
         """All that is known before training."""
@@ -225,10 +222,10 @@ class Trial:
         test = self.trainer.splits.test()
         last = self.trainer.evaluate(model, network.cost, test, outputs=True)
         assert last.log_probs is not None
-        outputs.save(folder / outputs.WEIGHTS, model.state_dict())
-        outputs.save(folder / outputs.OUTPUTS, {"log_probs": last.log_probs})
+        outputs.save(folder.weights, model.state_dict())
+        outputs.save(folder.test_outputs, {"log_probs": last.log_probs})
         if network.kept:
-            write_whole(folder / outputs.KEPT, to_json(network.kept))
+            folder.kept.write_json(network.kept)
         at_best = last
         best = checkpoint.best()
         if best is not None and best[0] != self.spec.epochs:
@@ -237,7 +234,7 @@ class Trial:
         return {
             "test_acc1": last.acc1,
             "test_acc1_best": at_best.acc1,
-            "test_outputs": str((folder / outputs.OUTPUTS).relative_to(self.store.storage)),
+            "test_outputs": self.store.address(folder.test_outputs),
         }
 
     def end(self, status: str, **facts: Any) -> Report:

@@ -13,7 +13,6 @@ agenda has put it into `inherited_macs` beside the dense network's.
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 from pydantic import Field
 from torch import nn
@@ -22,12 +21,12 @@ from prunetune.compress.regularizer import regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
 from prunetune.records.costs import training_macs
+from prunetune.records.folders import SharedNetworkFolder
 from prunetune.records.key import trial_key
-from prunetune.records.lock import held
 from prunetune.records.record import Epoch, Frozen, TrialSpec
 from prunetune.records.record_builder import now
 from prunetune.records.seeds import child_seed
-from prunetune.records.store import Store, to_json, write_whole
+from prunetune.records.store import Store
 from prunetune.records.versions import versions
 from prunetune.registry import regularizers
 from prunetune.train.checkpoint import CheckpointFile
@@ -79,14 +78,16 @@ class Sparsifier:
             recipe=recipe.model_dump(mode="json", exclude_defaults=True),
             epochs=spec.sparsify_epochs,
         )
-        folder = self.store.sparse_dir(key)
-        if not _made(folder):
-            with held(folder / ".lock"):
-                if not _made(folder):  # by whom we waited for
+        folder = self.store.sparse_folder(key)
+        if not folder.is_complete():
+            with folder.lock():
+                if not folder.is_complete():  # the former holder of the lock may have made it
                     self._make(key, folder, regularizer, recipe)
-        return load_network(self.trainer.workload.architecture, folder / outputs.WEIGHTS)
+        return load_network(self.trainer.workload.architecture, folder.weights.path)
 
-    def _make(self, key: str, folder: Path, regularizer: Named, recipe: Recipe) -> None:
+    def _make(
+        self, key: str, folder: SharedNetworkFolder, regularizer: Named, recipe: Recipe
+    ) -> None:
         """Train it, on from the checkpoint of one that died; write weights, then the record."""
         spec, trainer = self.spec, self.trainer
         architecture, images = trainer.workload.architecture, len(trainer.splits.train)
@@ -95,7 +96,7 @@ class Sparsifier:
         steps = epochs * max(1, images // recipe.batch_size)
         model = copy.deepcopy(self.dense)
         hook = regularizing(regularizer, model, architecture, steps)
-        checkpoint = CheckpointFile(folder / "checkpoint.safetensors")
+        checkpoint = CheckpointFile(folder.checkpoint)
         epoch_macs = training_macs(macs, images) + macs * len(trainer.splits.val)
         with trainer.journal.clock("sparsify"):
             for _ in train(
@@ -111,7 +112,7 @@ class Sparsifier:
                 deterministic=trainer.deterministic,
             ):
                 pass
-        outputs.save(folder / outputs.WEIGHTS, model.state_dict())
+        outputs.save(folder.weights, model.state_dict())
         record = SparseRecord(
             key=key,
             dense=dense_key,
@@ -127,13 +128,8 @@ class Sparsifier:
             versions=versions(),
             ended_at=now(),
         )
-        write_whole(folder / outputs.RECORD, to_json(record))
-        checkpoint.path.unlink(missing_ok=True)
-
-
-def _made(folder: Path) -> bool:
-    """The record is written last: where it lies, the weights are whole."""
-    return (folder / outputs.RECORD).exists() and (folder / outputs.WEIGHTS).exists()
+        folder.record.write_json(record)
+        folder.checkpoint.delete()
 
 
 def _salient(named: Named) -> Named:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from prunetune.config.space.space import subtree
 from prunetune.protocols import Hook
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.costs import training_macs
+from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Epoch, TrialSpec
 from prunetune.records.seeds import trial_seeds
 from prunetune.train.calibrate import recalibrate
@@ -48,7 +48,7 @@ class Trainer:
     def __init__(
         self,
         spec: TrialSpec,
-        folder: Path,
+        folder: TrialFolder,
         device: torch.device,
         *,
         download: bool,
@@ -59,7 +59,7 @@ class Trainer:
         self.splits = self.workload.open(device, download=download)
         self.seeds = trial_seeds(spec.sweep_seed, spec.seed)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
-        self.journal = CostMeter(folder, spec.inherited_macs, payer)
+        self.journal = CostMeter(folder.spent, spec.inherited_macs, payer)
         self.deterministic = spec.deterministic
         self.stages = 0
 
@@ -112,7 +112,7 @@ class Trainer:
     def train_stage(self, model: nn.Module, epochs: int, hooks: Sequence[Hook]) -> nn.Module:
         """Training inside a method; its own checkpoint makes a repeated call return at once."""
         self.stages += 1
-        checkpoint = CheckpointFile(self.folder / f"stage-{self.stages}.safetensors")
+        checkpoint = CheckpointFile(self.folder.stage_checkpoint(self.stages))
         model = prepare(model.to(self.device), self.device)
         macs = count_macs(model, self.workload.info.shape)
         for _ in self.train(model, epochs, hooks, checkpoint, "sparsify", macs):

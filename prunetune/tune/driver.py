@@ -18,9 +18,10 @@ from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
 from prunetune.records.cost_meter import CostMeter
+from prunetune.records.files import StorageError
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
-from prunetune.records.store import StorageError, Store, write_whole
+from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.rungs import rivals, stop_at
 from prunetune.tune.sampling import ConfigSampler
@@ -46,7 +47,7 @@ class Live:
     """A trial that was dealt and has not been closed."""
 
     spec: TrialSpec
-    assembly: RecordBuilder
+    builder: RecordBuilder
     status: Status | None = None
 
 
@@ -119,9 +120,9 @@ class Driver:
         live = self.running.get(key)
         if live is None or live.status is not None:
             return live is not None
-        known = len(live.assembly.curve)
-        live.assembly.add(report)
-        for epoch in live.assembly.curve[known:]:
+        known = len(live.builder.curve)
+        live.builder.add(report)
+        for epoch in live.builder.curve[known:]:
             self.observers.on_epoch(live.spec, epoch)
         live.status = report.get("status")
         return live.status is not None or self._stops(live, known)
@@ -134,7 +135,7 @@ class Driver:
         if live.status is None:
             self._release(key)
         else:
-            self._close(live.assembly.record(live.status))
+            self._close(live.builder.record(live.status))
 
     def fault(self, key: str, fault: Fault) -> None:
         """Let a trial that broke off be dealt again, or close it as failed after its retries."""
@@ -142,16 +143,17 @@ class Driver:
         if live is None:
             return
         self._check_surroundings(fault)
-        write_whole(self.store.trial_dir(key) / "error.txt", fault.traceback.encode())
+        folder = self.store.trial_folder(key)
+        folder.error.write(fault.traceback.encode())
         self._attempts[key] += not fault.preempted
-        self._heard[key] = len(live.assembly.curve)
+        self._heard[key] = len(live.builder.curve)
         if self._attempts[key] <= RETRIES:
             self._release(key)
             return
-        past = live.assembly.record("failed").train_macs
-        spent = CostMeter(self.store.trial_dir(key), live.spec.inherited_macs).train_macs().spent
-        live.assembly.add({"train_macs": past.model_copy(update={"spent": spent})})
-        self._close(live.assembly.record("failed", fault.error))
+        past = live.builder.record("failed").train_macs
+        spent = CostMeter(folder.spent, live.spec.inherited_macs).train_macs().spent
+        live.builder.add({"train_macs": past.model_copy(update={"spent": spent})})
+        self._close(live.builder.record("failed", fault.error))
 
     def _begin(self, spec: TrialSpec) -> None:
         dense = self.trials.records.get(spec.inputs.get("dense", ""))
@@ -174,7 +176,7 @@ class Driver:
     def _close(self, record: Record) -> None:
         self.store.write_record(record)
         if record.status != "failed":  # one that failed may be asked to go on
-            self.store.drop_checkpoints(record.key)
+            self.store.trial_folder(record.key).drop_checkpoints()
         self.trials.end(record)
         del self.running[record.key]
         self.observers.on_record(record)
@@ -192,15 +194,15 @@ class Driver:
             raise StorageError(fault.error) from cause
 
     def _stops(self, live: Live, known: int) -> bool:
-        curves = {key: other.assembly.curve for key, other in self.running.items()}
+        curves = {key: other.builder.curve for key, other in self.running.items()}
         others = rivals(live.spec, self.trials.dealt, self.trials.records, curves)
         if not live.spec.run_on:  # whose note has to be made anew
             known = max(known, self._heard.get(live.spec.key, 0))
-        at = stop_at(live.spec, known, live.assembly.curve, others, self.plan.early_stopping)
+        at = stop_at(live.spec, known, live.builder.curve, others, self.plan.early_stopping)
         if at is None:
             return False
         if live.spec.run_on:
-            live.assembly.add({"would_stop_at": at})
+            live.builder.add({"would_stop_at": at})
             return False
         live.status = "stopped"
         return True

@@ -14,6 +14,7 @@ from prunetune.analysis.page.figures.svg import Scale
 from prunetune.analysis.page.html import page
 from prunetune.analysis.page.write import figure_files
 from prunetune.plan import Plan
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record
 from tests.analysis.sweeps import make_plan, noisy, run
 
@@ -79,7 +80,7 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
         key: r.model_copy(update={"status": "failed", "error": EVIL}) if r.number == 0 else r
         for key, r in records.items()
     }
-    write_report(plan, records, tmp_path)
+    write_report(plan, records, StoredFolder(tmp_path))
     content = (tmp_path / "index.html").read_bytes()
     assert "script" not in parse(content).tags
     assert b"&lt;script&gt;" in content

@@ -15,6 +15,7 @@ from prunetune.analysis.evidence.ledger import ledger
 from prunetune.analysis.page.figures.frontier_plot import frontier_svg
 from prunetune.analysis.page.html import page
 from prunetune.plan import MASKED, Plan
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record, TrainMacs
 from prunetune.records.seeds import confirm_seed
 from tests.analysis.sweeps import config, make_plan, noisy, record, run
@@ -106,7 +107,7 @@ def test_an_unfinished_sweep_is_reported_as_such(
     plan: Plan, records: dict[str, Record], phases: tuple[str, ...], tmp_path: Path
 ) -> None:
     partial = {k: r for k, r in records.items() if r.phase in phases}
-    report = write_report(plan, partial, tmp_path)
+    report = write_report(plan, partial, StoredFolder(tmp_path))
     assert {v.verdict for v in report.verdicts} == {"undecided"}
     assert {row.n for row in report.frontier} == {0}
     expected = {"confirming"} if "search" in phases else {"not begun"}
@@ -120,7 +121,7 @@ def test_any_subset_of_records_can_be_reported(
     for seed in range(8):
         rng = random.Random(seed)
         some = {k: r for k, r in records.items() if rng.random() < 0.2 + 0.1 * seed}
-        report = write_report(plan, some, tmp_path)
+        report = write_report(plan, some, StoredFolder(tmp_path))
         assert report.ledger.spent_macs == sum(r.train_macs.spent for r in some.values())
         assert len(rows((tmp_path / "trials.csv").read_bytes())) == len(some)
 
@@ -128,7 +129,7 @@ def test_any_subset_of_records_can_be_reported(
 def test_frontier_csv_is_the_frontier(
     plan: Plan, records: dict[str, Record], tmp_path: Path
 ) -> None:
-    report = write_report(plan, records, tmp_path)
+    report = write_report(plan, records, StoredFolder(tmp_path))
     table = rows((tmp_path / "frontier.csv").read_bytes())
     assert [row["study"] for row in table] == [study.id for study in plan.studies]
     for line, row in zip(table, report.frontier, strict=True):
@@ -140,7 +141,7 @@ def test_frontier_csv_is_the_frontier(
 def test_trials_csv_has_every_record_with_its_config(
     plan: Plan, records: dict[str, Record], tmp_path: Path
 ) -> None:
-    write_report(plan, records, tmp_path)
+    write_report(plan, records, StoredFolder(tmp_path))
     table = {row["key"]: row for row in rows((tmp_path / "trials.csv").read_bytes())}
     assert table.keys() == records.keys()
     for key, r in records.items():
@@ -153,7 +154,7 @@ def test_trials_csv_has_every_record_with_its_config(
 def test_report_json_keeps_its_contract(
     plan: Plan, records: dict[str, Record], tmp_path: Path
 ) -> None:
-    report = write_report(plan, records, tmp_path)
+    report = write_report(plan, records, StoredFolder(tmp_path))
     plain = json.loads((tmp_path / "report.json").read_text())
     assert {"verdicts", "ledger", "sweep", "dense", "family", "created_at"} <= plain.keys()
     assert {"spent_macs", "spent_s", "by_arm", "by_phase"} <= plain["ledger"].keys()

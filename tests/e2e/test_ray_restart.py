@@ -40,7 +40,8 @@ def wait_for(store: Store, more: int, process: subprocess.Popen) -> None:
 
 def in_training(store: Store) -> list[str]:
     done = store.records().keys()
-    return [k for k in store.trials() if k not in done and (store.trial_dir(k) / "epochs").exists()]
+    unfinished = [key for key in store.trials() if key not in done]
+    return [key for key in unfinished if store.trial_folder(key).file("epochs").exists()]
 
 
 def snapshot(store: Store) -> dict[Path, bytes]:

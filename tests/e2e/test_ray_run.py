@@ -6,7 +6,8 @@ import pytest
 
 from prunetune.agenda import Agenda, Trials, closed, counts
 from prunetune.config.search import Asha
-from prunetune.records.store import StorageError, Store
+from prunetune.records.files import StorageError
+from prunetune.records.store import Store
 from prunetune.tune.ray import cluster
 from prunetune.tune.ray.tuner import run
 from prunetune.tune.resources import ResourceError
@@ -75,7 +76,7 @@ def test_a_dead_worker_costs_an_epoch_and_a_trial_that_always_raises_fails(store
     assert [k for k, r in outcome.records.items() if r.status == "failed"] == [failure.key]
     assert failure.error == "ZeroDivisionError: no such thing"
     assert len(starts(store, failure.key)) == 3
-    trace = (store.trial_dir(failure.key) / "error.txt").read_text()
+    trace = store.trial_folder(failure.key).error.read().decode()
     assert "second line" in trace
     assert "\x1b" not in trace
 

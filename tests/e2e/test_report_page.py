@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from prunetune.analysis import write_report
+from prunetune.records.files import StoredFolder
 from tests.analysis.sweeps import make_plan, noisy, run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -34,7 +35,8 @@ def browser() -> Iterator[Any]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     folder = tmp_path_factory.mktemp("report")
     plan = make_plan(ARMS, (0.5, 0.39, 0.25, 0.125, 0.06))
-    write_report(plan, run(plan, noisy({"thin": 0.93, "pruned": 0.938, "reinit": 0.931})), folder)
+    records = run(plan, noisy({"thin": 0.93, "pruned": 0.938, "reinit": 0.931}))
+    write_report(plan, records, StoredFolder(folder))
     return folder / "index.html", len(plan.studies)
 
 

@@ -106,7 +106,7 @@ def test_reinit_differs_from_its_source_in_weights_alone(swept):
 
 def test_the_answer_is_told_everywhere_alike(swept):
     store = swept[0]
-    report = json.loads((store.report_dir() / "report.json").read_bytes())
+    report = json.loads(store.report_folder.file("report.json").read())
     confirmed = report["verdicts"][0]["arms"]
     frame = load_records("tiny", store.storage)
     for arm, result in confirmed.items():
@@ -119,7 +119,7 @@ def test_the_answer_is_told_everywhere_alike(swept):
     assert not status.running
     spent = sum(r.train_macs.spent for r in store.records().values())
     assert report["ledger"]["spent_macs"] == spent
-    page = (store.report_dir() / "index.html").read_text()
+    page = store.report_folder.file("index.html").read().decode()
     assert "pruned" in page
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prunetune.records.cost_meter import CostMeter
+from prunetune.records.files import StoredFile
 
 
 def test_every_second_counts_towards_one_stage(
@@ -15,7 +16,7 @@ def test_every_second_counts_towards_one_stage(
 ) -> None:
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    journal = CostMeter(tmp_path, 0)
+    journal = CostMeter(StoredFile(tmp_path / "spent.json"), 0)
     with journal.clock("compress"):  # from 1
         with journal.clock("sparsify"), journal.clock("score"):  # from 2 and 3, to 4 and 5
             pass
@@ -28,10 +29,10 @@ def test_every_second_counts_towards_one_stage(
 
 
 def test_what_was_spent_survives_and_what_a_point_costs_is_counted_anew(tmp_path: Path) -> None:
-    first = CostMeter(tmp_path, 7)
+    first = CostMeter(StoredFile(tmp_path / "spent.json"), 7)
     first.spend(10)
     first.attribute("train", 10)
-    again = CostMeter(tmp_path, 7)
+    again = CostMeter(StoredFile(tmp_path / "spent.json"), 7)
     again.spend(5)
     again.attribute("train", 5)
     books = again.train_macs()

@@ -9,13 +9,13 @@ import threading
 import time
 from pathlib import Path
 
-from prunetune.records.lock import held
+from prunetune.records.lock import waiting_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from prunetune.records.lock import held
-with held(Path(sys.argv[1])):
+from prunetune.records.lock import waiting_lock
+with waiting_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -27,7 +27,7 @@ def test_one_at_a_time(tmp_path: Path):
 
     def work() -> None:
         nonlocal most
-        with held(tmp_path / "below" / ".lock"):
+        with waiting_lock(tmp_path / "below" / ".lock"):
             inside.append(1)
             most = max(most, len(inside))
             time.sleep(0.05)
@@ -52,7 +52,7 @@ def test_the_lock_of_a_killed_holder_is_free(tmp_path: Path):
             waited = threading.Event()
 
             def wait() -> None:
-                with held(path):
+                with waiting_lock(path):
                     waited.set()
 
             waiter = threading.Thread(target=wait)

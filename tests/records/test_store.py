@@ -7,14 +7,9 @@ import sys
 
 import pytest
 
+from prunetune.records.files import CorruptFileError, StorageError, write_whole
 from prunetune.records.record import Record
-from prunetune.records.store import (
-    CorruptFileError,
-    StorageAddressError,
-    StorageError,
-    Store,
-    write_whole,
-)
+from prunetune.records.store import StorageAddressError, Store
 
 FACTS = {"sweep": "s", "phase": "search", "seed": 0, "status": "completed", "dense_macs": 2}
 COUNTS = {"target_macs": 1, "dense_params": 3, "epochs_planned": 1}
@@ -35,9 +30,9 @@ def test_records_survive_the_round_trip(tmp_path):
 def test_a_record_is_written_once_and_never_changed(tmp_path):
     store = Store(tmp_path, "s")
     store.write_record(record("a", val_acc1=0.5))
-    before = store.record_path("a").read_bytes()
+    before = store.record_file("a").read()
     assert not store.write_record(record("a", val_acc1=0.9))
-    assert store.record_path("a").read_bytes() == before
+    assert store.record_file("a").read() == before
 
 
 def test_a_failed_record_that_is_set_aside_is_kept_and_counts_no_more(tmp_path):
@@ -52,11 +47,11 @@ def test_a_failed_record_that_is_set_aside_is_kept_and_counts_no_more(tmp_path):
 def test_a_file_that_is_not_a_record_is_named(tmp_path):
     store = Store(tmp_path, "s")
     store.write_record(record("a"))
-    text = json.loads(store.record_path("a").read_text())
+    text = json.loads(store.record_file("a").read())
     changes = ({"status": "fine"}, {"x": 1}, {"key": "b"})
     changes += ({"test_acc1": 9.0}, {"val_acc1": -0.1}, {"val_acc1": float("nan")})
     for broken in ("", "{", *(json.dumps({**text, **change}) for change in changes)):
-        store.record_path("a").write_text(broken)
+        store.record_file("a").write(broken.encode())
         with pytest.raises(CorruptFileError, match=r"a\.json: [^:].* move it away"):
             store.records()
 
@@ -82,7 +77,8 @@ def test_a_place_that_is_no_folder_is_named(tmp_path):
 def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
     code = (
         "import sys\n"
-        "from prunetune.records.store import Store, StorageError\n"
+        "from prunetune.records.files import StorageError\n"
+        "from prunetune.records.store import Store\n"
         "try:\n"
         "    with Store(sys.argv[1], 's').lock(): pass\n"
         "except StorageError as error: sys.exit(str(error))\n"
@@ -105,10 +101,10 @@ def test_a_storage_that_is_no_folder_is_refused_not_taken_for_one():
 
 def test_dropping_checkpoints_keeps_everything_else(tmp_path):
     store = Store(tmp_path, "s")
-    folder = store.trial_dir("a")
+    folder = store.trial_folder("a")
     kept = {"weights.safetensors", "trial.json"}
     dropped = {"checkpoint.safetensors", "shrinking.safetensors", "stage-1.safetensors"}
     for name in kept | dropped:
-        write_whole(folder / name, b"x")
-    store.drop_checkpoints("a")
-    assert {p.name for p in folder.iterdir()} == kept
+        folder.file(name).write(b"x")
+    folder.drop_checkpoints()
+    assert {p.name for p in folder.path.iterdir()} == kept

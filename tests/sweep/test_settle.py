@@ -11,7 +11,8 @@ from prunetune.bind import bind
 from prunetune.config.file.growth import GrowthError
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check
-from prunetune.records.store import CorruptFileError, Store
+from prunetune.records.files import CorruptFileError
+from prunetune.records.store import Store
 from prunetune.sweep.orchestrate import NoSweepError, load_plan, load_records, write_plan
 
 SPEC = {

@@ -10,6 +10,7 @@ import torch
 
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
+from prunetune.records.files import StoredFile
 from prunetune.records.record import Epoch
 from prunetune.train.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from prunetune.train.loop import train
@@ -35,7 +36,7 @@ def checkpoint(epochs: int = 2) -> Checkpoint:
 
 @pytest.fixture
 def file(tmp_path: Path) -> CheckpointFile:
-    return CheckpointFile(tmp_path / "trial" / "checkpoint.safetensors")
+    return CheckpointFile(StoredFile(tmp_path / "trial" / "checkpoint.safetensors"))
 
 
 def test_a_checkpoint_comes_back_as_it_was(file: CheckpointFile) -> None:
@@ -79,7 +80,7 @@ def test_training_goes_on_from_the_epoch_before_a_torn_write(
         list(train(model, splits, RECIPE, 3, seeds=SEEDS, device=CPU, checkpoint=where))
 
     whole = tiny_network()
-    go(whole, CheckpointFile(file.path.with_name("whole")))
+    go(whole, CheckpointFile(StoredFile(file.path.with_name("whole"))))
     replace, writes = Path.replace, []
 
     def die_second(self: Path, target: Path) -> Path:

@@ -10,6 +10,7 @@ from torch import nn
 
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
+from prunetune.records.files import StoredFile
 from prunetune.records.record import Epoch
 from prunetune.registry import optimizers, schedules
 from prunetune.train.checkpoint import CheckpointError, CheckpointFile
@@ -73,8 +74,8 @@ def without_time(curve: list[Epoch]) -> list[Epoch]:
 def test_resuming_gives_the_bits_of_a_training_that_was_never_interrupted(
     splits: TinySplits, tmp_path: Path, name: str, stop_after: int
 ) -> None:
-    recipe, file = RECIPES[name], CheckpointFile(tmp_path / "checkpoint.safetensors")
-    whole = CheckpointFile(tmp_path / "whole.safetensors")
+    recipe, file = RECIPES[name], CheckpointFile(StoredFile(tmp_path / "checkpoint.safetensors"))
+    whole = CheckpointFile(StoredFile(tmp_path / "whole.safetensors"))
     weights, curve = run(splits, recipe, checkpoint=whole)
 
     interrupted = train(tiny_network(), splits, recipe, 3, seeds=SEEDS, device=CPU, checkpoint=file)
@@ -159,7 +160,7 @@ def test_the_deciding_weights_are_those_validated_last(splits: TinySplits) -> No
 
 
 def test_best_weights_are_those_of_the_best_epoch(splits: TinySplits, tmp_path: Path) -> None:
-    file = CheckpointFile(tmp_path / "c")
+    file = CheckpointFile(StoredFile(tmp_path / "c"))
     recipe = Recipe(batch_size=16, optimizer=Named(name="sgd", params={"lr": 0.5}))
     _, curve = run(splits, recipe, epochs=8, checkpoint=file)
     best = file.best()
@@ -194,7 +195,7 @@ def test_a_loss_that_is_not_finite_ends_the_epoch_as_diverged(
         optimizer=Named(name="sgd", params={"lr": 1e30}),
         schedule=Named(name="constant"),
     )
-    file = CheckpointFile(tmp_path / "c")
+    file = CheckpointFile(StoredFile(tmp_path / "c"))
     with pytest.raises(Diverged, match="epoch 1"):
         run(splits, recipe, checkpoint=file)
     assert file.read() is None
@@ -238,7 +239,7 @@ class Averaging(NoOp):
 def test_a_hooks_memory_comes_back_with_the_checkpoint(
     splits: TinySplits, tmp_path: Path, stop_after: int
 ) -> None:
-    file, whole = CheckpointFile(tmp_path / "checkpoint"), Averaging()
+    file, whole = CheckpointFile(StoredFile(tmp_path / "checkpoint")), Averaging()
     weights, _ = run(splits, EVERYTHING, hooks=[NoOp(), whole])
     stopped = train(
         tiny_network(), splits, EVERYTHING, 3, seeds=SEEDS, device=CPU, checkpoint=file,
@@ -269,7 +270,7 @@ def test_the_second_part_of_a_training_goes_on_where_the_first_ended(splits: Tin
 def test_a_checkpoint_knows_which_part_of_a_training_it_is_of(
     splits: TinySplits, tmp_path: Path
 ) -> None:
-    file = CheckpointFile(tmp_path / "c")
+    file = CheckpointFile(StoredFile(tmp_path / "c"))
     run(splits, RECIPES["plain"], epochs=2, checkpoint=file, first=2, total=4)
     assert [e.epoch for e in file.curve()] == [2, 3]
     with pytest.raises(CheckpointError, match="its first is 2, here it is None"):

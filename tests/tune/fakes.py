@@ -83,7 +83,7 @@ def epoch(number: int, acc: float) -> dict[str, Any]:
 
 def quick(spec, store, *, device, offline, seconds=0.0, each=None):
     """Epochs of `seconds`; goes on from its own checkpoint, and leaves a line for every start."""
-    folder = store.trial_dir(spec.key)
+    folder = store.trial_folder(spec.key).path
     with (folder / "starts").open("a") as file:
         file.write(f"{os.getpid()}\n")
     where = {"node": ray.get_runtime_context().get_node_id()} if ray.is_initialized() else {}
@@ -111,7 +111,7 @@ def _count(path: Path) -> int:
 
 def starts(store: Store, key: str) -> list[int]:
     """The processes in which a trial was started, in order."""
-    return [int(line) for line in (store.trial_dir(key) / "starts").read_text().split()]
+    return [int(line) for line in (store.trial_folder(key).path / "starts").read_text().split()]
 
 
 def slow(spec, store, *, device, offline):

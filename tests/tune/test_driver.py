@@ -8,7 +8,8 @@ import pytest
 from prunetune.agenda import Agenda, Deal, Finished, Wait, closed, counts
 from prunetune.config.search import Asha
 from prunetune.data.files import DataMissingError
-from prunetune.records.store import StorageError, Store
+from prunetune.records.files import StorageError
+from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.driver import RETRIES, Driver, Fault
 from tests.tune.fakes import epoch, make_plan, quick
@@ -24,7 +25,7 @@ class Witness:
 
     def on_dealt(self, spec):
         self.dealt.append(spec.key)
-        if not (self.store.trial_dir(spec.key) / "trial.json").exists():
+        if not self.store.trial_folder(spec.key).trial.exists():
             self.early.append(spec.key)
 
     def on_epoch(self, spec, epoch):
@@ -32,7 +33,7 @@ class Witness:
 
     def on_record(self, record):
         self.records.append(record.key)
-        if not self.store.record_path(record.key).exists():
+        if not self.store.record_file(record.key).exists():
             self.early.append(record.key)
 
     def close(self):
@@ -156,7 +157,7 @@ def test_a_preempted_trial_is_not_charged(store):
         driver.deal()
     assert driver.trials.records[key].status == "failed"
     assert driver.trials.records[key].error == "ValueError: bad"
-    assert (store.trial_dir(key) / "error.txt").read_text() == "trace"
+    assert store.trial_folder(key).error.read() == b"trace"
 
 
 def test_an_abandoned_trial_has_no_record(store):

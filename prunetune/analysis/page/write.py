@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from prunetune.analysis.page.csv_tables import frontier_csv, trials_csv
 from prunetune.analysis.page.figures.differences_plot import differences_svg
@@ -12,19 +11,19 @@ from prunetune.analysis.page.html import page
 from prunetune.analysis.page.style import figure_style
 from prunetune.analysis.report import Report, analyse
 from prunetune.plan import Plan
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record
-from prunetune.records.store import to_json, write_whole
 
 
-def write_report(plan: Plan, records: Mapping[str, Record], folder: Path) -> Report:
-    """Write report.json, frontier.csv, trials.csv, the figures and index.html under `folder`."""
+def write_report(plan: Plan, records: Mapping[str, Record], folder: StoredFolder) -> Report:
+    """Write report.json, frontier.csv, trials.csv, the figures and index.html to `folder`."""
     report = analyse(plan, records)
-    write_whole(folder / "report.json", to_json(report))
-    write_whole(folder / "frontier.csv", frontier_csv(report))
-    write_whole(folder / "trials.csv", trials_csv(records))
+    folder.file("report.json").write_json(report)
+    folder.file("frontier.csv").write(frontier_csv(report))
+    folder.file("trials.csv").write(trials_csv(records))
     for name, content in figure_files(plan, report).items():
-        write_whole(folder / name, content)
-    write_whole(folder / "index.html", page(plan, records, report))
+        folder.file(name).write(content)
+    folder.file("index.html").write(page(plan, records, report))
     return report
 
 

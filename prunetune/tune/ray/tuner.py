@@ -76,7 +76,7 @@ def run(
     outcome = None
     try:
         if not driver.finished():
-            with _interruptible(driver), cluster.connected(address, store.root / "ray.log"):
+            with _interruptible(driver), cluster.connected(address, store.ray_log):
                 if remote.is_remote():
                     again = partial(_sweep_there, plan, store, trial, offline)
                     outcome = remote.run_there(again, broadcast, lambda: driver.abandoned)

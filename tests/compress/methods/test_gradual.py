@@ -16,6 +16,7 @@ from prunetune.compress.methods.channel_pruning.params import ChannelPruningPara
 from prunetune.compress.network.masks import MaskHook
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.config.recipe import Recipe
+from prunetune.records.files import StoredFile
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
 from tests.compress.nets import architecture, context, trained
@@ -85,7 +86,7 @@ def test_a_training_that_was_killed_prunes_the_same(
     params: dict[str, Any],
     criterion: str,
 ) -> None:
-    file = CheckpointFile(tmp_path / "c")
+    file = CheckpointFile(StoredFile(tmp_path / "c"))
     whole = begun(criterion=criterion, recalibrate=0, **params)[0]
     expected = whole.finish(trains(whole, splits))
     killed = begun(criterion=criterion, recalibrate=0, **params)[0]

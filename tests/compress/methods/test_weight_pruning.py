@@ -13,6 +13,7 @@ from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinki
 from prunetune.compress.methods.weight_pruning.method import WeightPruning, WeightPruningParams
 from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
 from prunetune.config.recipe import Recipe
+from prunetune.records.files import StoredFile
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
 from tests.compress.nets import TOLERANCE, architecture, context, trained
@@ -196,8 +197,9 @@ def gradually(made: Context, every: int, splits: Any, file: Any, stop: int = 9) 
     found = WeightPruning(params).run(made)
     assert isinstance(found, Shrinking)
     recipe, hook, seen = Recipe(batch_size=8, ema=0.9), found.hooks[0], []
+    checkpoint = CheckpointFile(StoredFile(file))
     epochs = train(found.model, splits, recipe, found.epochs, seeds=SEEDS, device=CPU,
-                   hooks=found.hooks, checkpoint=CheckpointFile(file), total=3)  # fmt: skip
+                   hooks=found.hooks, checkpoint=checkpoint, total=3)  # fmt: skip
     for epoch in epochs:
         seen.append({name: mask.clone() for name, mask in hook.masks.items()})  # type: ignore[attr-defined]
         if epoch.epoch == stop:

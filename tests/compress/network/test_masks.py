@@ -12,6 +12,7 @@ from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.masks import MaskHook, unit_masks
 from prunetune.config.recipe import Recipe
+from prunetune.records.files import StoredFile
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
 from tests.compress.nets import architecture, image, trained
@@ -69,7 +70,7 @@ def test_masks_hold_through_training_and_its_average_and_come_back(
     (group, _) = find_groups(model, (3, 8, 8), [model[9]])
     masks = unit_masks(model, [group], [(1, 5)])
     recipe = Recipe(batch_size=16, ema=0.9)
-    file = CheckpointFile(tmp_path / "c")
+    file = CheckpointFile(StoredFile(tmp_path / "c"))
 
     def go(model: nn.Module, hook: MaskHook, epochs: int) -> None:
         found = train(model, splits, recipe, 2, seeds=SEEDS, device=CPU, hooks=[hook],

@@ -17,6 +17,7 @@ from prunetune.compress.regularizer import Strength, regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
 from prunetune.records.architecture import Architecture
+from prunetune.records.files import StoredFile
 from prunetune.registry import regularizers
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
@@ -269,7 +270,7 @@ def splits() -> TinySplits:
 
 def trained_with(splits: TinySplits, hooks, file: Path | None = None, epochs: int = 3) -> dict:
     model = tiny_network()
-    checkpoint = CheckpointFile(file) if file else None
+    checkpoint = CheckpointFile(StoredFile(file)) if file else None
     steps = train(
         model, splits, Recipe(batch_size=10), 3, seeds=SEEDS, device=CPU, hooks=hooks,
         checkpoint=checkpoint,

@@ -1,0 +1,87 @@
+"""The folders of trials and of shared networks, and the files that lie in them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from prunetune.records.files import StoredFile, StoredFolder
+from prunetune.records.lock import waiting_lock
+
+
+class NetworkFolder(StoredFolder):
+    """What is kept of one network."""
+
+    @property
+    def weights(self) -> StoredFile:
+        """The state dict after training, as safetensors."""
+        return self.file("weights.safetensors")
+
+    @property
+    def test_outputs(self) -> StoredFile:
+        """The log-probabilities of every test image, as safetensors."""
+        return self.file("test_outputs.safetensors")
+
+    @property
+    def kept(self) -> StoredFile:
+        """The indices of the channels that pruning kept, as JSON."""
+        return self.file("kept.json")
+
+    @property
+    def checkpoint(self) -> StoredFile:
+        """The checkpoint of the training, while the training lasts."""
+        return self.file("checkpoint.safetensors")
+
+
+class SharedNetworkFolder(NetworkFolder):
+    """A dense or sparsified network, which all sweeps under one storage share."""
+
+    @property
+    def record(self) -> StoredFile:
+        """How the network came about, as JSON. This file is written last."""
+        return self.file("record.json")
+
+    def is_complete(self) -> bool:
+        """Whether the network can be used: where the record lies, the weights are whole."""
+        return self.record.exists() and self.weights.exists()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the network, after waiting for whoever is making it.
+
+        Raises:
+            StorageError: the file system has no locks, or cannot be written.
+        """
+        return waiting_lock(self.path / ".lock")
+
+
+class TrialFolder(NetworkFolder):
+    """What is kept of one trial, beside its record."""
+
+    @property
+    def trial(self) -> StoredFile:
+        """The trial as it was dealt, as JSON; written before the trial runs."""
+        return self.file("trial.json")
+
+    @property
+    def spent(self) -> StoredFile:
+        """The MACs and seconds that the trial has spent so far, as JSON."""
+        return self.file("spent.json")
+
+    @property
+    def error(self) -> StoredFile:
+        """The traceback of the last fault."""
+        return self.file("error.txt")
+
+    @property
+    def shrinking_checkpoint(self) -> StoredFile:
+        """The checkpoint of the epochs in which the network still shrinks."""
+        return self.file("shrinking.safetensors")
+
+    def stage_checkpoint(self, number: int) -> StoredFile:
+        """The checkpoint of training number `number` within the method, counted from 1."""
+        return self.file(f"stage-{number}.safetensors")
+
+    def drop_checkpoints(self) -> None:
+        """Remove all checkpoints. Call it once the record is written: nothing resumes from them."""
+        for pattern in ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors"):
+            for path in self.path.glob(pattern):
+                path.unlink()
