@@ -1,9 +1,9 @@
-"""BN scale: a channel that batch norm scales down matters little (Liu et al., 1708.06519)."""
+"""BN scale: remove channels with a small batch norm scale (Liu et al., 1708.06519)."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
@@ -26,16 +26,16 @@ class BnScale(GroupwiseCriterion[BnScaleParams]):
     about = About(
         paper="Liu et al., ICCV 2017, 1708.06519",
         cost="weights alone",
-        differs="raw scales are ranked; there a group's are divided by their mean first "
-        "(`normalize: mean`). A group without batch norm stays whole, and the record names it; a "
-        "network without any is refused by name",
+        differs="Raw scales are ranked; torch-pruning divides a group's by their mean first "
+        "(`normalize: mean`). A group without batch norm is not pruned, and the record names it; a "
+        "network without any batch norm is refused by name.",
     )
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Where at least one batch norm has a scale."""
+        """True if at least one batch norm of the group has a scale."""
         return bool(batch_norms(model, group))
 
-    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+    def score_group(self, scene: Scene, group: Group) -> Tensor:
         """See `GroupwiseCriterion`."""
         scales = [
             per_unit(scale.detach().cpu().double().abs(), member)

@@ -1,8 +1,8 @@
-"""Fisher: what the loss changes by, to second order, without a channel (Theis et al. 2018)."""
+"""Fisher: remove the channels that change the loss least, to second order (Theis et al. 2018)."""
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.scoring.bases import CriterionBase
@@ -22,17 +22,17 @@ class Fisher(CriterionBase[FisherParams]):
     about = About(
         paper="Theis et al., 1801.05787; Crowley et al., 1810.04622",
         cost="one forward and backward pass",
-        differs="not there; in eval mode, so that an image's gradient is its own, and one gate for "
-        "all layers of a group",
+        differs="Missing in torch-pruning. Scored in eval mode, so that an image's gradient does "
+        "not depend on other images, and with one gate for all layers of a group.",
     )
     needs = "gradients"
 
-    def score(self, scene: Scene) -> list[torch.Tensor]:
+    def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""
-        found = gate_gradients(scene, "fisher", self.params)
-        return [normalized(half_squares(q), self.params.normalize) for q in found]
+        gradients = gate_gradients(scene, "fisher", self.params)
+        return [normalized(half_squares(q), self.params.normalize) for q in gradients]
 
 
-def half_squares(q: torch.Tensor) -> torch.Tensor:
+def half_squares(q: Tensor) -> Tensor:
     """(gates, images, units) -> (units,): half the mean square over images, mean over gates."""
     return q.square().mean((0, 1)) / 2

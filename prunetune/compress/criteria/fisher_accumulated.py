@@ -1,7 +1,7 @@
 """Fisher gathered in training mode, as Crowley et al. do between two removals (1810.04622).
 
-Batch norm then takes its statistics from the batch, so that an image's gradient contains what it
-does to the others: this is another statistic than `fisher`, and has a name of its own.
+In training mode batch norm takes its statistics from the batch, so an image's gradient contains its
+effect on the other images. This is another statistic than `fisher`, so it has a name of its own.
 """
 
 from __future__ import annotations
@@ -17,60 +17,60 @@ from torch import Tensor, nn
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.scoring.bases import CriterionBase
-from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, reduced
+from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, join_gates
 from prunetune.compress.scoring.passes import Chunks, passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.registry import criteria
 
 
 class FisherAccumulatedParams(GateParams):
-    """Parameters of `fisher_accumulated`; images and batch are for scoring without training."""
+    """Parameters of `fisher_accumulated`; images and batch matter for scoring without training."""
 
-    batch: Annotated[
-        int, Field(ge=1, description="images whose statistics batch norm takes together")
-    ] = 128
+    batch: Annotated[int, Field(ge=1, description="images that share batch norm's statistics")] = (
+        128
+    )
 
 
 @criteria.register("fisher_accumulated", params=FisherAccumulatedParams)
 class FisherAccumulated(CriterionBase[FisherAccumulatedParams]):
     """Half the mean squared gate gradient over the steps of a training.
 
-    A schedule that trains between its cuts attaches `accumulator` to that training. Scored without
-    training, the same is gathered over batches of the scene's images with weights that stand still.
+    A schedule that trains between its cuts attaches `accumulator` to that training. Without
+    training, the gradients come from batches of the scene's images, with constant weights.
     """
 
     about = About(
         paper="Crowley et al., 1810.04622",
-        cost="nothing where training goes on between cuts, else one forward and backward pass",
-        differs="not there; the mean loss's 1/batch is undone, so that batch sizes compare",
+        cost="nothing if there is training between cuts, else one forward and backward pass",
+        differs="Missing in torch-pruning. The 1/batch of the mean loss is undone, so that scores "
+        "of different batch sizes compare.",
     )
     needs = "gradients"
 
     def accumulator(self, model: nn.Module, groups: Sequence[Group]) -> FisherAccumulator:
         """See `Accumulating`."""
-        how = self.params
-        return FisherAccumulator(model, groups, how.reduction, how.normalize)
+        return FisherAccumulator(model, groups, self.params.reduction, self.params.normalize)
 
     def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""
-        how = self.params
+        params = self.params
         with (
             torch.random.fork_rng(),  # dropout is on, as in training
-            passes(scene, "fisher_accumulated", how.images, backward=True) as (model, chunks),
+            passes(scene, "fisher_accumulated", params.images, backward=True) as (model, chunks),
         ):
             torch.manual_seed(scene.generator.initial_seed())
-            gathered = self.accumulator(model.train(), scene.groups)
-            gathered.attach()
-            for x, y in in_batches(chunks, how.batch):
+            accumulator = self.accumulator(model.train(), scene.groups)
+            accumulator.attach()
+            for x, y in in_batches(chunks, params.batch):
                 torch.autograd.backward(F.cross_entropy(model(x), y))
-        return gathered.scores()
+        return accumulator.scores()
 
 
 class FisherAccumulator:
     """(1/2N) Σ_n q_n² over the images of all training steps while attached, per group.
 
-    The training's loss is taken to be a mean over the batch. Forward passes in eval mode or without
-    gradients are not looked at. Sums stay on the network's device.
+    The training's loss must be a mean over the batch. Forward passes in eval mode or without
+    gradients are ignored. The sums stay on the network's device.
     """
 
     def __init__(
@@ -86,23 +86,23 @@ class FisherAccumulator:
         self.reset()
 
     def attach(self) -> None:
-        """Begin to watch the network's training steps."""
+        """See `Accumulator`."""
         if self._gates is None:
             self._gates = OpenGates(
                 self._model,
                 [group.gates for group in self._groups],
-                wanted=lambda: self._model.training,
-                complete=self._add,
+                enabled=lambda: self._model.training,
+                on_complete=self._add_step,
             )
 
     def detach(self) -> None:
-        """Leave nothing on the network; what was gathered stays."""
+        """See `Accumulator`."""
         if self._gates is not None:
             self._gates.close()
             self._gates = None
 
     def reset(self) -> None:
-        """Forget what was gathered."""
+        """See `Accumulator`."""
         self._sums: list[Tensor] = []
         self.images = 0
 
@@ -121,7 +121,7 @@ class FisherAccumulator:
         """See `Accumulator`.
 
         Raises:
-            ValueError: no training step was made since the accumulator was made or reset.
+            ValueError: no training step has run since the accumulator was made or reset.
         """
         if not self.images:
             raise ValueError("fisher_accumulated: no training step was watched; attach() it first")
@@ -130,26 +130,30 @@ class FisherAccumulator:
             means = [mean[list(units)] for mean, units in zip(means, kept, strict=True)]
         return [normalized(mean, self._normalize) for mean in means]
 
-    def _add(self) -> None:
-        """Take in a step, all of whose gates have their gradients."""
+    def _add_step(self) -> None:
+        """Add a training step whose gates all have their gradients."""
         assert self._gates is not None
-        found = self._gates.take()
-        images = found[0].shape[1]
-        squares = [(reduced(q.double(), self._reduction) * images).square().sum(1) for q in found]
-        before = self._sums or [torch.zeros_like(total) for total in squares]
-        self._sums = [a + b for a, b in zip(before, squares, strict=True)]
+        gradients = self._gates.take()
+        images = gradients[0].shape[1]
+        joined = [join_gates(q.double(), self._reduction) for q in gradients]
+        squares = [(q * images).square().sum(1) for q in joined]  # undoes the mean loss's 1/images
+        sums = self._sums or [torch.zeros_like(total) for total in squares]
+        self._sums = [a + b for a, b in zip(sums, squares, strict=True)]
         self.images += images
 
 
 def in_batches(chunks: Chunks, batch: int) -> Chunks:
-    """The same images in batches of that many; a partial last one is dropped if it is not alone."""
-    held: list[tuple[Tensor, Tensor]] = []
-    alone = True
+    """The same images in batches of `batch`.
+
+    Images that do not fill the last batch are dropped, unless there is no other batch.
+    """
+    rest: list[tuple[Tensor, Tensor]] = []
+    only_batch = True
     for chunk in chunks:
-        held.append(chunk)
-        x, y = (torch.cat(parts) for parts in zip(*held, strict=True))
+        rest.append(chunk)
+        x, y = (torch.cat(parts) for parts in zip(*rest, strict=True))
         whole = len(x) // batch * batch
         yield from zip(torch.split(x[:whole], batch), torch.split(y[:whole], batch), strict=True)
-        held, alone = [(x[whole:], y[whole:])], alone and not whole
-    if alone:
-        yield held[0]
+        rest, only_batch = [(x[whole:], y[whole:])], only_batch and not whole
+    if only_batch:
+        yield rest[0]

@@ -1,8 +1,12 @@
-"""FPGM: filters near the geometric median are redundant (He et al., CVPR 2019, 1811.00250)."""
+"""FPGM: remove filters near the geometric median (He et al., CVPR 2019, 1811.00250).
+
+Such a filter is redundant, for other filters can stand in for it.
+"""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criterion import About, Scene
@@ -18,30 +22,30 @@ class FpgmParams(WeightParams):
 
 @criteria.register("fpgm", params=FpgmParams)
 class Fpgm(GroupwiseCriterion[FpgmParams]):
-    """Sum of Euclidean distances to all other filters of the layer, over the layers that write."""
+    """Sum of a filter's Euclidean distances to the layer's other filters, mean over the writers."""
 
     about = About(
         paper="He et al., CVPR 2019, 1811.00250",
         cost="weights alone",
-        differs="distances of the raw filters, as published; there of |w|^p, so that signs are "
-        "lost, and of the readers' slices as well",
+        differs="Distances are between the raw filters, as published; torch-pruning takes them "
+        "between |w|^p, which loses the signs, and counts the readers' slices as well.",
     )
 
-    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+    def score_group(self, scene: Scene, group: Group) -> Tensor:
         """See `GroupwiseCriterion`."""
-        layers = [(member, scene.model.get_submodule(member.layer)) for member in group.writers]
-        written = [(m, layer) for m, layer in layers if not isinstance(layer, _BatchNorm)]
+        writers = [(member, scene.model.get_submodule(member.layer)) for member in group.writers]
+        filtering = [(m, layer) for m, layer in writers if not isinstance(layer, _BatchNorm)]
         if self.params.reduction == "first":
-            written = written[:1]
-        sums = [per_unit(distance_sums(filters(layer)), m) for m, layer in written]
+            filtering = filtering[:1]
+        sums = [per_unit(distance_sums(filters(layer)), member) for member, layer in filtering]
         return normalized(torch.stack(sums).mean(0), self.params.normalize)
 
 
-def distance_sums(rows: torch.Tensor) -> torch.Tensor:
-    """Σ_j ‖row_i - row_j‖₂ per row.
+def distance_sums(rows: Tensor) -> Tensor:
+    """Σ_j ‖row_i - row_j‖₂ for each row i.
 
-    Rows are centred first: the distances stay, and the fast way of taking them (by products) loses
-    fewer digits.
+    The rows are centred first. That changes no distance, and the fast algorithm for distances,
+    which uses matrix products, then loses fewer digits.
     """
     centred = rows - rows.mean(0)
     return torch.cdist(centred, centred).sum(1)

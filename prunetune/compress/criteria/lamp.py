@@ -1,4 +1,7 @@
-"""LAMP: a channel's share of what is at least as large (Lee et al., ICLR 2021, 2010.07611)."""
+"""LAMP: remove channels that are small beside the larger ones of their group.
+
+Lee et al., ICLR 2021, 2010.07611.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
@@ -24,23 +28,26 @@ class LampParams(Params):
 
 @criteria.register("lamp", params=LampParams)
 class Lamp(GroupwiseCriterion[LampParams]):
-    """Magnitude over the sum of all magnitudes of the group that are not smaller."""
+    """A channel's magnitude over the sum of all magnitudes of the group that are not smaller.
+
+    The largest channel of every group scores exactly 1.
+    """
 
     about = About(
         paper="Lee et al., ICLR 2021, 2010.07611",
         cost="weights alone",
-        differs="depthwise convolutions count, which write as others do; there they do not",
+        differs="Depthwise convolutions are scored; torch-pruning skips them.",
     )
 
-    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
-        """See `GroupwiseCriterion`; the largest channel of every group has exactly 1."""
+    def score_group(self, scene: Scene, group: Group) -> Tensor:
+        """See `GroupwiseCriterion`."""
         return lamp(power_sums(scene.model, group, self.params.p, self.params.reduction))
 
 
-def lamp(magnitudes: torch.Tensor) -> torch.Tensor:
-    """s_u / Σ s_v over v from u on in ascending order; equal ones keep their place in the group.
+def lamp(magnitudes: Tensor) -> Tensor:
+    """s_u / Σ s_v over v from u on in ascending order; equal magnitudes keep the group's order.
 
-    Of all-zero magnitudes the last scores 1, as the largest always does.
+    If all magnitudes are zero, the last one scores 1.
     """
     ordered, order = magnitudes.sort(stable=True)
     sums = ordered.flip(0).cumsum(0).flip(0)

@@ -1,11 +1,11 @@
-"""Magnitude: small weights go first (Li et al., ICLR 2017, 1608.08710)."""
+"""Magnitude: remove channels with small weights (Li et al., ICLR 2017, 1608.08710)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
+from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
@@ -27,11 +27,11 @@ class Magnitude(GroupwiseCriterion[MagnitudeParams]):
     about = About(
         paper="Li et al., ICLR 2017, 1608.08710",
         cost="weights alone",
-        differs="depthwise convolutions count, which write as others do; there they do not. p 2 is "
-        "the squared norm, as there; `normalize: none` ranks raw sums across groups",
+        differs="Depthwise convolutions are scored; torch-pruning skips them. As in torch-pruning, "
+        "p 2 is the squared norm. `normalize: none` ranks raw sums across groups.",
     )
 
-    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+    def score_group(self, scene: Scene, group: Group) -> Tensor:
         """See `GroupwiseCriterion`."""
         sums = power_sums(scene.model, group, self.params.p, self.params.reduction)
         return normalized(sums, self.params.normalize)

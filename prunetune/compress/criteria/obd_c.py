@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criteria.obd_hessian import ObdHessianParams, damage
@@ -22,26 +22,26 @@ class ObdCParams(ObdHessianParams):
 class ObdC(CriterionBase[ObdCParams]):
     """½ Σ w² E[(∂L/∂w)²] over a channel's filters, labels drawn from the network's own softmax.
 
-    Counted are the filters of the layers that write the channels, as in the paper, biases left out;
-    one label is drawn for each image.
+    As in the paper, the filters of the layers that write the channels count, without biases. One
+    label is drawn per image.
     """
 
     about = About(
         paper="Wang et al., ICML 2019, 1905.05934",
         cost="one forward and backward pass, and each image's own gradients of all filters",
-        differs="runs on any network; there it fails on convolutional ones. Raw scores are ranked; "
-        "there a group's are divided by their mean first",
+        differs="Runs on any network; torch-pruning's fails on convolutional ones. Raw scores are "
+        "ranked; torch-pruning divides a group's by their mean first.",
     )
     needs = "curvature"
 
-    def score(self, scene: Scene) -> list[torch.Tensor]:
+    def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""
-        how = self.params
+        params = self.params
         names = {member.layer for group in scene.groups for member in group.writers}
         layers = [n for n in names if not isinstance(scene.model.get_submodule(n), _BatchNorm)]
-        curvature = squared_gradients(scene, "obd_c", how.images, layers, sampled=True)
-        filters = [Group(group.writers) for group in scene.groups]
+        curvature = squared_gradients(scene, "obd_c", params.images, layers, sampled=True)
+        writing = [Group(group.writers) for group in scene.groups]
         return [
-            normalized(damage(scene.model, group, curvature, how.reduction), how.normalize)
-            for group in filters
+            normalized(damage(scene.model, group, curvature, params.reduction), params.normalize)
+            for group in writing
         ]

@@ -1,8 +1,9 @@
-"""Random scores: the control that any criterion has to beat (Mittal et al., 1801.10447)."""
+"""Random scores: the control that every criterion has to beat (Mittal et al., 1801.10447)."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
@@ -17,14 +18,14 @@ class RandomParams(Params):
 
 @criteria.register("random", params=RandomParams)
 class Random(GroupwiseCriterion[RandomParams]):
-    """Uniform numbers, drawn from the trial's own generator."""
+    """Uniform numbers from the trial's own generator."""
 
     about = About(
         paper="Mittal et al., WACV 2018, 1801.10447",
         cost="none",
-        differs="drawn from the trial's own generator, so that a seed repeats them",
+        differs="Drawn from the trial's own generator, so that a seed repeats the scores.",
     )
 
-    def score_group(self, scene: Scene, group: Group) -> torch.Tensor:
+    def score_group(self, scene: Scene, group: Group) -> Tensor:
         """See `GroupwiseCriterion`."""
         return torch.rand(group.width, generator=scene.generator, dtype=torch.float64)

@@ -1,4 +1,7 @@
-"""Taylor: what the loss changes by, to first order, without a channel (Molchanov et al. 2019)."""
+"""Taylor: remove the channels that change the loss least, to first order.
+
+Molchanov et al., CVPR 2019, 1906.10771.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.scoring.bases import CriterionBase
@@ -23,7 +27,7 @@ class TaylorParams(GateParams):
     ] = "gates"
     batch: Annotated[
         int,
-        Field(ge=1, description="images per mean gradient that is squared; the ranking depends on"),
+        Field(ge=1, description="images per mean gradient that is squared; changes the ranking"),
     ] = 128
 
 
@@ -34,23 +38,26 @@ class Taylor(CriterionBase[TaylorParams]):
     about = About(
         paper="Molchanov et al., CVPR 2019, 1906.10771",
         cost="one forward and backward pass",
-        differs="the papers' gate behind batch norm, one for all layers of a group, squared per "
-        "batch; there Σ|w·g| of weights, in which batch norm is never counted. "
-        "Raw scores are ranked; there a group's are divided by their mean first",
+        differs="As in the paper, gradients are of a gate behind batch norm; all layers of a group "
+        "share one, and it is squared per batch. torch-pruning sums |w·g| over weights and never "
+        "counts batch norm. Raw scores are ranked; torch-pruning divides a group's by their mean "
+        "first.",
     )
     needs = "gradients"
 
-    def score(self, scene: Scene) -> list[torch.Tensor]:
+    def score(self, scene: Scene) -> list[Tensor]:
         """See `Criterion`."""
-        how = self.params
-        found = gate_gradients(scene, "taylor", how, filters=how.form == "weights")
-        return [normalized(squared_means(q, how.batch).mean(0), how.normalize) for q in found]
+        params = self.params
+        gradients = gate_gradients(scene, "taylor", params, filters=params.form == "weights")
+        return [
+            normalized(squared_means(q, params.batch).mean(0), params.normalize) for q in gradients
+        ]
 
 
-def squared_means(q: torch.Tensor, batch: int) -> torch.Tensor:
-    """(gates, images, units) -> (gates, units): squared means of batches, their mean.
+def squared_means(q: Tensor, batch: int) -> Tensor:
+    """(gates, images, units) -> (gates, units): each batch's mean squared, then the mean of those.
 
-    A last batch that is smaller counts by its images.
+    A last batch that is smaller weighs less, in proportion to its images.
     """
     squares = [len(part[0]) * part.mean(1).square() for part in torch.split(q, batch, 1)]
     return torch.stack(squares).sum(0) / q.shape[1]

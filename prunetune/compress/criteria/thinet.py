@@ -1,4 +1,7 @@
-"""ThiNet: channels that their readers miss least, one after the other (Luo et al., 1707.06342)."""
+"""ThiNet: greedily remove the channel whose removal changes the next layers' output least.
+
+Luo et al., ICCV 2017, 1707.06342. The next layers are the readers of `scoring/readers.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.scoring.bases import CriterionBase
 from prunetune.compress.scoring.readers import gram, grams, is_read
-from prunetune.compress.scoring.refit import RefitParams, damped, refit
+from prunetune.compress.scoring.refit import RefitParams, damped_solution, refit
 from prunetune.registry import criteria
 
 
@@ -23,22 +26,24 @@ class ThinetParams(RefitParams):
 
 @criteria.register("thinet", params=ThinetParams)
 class Thinet(CriterionBase[ThinetParams]):
-    """The error of the readers' outputs once a channel and all before it are removed, greedily.
+    """Error of the readers' outputs once a channel and all before it are removed greedily.
 
-    At each step goes the channel that makes Σ_p ‖Σ_{i removed} x_pi‖² smallest, x_pi being its
-    contribution; each reader's error is divided by the energy of its output, and they are added.
+    Each step removes the channel for which Σ_p ‖Σ_{i removed} x_pi‖² is smallest, where x_pi is the
+    contribution of channel i at position p. Each reader's error is divided by the energy of its
+    output, and the readers' errors are added.
     """
 
     about = About(
         paper="Luo et al., ICCV 2017, 1707.06342",
-        cost="one forward pass; refit two more, and least squares per reader",
-        differs="missing there; elsewhere often the norm of the output that a channel makes alone, "
-        "neither greedy nor refitted. All outputs of a position count, not one drawn at random",
+        cost="one forward pass; refit: two more, and least squares per reader",
+        differs="Missing in torch-pruning; other libraries often score the norm of a channel's own "
+        "contribution to the output, neither greedily nor with a refit. All outputs of a position "
+        "count, not one drawn at random.",
     )
     needs = "activations"
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Where convolutions or linear layers read the group."""
+        """True if convolutions or linear layers read the group."""
         return is_read(model, group)
 
     def score(self, scene: Scene) -> list[Tensor]:
@@ -46,18 +51,19 @@ class Thinet(CriterionBase[ThinetParams]):
         return [greedy_scores(gram) for gram in grams(scene, "thinet", self.params)]
 
     def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
-        """Least squares for one scale per input channel of the readers; see `Refitting`."""
+        """Fit one scale per input channel of the readers by least squares; see `Refitting`."""
         if self.params.refit:
             refit(scene, compact, kept, "thinet", self.params, ScaleFit)
 
 
 def greedy_scores(gram: Tensor) -> Tensor:
-    """Each unit's error at its removal, rising strictly along the order of removal.
+    """Each unit's error at its removal, made to rise strictly in the order of removal.
 
-    The error itself may fall, where contributions cancel: the score is the largest so far, a bit
-    more at each step, so that ranked scores repeat the order.
+    The error itself can fall, since contributions may cancel. So a unit scores the largest error so
+    far, and at least the next larger float than the unit before; ranking the scores then gives the
+    order of removal.
     """
-    order, errors = greedy(gram.numpy())
+    order, errors = greedy_removal(gram.numpy())
     scores = np.empty_like(errors)
     last = -np.inf
     for unit, error in zip(order, errors, strict=True):
@@ -65,23 +71,23 @@ def greedy_scores(gram: Tensor) -> Tensor:
     return torch.from_numpy(scores)
 
 
-def greedy(
+def greedy_removal(
     gram: npt.NDArray[np.float64],
 ) -> tuple[list[int], npt.NDArray[np.float64]]:
-    """Units in the order of removal, and the error Σ_{i, j removed} G_ij after each.
+    """The units in the order of removal, and the error Σ_{i, j removed} G_ij after each removal.
 
-    Of equal ones the first goes first.
+    Of units with equal errors, the first in the group goes first.
     """
-    energy, along = gram.diagonal(), np.zeros(len(gram))  # along: Σ_{j removed} G_ij
-    left = np.ones(len(gram), dtype=bool)
+    energy, cross = gram.diagonal(), np.zeros(len(gram))  # cross: Σ_{j removed} G_ij
+    remains = np.ones(len(gram), dtype=bool)
     order, errors, error = [], np.empty(len(gram)), 0.0
     for step in range(len(gram)):
-        more = np.where(left, energy + 2 * along, np.inf)
-        unit = int(more.argmin())
-        error = max(0.0, error + float(more[unit]))
+        increase = np.where(remains, energy + 2 * cross, np.inf)
+        unit = int(increase.argmin())
+        error = max(0.0, error + float(increase[unit]))
         order.append(unit)
-        errors[step], left[unit] = error, False
-        along += gram[unit]
+        errors[step], remains[unit] = error, False
+        cross += gram[unit]
     return order, errors
 
 
@@ -106,5 +112,5 @@ class ScaleFit:
         """See `Fit`."""
         if not self._determined:
             return torch.zeros_like(self._weight)
-        more = damped(self._gram, self._cross)
-        return more[:, None] * self._weight
+        scale_changes = damped_solution(self._gram, self._cross)
+        return scale_changes[:, None] * self._weight

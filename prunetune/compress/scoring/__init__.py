@@ -1,1 +1,1 @@
-"""What several criteria share: passes over images, samples, fits and sums."""
+"""Tools that several criteria share: passes over images, samples, least squares and sums."""

@@ -1,4 +1,4 @@
-"""What the criteria that look at weights share: per-unit sums over every kind of layer."""
+"""Sums per unit over the weights of every kind of layer, for criteria that look at weights."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Normalize = Annotated[
 ]
 Reduction = Annotated[
     Literal["mean", "first"],
-    Field(description="mean: over all layers of a group; first: its first layer's filters alone"),
+    Field(description="mean: over all layers of a group; first: the filters of its first layer"),
 ]
 
 
 class WeightParams(Params):
-    """How a group's layers are reduced to one score, and made comparable between groups."""
+    """How the layers of a group become one score, and how groups become comparable."""
 
     normalize: Normalize = "mean"
     reduction: Reduction = "mean"
 
 
 def power_sums(model: nn.Module, group: Group, p: int, reduction: str) -> Tensor:
-    """Σ |w|^p over a unit's weights in a layer, then the mean over the group's layers.
+    """(units,) Σ |w|^p over a unit's weights in one layer, then the mean over the group's layers.
 
-    Weights are filters, readers' slices of them, and batch norm scales (not shifts).
+    The weights are filters, slices of the readers' filters, and scales (not shifts) of batch norms.
     """
     power = torch.abs if p == 1 else torch.square
     return unit_means(model, group.members, lambda _, weight: power(weight), reduction)
@@ -46,51 +46,55 @@ def unit_means(
     values: Callable[[str, Tensor], Tensor],
     reduction: str,
 ) -> Tensor:
-    """The sum over a unit's weights in a layer of what `values` makes of them, mean over layers.
+    """(units,) the sum of `values` over a unit's weights in one layer, then the mean over layers.
 
-    `values(layer, weight)` is called with the layer's name and its weight, float64 on the CPU.
+    `values(layer, weight)` gets the layer's name and its weight (float64, on the CPU), and returns
+    one value for each element of the weight.
     """
-    sums = [
-        _unit_sums(model, m, values) for m in (members[:1] if reduction == "first" else members)
-    ]
-    return torch.stack([s for s in sums if s is not None]).mean(0)
+    counted = members[:1] if reduction == "first" else members
+    sums = [_unit_sums(model, member, values) for member in counted]
+    return torch.stack([layer_sums for layer_sums in sums if layer_sums is not None]).mean(0)
 
 
-def normalized(score: Tensor, how: str) -> Tensor:
-    """The scores, divided by their mean if asked for; all-zero scores stay."""
-    mean = score.mean()
-    return score / mean if how == "mean" and mean > 0 else score
+def normalized(scores: Tensor, normalize: str) -> Tensor:
+    """The scores, divided by their mean if `normalize` is "mean"; all-zero scores stay zero."""
+    mean = scores.mean()
+    return scores / mean if normalize == "mean" and mean > 0 else scores
 
 
 def batch_norms(model: nn.Module, group: Group) -> list[tuple[Member, Tensor]]:
-    """The group's batch norms that have a scale, each with it."""
+    """The batch norms of a group that have a scale, each with its scale."""
     layers = [(member, model.get_submodule(member.layer)) for member in group.members]
-    return [(m, n.weight) for m, n in layers if isinstance(n, _BatchNorm) and n.affine]
+    return [
+        (member, layer.weight)
+        for member, layer in layers
+        if isinstance(layer, _BatchNorm) and layer.affine
+    ]
 
 
 def filters(layer: nn.Module) -> Tensor:
-    """The weights of a convolution or linear layer as (out channels, everything else), float64."""
+    """The weights of a convolution or linear layer as (out channels, all the rest), float64."""
     assert isinstance(layer, _ConvNd | nn.Linear)
     return layer.weight.detach().cpu().double().flatten(1)
 
 
 def per_unit(values: Tensor, member: Member) -> Tensor:
-    """Values per channel, summed over each unit's channels."""
+    """(units,) values (channels,) summed over the channels of each unit."""
     return values[torch.from_numpy(member.index)].sum(1)
 
 
 def _unit_sums(
     model: nn.Module, member: Member, values: Callable[[str, Tensor], Tensor]
 ) -> Tensor | None:
-    """(units,) sums of the values of a layer's weights, or None for a norm without scale."""
+    """(units,) sums of the values of a layer's weights, or None for a norm without a scale."""
     layer = model.get_submodule(member.layer)
     if layer.weight is None:
         return None
     assert isinstance(layer.weight, Tensor)
-    found = values(member.layer, layer.weight.detach().cpu().double())
+    valued = values(member.layer, layer.weight.detach().cpu().double())
     if member.side == "out":
-        return per_unit(found.flatten(1).sum(1) if found.dim() > 1 else found, member)
+        return per_unit(valued.flatten(1).sum(1) if valued.dim() > 1 else valued, member)
     groups = layer.groups if isinstance(layer, _ConvNd) else 1
-    slices = found.shape[1]  # input channels that each filter reads
-    by_input = found.reshape(groups, len(found) // groups, slices, -1).sum((1, 3))
+    slices = valued.shape[1]  # input channels that each filter reads
+    by_input = valued.reshape(groups, len(valued) // groups, slices, -1).sum((1, 3))
     return per_unit(by_input.flatten(), member)

@@ -1,8 +1,8 @@
-"""E_n[(∂L_n/∂w)²], the diagonal of the empirical Fisher: every image's own gradient, squared.
+"""E_n[(∂L_n/∂w)²], the diagonal of the empirical Fisher: each image's own gradient, squared.
 
-The gradient of a layer's weights for one image is Σ over positions of δ ⊗ x, the product of what
-comes back to the layer and what went into it. Both are there for all images of a chunk after one
-backward pass, so that nothing is computed image by image.
+For one image, the gradient of a layer's weights is Σ over positions of δ ⊗ x, with δ the gradient
+of the layer's output and x its input. One backward pass gives δ and x for all images of a chunk, so
+no pass is made for a single image.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.criterion import Scene
 from prunetune.compress.scoring.passes import passes
+from prunetune.compress.scoring.positions import padded
 
-AT_ONCE = 2**26
-"""Numbers in the largest tensor made for a layer: patches, or gradients per image."""
+_PATCH_ELEMENTS_AT_ONCE = 2**26
+"""Most elements of the largest tensor made for a layer: its patches, or its gradients per image."""
 Use = tuple[Tensor, Tensor]
-"""What went into a layer and ∂L/∂output."""
+"""One use of a layer in a forward pass: its input, and ∂L/∂output."""
 
 
 def squared_gradients(
@@ -31,8 +32,8 @@ def squared_gradients(
 ) -> dict[str, Tensor]:
     """Per layer E_n[(∂L_n/∂w)²], shaped like its weight, float64 on the CPU.
 
-    With `sampled` the labels are drawn from the network's own softmax, each image's by one number
-    of the scene's generator; chunks do not matter.
+    With `sampled`, the labels are drawn from the network's own softmax, with one number of the
+    scene's generator per image; how the images are cut into chunks makes no difference.
     """
     draws = torch.rand(images, generator=scene.generator, dtype=torch.float64) if sampled else None
     seen = 0
@@ -48,7 +49,8 @@ def squared_gradients(
 
 
 def sampled_labels(logits: Tensor, draws: Tensor) -> Tensor:
-    """A class per row, drawn from its softmax: where the cumulative probabilities pass `draws`."""
+    """One class per row, drawn from its softmax: the first whose cumulative probability passes the
+    row's number in `draws`."""
     cumulative = logits.double().softmax(1).cumsum(1)
     cumulative = cumulative / cumulative[:, -1:]
     passed = torch.searchsorted(cumulative, draws.to(logits.device)[:, None], right=True)
@@ -56,14 +58,17 @@ def sampled_labels(logits: Tensor, draws: Tensor) -> Tensor:
 
 
 class SquaredGradients:
-    """Watches layers of a network and sums the squares of each image's gradient of their weights.
+    """Sums, for some layers of a network, the squares of each image's gradient of their weights.
 
-    The network is in eval mode and its images want gradients, so that every layer's output does.
+    The network is in eval mode. The images must require gradients, so that every layer's output
+    does.
     """
 
     def __init__(self, model: nn.Module, layers: Collection[str]) -> None:
         self.sums: dict[str, Tensor] = {}
-        self._waiting: dict[str, int] = {}
+        """Layer -> Σ_n of the squares, float64, shaped like its weight."""
+        self._pending: dict[str, int] = {}
+        """Layer -> how many of its uses still wait for their gradient."""
         self._uses: dict[str, list[Use]] = {}
         for name in layers:
             layer = model.get_submodule(name)
@@ -72,17 +77,17 @@ class SquaredGradients:
             layer.register_forward_hook(partial(self._forward, name))
 
     def _forward(self, name: str, layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        self._waiting[name] = self._waiting.get(name, 0) + 1
+        self._pending[name] = self._pending.get(name, 0) + 1
         x = inputs[0].detach()
         back = partial(self._backward, name, layer, x, x._version)
         output.register_hook(back)  # type: ignore[no-untyped-call]
 
     def _backward(self, name: str, layer: nn.Module, x: Tensor, version: int, d: Tensor) -> None:
-        """A use of the layer has its gradient; an image's is the sum over all of them."""
-        assert x._version == version, f"what goes into {name} is changed in place afterwards"
+        """Keep the gradient of one use; after the last use, add the squares of all uses' sum."""
+        assert x._version == version, f"the input of {name} is changed in place after its use"
         self._uses.setdefault(name, []).append((x, d))
-        self._waiting[name] -= 1
-        if not self._waiting[name]:
+        self._pending[name] -= 1
+        if not self._pending[name]:
             self.sums[name] += squares(layer, self._uses.pop(name)).view_as(self.sums[name])
 
 
@@ -90,11 +95,11 @@ def squares(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
     """Σ_n of the squared gradients of a layer's weights, flat, from all uses of the layer."""
     (x, d), *more = uses
     if isinstance(layer, nn.Linear) and x.dim() == 2 and not more:
-        return (d.square().T @ x.square()).flatten()  # one product per weight: squared apart
+        return (d.square().T @ x.square()).flatten()  # (δ x)² = δ² x²: no gradients are formed
     assert isinstance(layer.weight, Tensor)
-    largest = max(layer.weight.numel(), *(_patch_numbers(layer, x, d) for x, d in uses))
-    each = max(1, AT_ONCE // largest)
-    parts = zip(*(torch.split(tensor, each) for use in uses for tensor in use), strict=True)
+    largest = max(layer.weight.numel(), *(_patch_elements(layer, x, d) for x, d in uses))
+    size = max(1, _PATCH_ELEMENTS_AT_ONCE // largest)
+    parts = zip(*(torch.split(tensor, size) for use in uses for tensor in use), strict=True)
     total = torch.zeros(layer.weight.numel(), dtype=x.dtype, device=x.device)
     for part in parts:
         pairs = zip(part[::2], part[1::2], strict=True)
@@ -106,25 +111,24 @@ def squares(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
 
 
 def image_gradients(layer: nn.Module, x: Tensor, d: Tensor) -> Tensor:
-    """(images, weights): each image's gradient of a layer's weights, flat; d is ∂L/∂output."""
+    """(images, weights) each image's gradient of a layer's weights, flat; `d` is ∂L/∂output."""
     if isinstance(layer, nn.Linear):
         d, x = (t.reshape(len(t), -1, t.shape[-1]) for t in (d, x))
         return (d.transpose(1, 2) @ x).flatten(1)
     if isinstance(layer, nn.LayerNorm):
         return (d * F.layer_norm(x, layer.normalized_shape, eps=layer.eps)).flatten(1, -2).sum(1)
     if isinstance(layer, _BatchNorm):
-        even = F.batch_norm(x, layer.running_mean, layer.running_var, eps=layer.eps)
-        return (d * even).flatten(2).sum(2)
+        standardised = F.batch_norm(x, layer.running_mean, layer.running_var, eps=layer.eps)
+        return (d * standardised).flatten(2).sum(2)
     assert isinstance(layer, nn.Conv2d)
-    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    padded = F.pad(x, layer._reversed_padding_repeated_twice, mode)
-    patches = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
-    inner, outer = (torch.unflatten(t, 1, (layer.groups, -1)) for t in (patches, d.flatten(2)))
-    return (outer @ inner.transpose(2, 3)).flatten(1)
+    patches = F.unfold(padded(layer, x), layer.kernel_size, layer.dilation, 0, layer.stride)
+    grouped_patches = torch.unflatten(patches, 1, (layer.groups, -1))
+    grouped_d = torch.unflatten(d.flatten(2), 1, (layer.groups, -1))
+    return (grouped_d @ grouped_patches.transpose(2, 3)).flatten(1)
 
 
-def _patch_numbers(layer: nn.Module, x: Tensor, d: Tensor) -> int:
-    """Numbers per image in the patches that a convolution reads; in what another layer does."""
+def _patch_elements(layer: nn.Module, x: Tensor, d: Tensor) -> int:
+    """Elements per image of the patches that a convolution reads, or of another layer's input."""
     if not isinstance(layer, nn.Conv2d):
         return x[0].numel()
     return x.shape[1] * math.prod(layer.kernel_size) * d[0, 0].numel()

@@ -57,8 +57,8 @@ def test_every_image_has_its_own_gradient_in_every_layer(kind: str) -> None:
 def test_the_bound_on_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = scene_of(network("resnext"), groups("resnext"))
     whole = score("obd_hessian", scene)
-    monkeypatch.setattr("prunetune.compress.scoring.squared_gradients.AT_ONCE", 1)
-    monkeypatch.setattr("prunetune.compress.scoring.passes.AT_ONCE", 1)
+    monkeypatch.setattr("prunetune.compress.scoring.squared_gradients._PATCH_ELEMENTS_AT_ONCE", 1)
+    monkeypatch.setattr("prunetune.compress.scoring.passes._IMAGE_ELEMENTS_AT_ONCE", 1)
     for a, b in zip(whole, score("obd_hessian", scene), strict=True):
         torch.testing.assert_close(a, b)
 

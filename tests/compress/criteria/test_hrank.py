@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criteria.hrank import Hrank, HrankParams, ranks
+from prunetune.compress.criteria.hrank import Hrank, HrankParams, matrix_ranks
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
 from tests.compress.nets import architecture, trained
@@ -53,11 +53,11 @@ def test_products_of_vectors_have_rank_one_and_noise_has_all(shape: tuple[int, i
     generator = torch.Generator().manual_seed(1)
     high, wide = shape
     one = torch.rand(2, 3, high, 1, generator=generator) @ torch.rand(2, 3, 1, wide)
-    assert (ranks(one) == 1).all()
-    assert (ranks(torch.randn(2, 3, *shape, generator=generator)) == min(shape)).all()
-    assert (ranks(torch.zeros(2, 3, *shape)) == 0).all()
+    assert (matrix_ranks(one) == 1).all()
+    assert (matrix_ranks(torch.randn(2, 3, *shape, generator=generator)) == min(shape)).all()
+    assert (matrix_ranks(torch.zeros(2, 3, *shape)) == 0).all()
     two = one + torch.rand(2, 3, high, 1, generator=generator) @ torch.rand(2, 3, 1, wide)
-    assert (ranks(two) == 2).all()
+    assert (matrix_ranks(two) == 2).all()
 
 
 def test_a_channel_scores_the_mean_rank_of_the_maps_that_convolutions_read() -> None:

@@ -14,16 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prunetune.compress.criteria.cp import Cp, CpParams, WeightFit, lasso_scores
-from prunetune.compress.criteria.thinet import ScaleFit, Thinet, ThinetParams, greedy, greedy_scores
+from prunetune.compress.criteria.thinet import (
+    ScaleFit,
+    Thinet,
+    ThinetParams,
+    greedy_removal,
+    greedy_scores,
+)
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
 from prunetune.compress.network.cut import cut, other_units
 from prunetune.compress.scoring import refit as refitting
 from prunetune.compress.scoring.positions import SampleParams
 from prunetune.compress.scoring.readers import (
-    from_contributions,
-    from_moments,
     gram,
+    gram_from_contributions,
+    gram_from_moments,
     grams,
 )
 from tests.compress.nets import architecture, trained
@@ -132,16 +138,18 @@ def test_without_all_units_the_error_is_the_number_of_readers() -> None:
 def test_moments_and_contributions_are_one_thing(groups: int) -> None:
     x = torch.randn(groups, 50, 4, 6, generator=seeded()).double()
     weight = torch.randn(groups, 7, 4, 6, generator=seeded(1)).double()
-    torch.testing.assert_close(from_moments(x, weight), from_contributions(x, weight))
+    torch.testing.assert_close(gram_from_moments(x, weight), gram_from_contributions(x, weight))
     for rows in (1, 50):  # whichever is less work
-        torch.testing.assert_close(gram(x[:, :rows], weight), from_moments(x[:, :rows], weight))
+        torch.testing.assert_close(
+            gram(x[:, :rows], weight), gram_from_moments(x[:, :rows], weight)
+        )
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_greedy_step_is_the_best_there_is(seed: int) -> None:
     x = torch.randn(30, 4, generator=seeded(seed)).double()
     x = (x @ torch.randn(4, 9, generator=seeded(seed + 9)).double()).numpy()
-    order, errors = greedy(x.T @ x)
+    order, errors = greedy_removal(x.T @ x)
     assert sorted(order) == list(range(9))
     for step, unit in enumerate(order):
         tried = {
@@ -155,7 +163,7 @@ def test_each_greedy_step_is_the_best_there_is(seed: int) -> None:
 
 def test_scores_repeat_the_greedy_order_even_where_errors_fall_or_tie() -> None:
     x = np.array([[3.0, -3, 1, 0, 0], [0, 0, 0, 0, 0]])
-    order, errors = greedy(x.T @ x)
+    order, errors = greedy_removal(x.T @ x)
     assert (order, errors.tolist()) == ([3, 4, 2, 1, 0], [0, 0, 1, 4, 1])
     scores = greedy_scores(torch.from_numpy(x.T @ x))
     assert scores.argsort().tolist() == order
@@ -302,7 +310,7 @@ def test_chunks_matter_neither_to_scores_nor_to_the_refit(
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
     mended, passes = [], []
     for at_once in (2**27, 6 * 648, 2 * 648):  # chunks of 20, 6, and 2 images
-        monkeypatch.setattr(refitting, "AT_ONCE", at_once)
+        monkeypatch.setattr(refitting, "_MAP_ELEMENTS_AT_ONCE", at_once)
         small, charged = cut(MODEL, GROUPS, REMOVED), list[int]()
         part.refit(scene(charged=charged), small, other_units(GROUPS, REMOVED))
         mended.append(small(IMAGES))

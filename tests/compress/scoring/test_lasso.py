@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import lars_path, lasso_path
 
-from prunetune.compress.scoring.lasso import Array, LassoPath, entries
+from prunetune.compress.scoring.lasso import Array, LassoPath, entry_penalties
 
 
 def problem(seed: int, rows: int, columns: int, rank: int | None = None) -> tuple[Array, Array]:
@@ -48,12 +48,12 @@ def test_columns_enter_where_another_implementation_has_them_enter(seed: int) ->
     penalties, _, coefficients = lars_path(x, y, method="lasso")
     # lars_path reports λ / rows at each change; a column is in from the change before it is seen
     first = [penalties[np.flatnonzero(row)[0] - 1] * 40 for row in coefficients]
-    np.testing.assert_allclose(entries(x.T @ x, x.T @ y), first, rtol=1e-7)
+    np.testing.assert_allclose(entry_penalties(x.T @ x, x.T @ y), first, rtol=1e-7)
 
 
 def test_between_changes_the_columns_are_those_of_coordinate_descent() -> None:
     x, y = problem(3, 60, 10)
-    found = np.sort(entries(x.T @ x, x.T @ y))[::-1]
+    found = np.sort(entry_penalties(x.T @ x, x.T @ y))[::-1]
     middles = (found[:-1] + found[1:]) / 2
     penalties, coefficients, _ = lasso_path(x, y, alphas=middles / 60, tol=1e-12)
     np.testing.assert_allclose(penalties * 60, middles)
@@ -63,11 +63,11 @@ def test_between_changes_the_columns_are_those_of_coordinate_descent() -> None:
 def test_what_needs_not_enter_has_no_penalty() -> None:
     x, _ = problem(0, 30, 5)
     x = np.concatenate([x, np.zeros((30, 1)), x[:, :1], 0.5 * x[:, 1:2]], axis=1)
-    found = entries(x.T @ x, x.T @ x.sum(1))
+    found = entry_penalties(x.T @ x, x.T @ x.sum(1))
     assert (found[:5] > 0).all()
     assert found[5:].tolist() == [0, 0, 0]
 
 
 def test_nothing_to_explain() -> None:
-    assert entries(np.zeros((3, 3)), np.zeros(3)).tolist() == [0, 0, 0]
-    assert entries(np.eye(2), np.zeros(2)).tolist() == [0, 0]
+    assert entry_penalties(np.zeros((3, 3)), np.zeros(3)).tolist() == [0, 0, 0]
+    assert entry_penalties(np.eye(2), np.zeros(2)).tolist() == [0, 0]
