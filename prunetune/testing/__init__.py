@@ -1,11 +1,11 @@
-"""The conformance suites: the laws of every kind of part, for an author's own tests.
+"""Conformance suites: one function per kind of part, which an author calls in a test.
 
     from prunetune.testing import check_criterion
 
     def test_my_criterion_keeps_its_contract() -> None:
         check_criterion("my_criterion", {"p": 2})
 
-A suite raises AssertionError, which says what was found and what to do about it.
+A suite raises AssertionError; the message says what is wrong and how to correct it.
 """
 
 from prunetune.testing.criterion_laws import check_criterion, check_criterion_on

@@ -1,4 +1,4 @@
-"""What every criterion must hold."""
+"""The laws that every criterion must keep."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Infeasible, Target, reach
 from prunetune.config.parts import Named
 from prunetune.registry import criteria, methods
-from prunetune.testing.networks import NETWORKS, Network, seeded
+from prunetune.testing.networks import NETWORKS, TOLERANCE, Network, seeded
 from prunetune.testing.watch import untouched
 
-IMAGES = 12
-SHARES = (0.5, 0.25)
-"""Of the dense MACs."""
-TOLERANCE = 0.005
+_IMAGES = 12
+_SHARES = (0.5, 0.25)
+"""Budgets, as shares of the dense MACs."""
 
 
 def check_criterion(
@@ -30,18 +29,22 @@ def check_criterion(
     params: Mapping[str, Any] | None = None,
     *,
     networks: Sequence[Network] = NETWORKS,
-    images: int = IMAGES,
+    images: int = _IMAGES,
 ) -> None:
     """Assert the laws of the registered criterion `name` with these parameters.
 
-    For every group that it applies to: one finite float64 score per unit, on the CPU. Scores repeat
-    bit for bit under one seed, and do not depend on the model's mode or on how the images come in
-    chunks. Nothing is left behind on the model, no global generator moves, every pass over images
-    is charged. Under every scope the scores lead to a network within tolerance of a budget, or to
-    Infeasible with a reason. Where it applies to no group, it is refused by name before training.
+    - For every group that the criterion applies to, it gives one finite float64 score per unit, on
+      the CPU.
+    - The same seed gives the same scores, bit for bit. Scores depend neither on the mode of the
+      model nor on the size of the chunks in which images come.
+    - The model is left as it was, no global random generator moves, and every pass over images is
+      charged.
+    - Under every scope, the scores lead to a network within tolerance of a budget, or to
+      `Infeasible` with a reason.
+    - On a network where the criterion applies to no group, planning refuses it by name.
     """
-    met = [check_criterion_on(network, name, params, images=images) for network in networks]
-    assert any(met), (
+    applies = [check_criterion_on(network, name, params, images=images) for network in networks]
+    assert any(applies), (
         f"criterion {name!r} applies to none of {', '.join(map(str, networks))}; pass networks=… "
         "that have what it looks at"
     )
@@ -52,28 +55,36 @@ def check_criterion_on(
     name: str,
     params: Mapping[str, Any] | None = None,
     *,
-    images: int = IMAGES,
+    images: int = _IMAGES,
     feasible: bool = False,
 ) -> bool:
-    """The same on one network; whether the criterion applies there (if not, it was refused).
+    """Assert the same laws on one network.
 
-    Where `feasible`, every budget has to be met, under every scope.
+    Args:
+        network: The network to score.
+        name: The registered name of the criterion.
+        params: Its parameters.
+        images: How many images it is offered.
+        feasible: Whether every budget must be met, under every scope.
+
+    Returns:
+        Whether the criterion applies to any group of the network. If not, it was refused.
     """
-    trial = _Trial(network, name, dict(params or {}), images, feasible)
-    trial.check_about()
-    groups = trial.groups()
+    suite = _CriterionSuite(network, name, dict(params or {}), images, feasible)
+    suite.check_about()
+    groups = suite.groups()
     if groups:
-        scores = trial.check_scores(groups)
+        scores = suite.check_scores(groups)
         for scope in get_args(Scope):
-            trial.check_scope(scope, groups, scores)
+            suite.check_scope(scope, groups, scores)
     else:
-        trial.check_refused()
+        suite.check_refused()
     return bool(groups)
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """One criterion on one network."""
+class _CriterionSuite:
+    """The checks of one criterion on one network."""
 
     network: Network
     name: str
@@ -86,12 +97,12 @@ class _Trial:
         return f"criterion {self.name!r} on {self.network}"
 
     def criterion(self) -> Criterion:
-        """Made anew, as every trial makes it."""
-        made: Criterion = criteria.make(Named(name=self.name, params=self.params))
-        return made
+        """A new object of the criterion, as every trial makes one."""
+        criterion: Criterion = criteria.make(Named(name=self.name, params=self.params))
+        return criterion
 
     def check_about(self) -> None:
-        """It says where it comes from and what it needs."""
+        """The criterion states its source, its cost and what it needs."""
         part = criteria.get(self.name).part
         about = getattr(part, "about", None)
         assert isinstance(about, About) and about.paper and about.cost, (
@@ -102,16 +113,16 @@ class _Trial:
         )
 
     def groups(self) -> tuple[Group, ...]:
-        """The groups it applies to."""
+        """The groups that the criterion applies to."""
         criterion, model = self.criterion(), self.network.model
         with untouched(model, f"{self.who}: applies"):
-            found = [criterion.applies(model, group) for group in self.network.groups]
+            first = [criterion.applies(model, group) for group in self.network.groups]
             again = [criterion.applies(model, group) for group in self.network.groups]
-        assert found == again, f"{self.who}: applies answers differently when asked again"
-        return tuple(g for g, yes in zip(self.network.groups, found, strict=True) if yes)
+        assert first == again, f"{self.who}: applies answers differently when asked again"
+        return tuple(g for g, applies in zip(self.network.groups, first, strict=True) if applies)
 
     def check_scores(self, groups: tuple[Group, ...]) -> list[Tensor]:
-        """The laws of `score`; its scores."""
+        """Check the laws of `score`; the scores of each group."""
         model = self.network.model
         passes: list[int] = []
         batches = self.network.batches(self.images, self.images)
@@ -141,7 +152,7 @@ class _Trial:
     def _check_other_chunks(
         self, groups: Sequence[Group], scores: Sequence[Tensor], scene: Scene
     ) -> None:
-        """The same images in smaller chunks, and the model in evaluation mode for once."""
+        """Check that smaller chunks, and a model in evaluation mode, give the same scores."""
         scene.model.eval()
         try:
             others = self.criterion().score(replace(scene, generator=seeded(5)))
@@ -169,57 +180,58 @@ class _Trial:
         groups: Sequence[Group],
         scores: Sequence[Tensor],
         others: Sequence[Tensor],
-        how: str,
+        circumstance: str,
         *,
         exactly: bool = False,
     ) -> None:
         for group, a, b in zip(groups, scores, others, strict=True):
             close = torch.equal(a, b) if exactly else bool((a - b).abs().max() <= _rounding(a))
             assert close, (
-                f"{self.who}, group {group.name!r}: scored {how}, it differs by up to "
+                f"{self.who}, group {group.name!r}: scored {circumstance}, it differs by up to "
                 f"{(a - b).abs().max():.2e} of {a.abs().max():.2e}"
             )
 
     def check_scope(
         self, scope: Scope, groups: tuple[Group, ...], scores: Sequence[Tensor]
     ) -> None:
-        """Ranked under `scope`, the scores meet budgets or say why not."""
+        """Check that a ranking under `scope` meets the budgets, or says why it cannot."""
         costs = self.network.costs(groups)
         dense = costs.macs(costs.widths)
         rule = rule_of(scope, self.network.model, groups, floor=0.1)
         steps = ranking([s.numpy() for s in scores], rule)
-        for share in SHARES:
+        for share in _SHARES:
             target = int(dense * share)
             where = f"{self.who}, {scope}, {share:.0%} of the MACs"
             try:
-                found = select(steps, costs, target, target * (1 - TOLERANCE))
+                selection = select(steps, costs, target, target * (1 - TOLERANCE))
             except Infeasible as miss:
                 assert not self.feasible, f"{where}: infeasible: {miss}"
                 assert str(miss), f"{where}: infeasible without a reason"
                 continue
-            widths = [w - len(r) for w, r in zip(costs.widths, found.removed, strict=True)]
-            assert costs.macs(widths) == found.macs, f"{where}: MACs are not those of its widths"
-            assert target * (1 - TOLERANCE) <= found.macs <= target, f"{where}: {found.macs} MACs"
+            macs = selection.macs
+            widths = [w - len(r) for w, r in zip(costs.widths, selection.removed, strict=True)]
+            assert costs.macs(widths) == macs, f"{where}: MACs are not those of its widths"
+            assert target * (1 - TOLERANCE) <= macs <= target, f"{where}: {macs} MACs"
             assert all(w >= f for w, f in zip(widths, rule.floors, strict=True)), (
                 f"{where}: widths {widths} are below the floors {rule.floors}"
             )
 
     def check_refused(self) -> None:
-        """The plan refuses it, by name, before anything is trained."""
+        """Check that planning refuses the criterion, and names it and the network."""
         criterion = {"criterion": {self.name: self.params}}
         _, params = methods.checked(Named(name="channel_pruning", params=criterion))
         dense = self.network.costs(()).macs(())
         try:
             reach("channel_pruning", params, self.network.architecture, [Target(dense, dense, 1)])
         except ValueError as error:
-            told = str(error)
-            assert self.name in told and self.network.name in told, (
-                f"{self.who} is refused without naming both: {told}"
+            message = str(error)
+            assert self.name in message and self.network.name in message, (
+                f"{self.who} is refused without naming both: {message}"
             )
             return
         raise AssertionError(f"{self.who} applies to no group, but planning does not refuse it")
 
 
 def _rounding(score: Tensor) -> float:
-    """How far scores of the same thing may lie apart: sums in float32, in another order."""
+    """How far two scores of one unit may differ, because float32 sums depend on their order."""
     return 1e-4 * float(score.abs().max()) + 1e-12

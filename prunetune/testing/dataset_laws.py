@@ -1,4 +1,4 @@
-"""What every data set must hold."""
+"""The laws that every data set must keep."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from prunetune.config.recipe import Augment
 from prunetune.data.dataset import Dataset, DatasetInfo, Splits
 from prunetune.protocols import Batch, Split
 from prunetune.registry import datasets
-from prunetune.testing.networks import seeded
+from prunetune.testing.networks import CPU, seeded
 
-CPU = torch.device("cpu")
-Image = bytes
+_ImageBytes = bytes
 
 
 def check_dataset(
@@ -29,15 +28,17 @@ def check_dataset(
 ) -> None:
     """Assert the laws of the registered data set `name` with these parameters.
 
-    What `info` and `digest` say is known before an image is opened, and repeats. The splits have
-    the sizes, shape and classes stated; training and validation images are disjoint, and the seed
-    decides which are which; the test images are the same under every seed. Order and augmentation
-    follow from their two generators alone. All splits are read whole: choose parameters for a small
-    part of a large data set (`train_limit`).
+    - `info` and `digest` are known before an image is opened, and do not change.
+    - The splits have the sizes, the image shape and the classes that `info` states.
+    - Training and validation images are disjoint, and the seed decides which are which. The test
+      images are the same under every seed.
+    - The order and the augmentation of images depend only on their two generators.
+
+    Every split is read whole, so use a small part of a large data set (`train_limit`).
     """
-    stated = dict(params or {})
-    dataset = _made(name, stated)
-    info = _check_unopened(name, stated, dataset)
+    given = dict(params or {})
+    dataset = _make(name, given)
+    info = _check_facts(name, given, dataset)
     splits = dataset.open(0, CPU, download)
     test = splits.test()
     assert splits.info == info, f"data set {name!r}: what is opened has another info than info()"
@@ -48,21 +49,22 @@ def check_dataset(
     ):
         _check_split(f"data set {name!r}, {part}", split, size, info)
     other = dataset.open(1, CPU, download)
-    whole = stated.get("train_limit") is None
-    _check_parts(name, splits, other, dataset.open(0, CPU, download), whole=whole)
+    whole = given.get("train_limit") is None
+    _check_disjoint(name, splits, other, dataset.open(0, CPU, download), whole=whole)
     _check_epoch(f"data set {name!r}, train", splits.train)
     _check_sample(f"data set {name!r}, train", splits.train)
 
 
-def _made(name: str, params: Mapping[str, Any]) -> Dataset:
-    made: Dataset = datasets.make(Named(name=name, params=dict(params)))
-    return made
+def _make(name: str, params: Mapping[str, Any]) -> Dataset:
+    dataset: Dataset = datasets.make(Named(name=name, params=dict(params)))
+    return dataset
 
 
-def _check_unopened(name: str, params: Mapping[str, Any], dataset: Dataset) -> DatasetInfo:
-    with _closed(f"data set {name!r}: info() opened a file; state sizes and statistics as facts"):
+def _check_facts(name: str, params: Mapping[str, Any], dataset: Dataset) -> DatasetInfo:
+    """Check what the data set states before it is opened; its info."""
+    with _no_files(f"data set {name!r}: info() opened a file; state sizes and statistics as facts"):
         info = dataset.info()
-        again = _made(name, params).info()
+        again = _make(name, params).info()
     assert info == again, f"data set {name!r}: info() differs between two objects alike"
     assert min(info.train_size, info.val_size, info.test_size) > 0, (
         f"data set {name!r}: a split is empty: {info}"
@@ -72,12 +74,12 @@ def _check_unopened(name: str, params: Mapping[str, Any], dataset: Dataset) -> D
     )
     digest = dataset.digest()
     assert digest, f"data set {name!r}: digest() is empty"
-    assert digest == _made(name, params).digest(), (
+    assert digest == _make(name, params).digest(), (
         f"data set {name!r}: digest() differs between two objects alike, so no record would match"
     )
     fraction = min(0.5, info.val_size / (info.train_size * 3))
-    otherwise = _made(name, {**params, "val_fraction": fraction})
-    assert digest != otherwise.digest(), (
+    other = _make(name, {**params, "val_fraction": fraction})
+    assert digest != other.digest(), (
         f"data set {name!r}: another val_fraction has the same digest, though it trains on other "
         "images"
     )
@@ -85,8 +87,8 @@ def _check_unopened(name: str, params: Mapping[str, Any], dataset: Dataset) -> D
 
 
 @contextmanager
-def _closed(message: str) -> Iterator[None]:
-    """Nothing can be opened inside."""
+def _no_files(message: str) -> Iterator[None]:
+    """AssertionError with this message if a file is opened inside."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError(message)
@@ -97,61 +99,64 @@ def _closed(message: str) -> Iterator[None]:
 
 def _check_split(where: str, split: Split, size: int, info: DatasetInfo) -> None:
     assert len(split) == size, f"{where}: has {len(split)} images, info() says {size}"
-    seen = 0
+    n_images = 0
     for x, y in split.batches(50):
-        seen += len(x)
+        n_images += len(x)
         assert x.dtype == torch.float32, f"{where}: images are {x.dtype}, not float32"
         assert tuple(x.shape[1:]) == info.shape, f"{where}: images are {tuple(x.shape[1:])}"
         assert y.dtype == torch.int64, f"{where}: labels are {y.dtype}, not int64"
         assert 0 <= int(y.min()) <= int(y.max()) < info.classes, (
             f"{where}: labels {int(y.min())} to {int(y.max())}"
         )
-    assert seen == size, f"{where}: batches() gives {seen} of {size} images"
+    assert n_images == size, f"{where}: batches() gives {n_images} of {size} images"
     first, second = _all(split.batches(50)), _all(split.batches(37))
     assert _equal(first, second), f"{where}: batches() gives another order the second time"
 
 
-def _check_parts(name: str, splits: Splits, other: Splits, again: Splits, *, whole: bool) -> None:
-    val, moved = _images(splits.val), _images(other.val)
+def _check_disjoint(
+    name: str, splits: Splits, other: Splits, again: Splits, *, whole: bool
+) -> None:
+    """Check which images are in which split; `other` has another seed, `again` the same seed."""
+    val, other_val = _images(splits.val), _images(other.val)
     assert val == _images(again.val), f"data set {name!r}: one seed has two validation splits"
-    assert val != moved, (
+    assert val != other_val, (
         f"data set {name!r}: the seed does not decide which images are held out for validation"
     )
     assert _images(splits.test()) == _images(other.test()), (
         f"data set {name!r}: the test images depend on the seed"
     )
-    if whole:  # all images but the test's, whatever the seed: none is lost, none is in both
-        assert _images(splits.train) + val == _images(other.train) + moved, (
+    if whole:  # then train and val together are the same images under every seed
+        assert _images(splits.train) + val == _images(other.train) + other_val, (
             f"data set {name!r}: training and validation images together depend on the seed; an "
             "image is in both, or in neither"
         )
 
 
 def _check_epoch(where: str, train: Split) -> None:
-    size = max(2, len(train) // 3 + 1)  # two whole batches and a part of one
+    size = max(2, len(train) // 3 + 1)  # two whole batches and an incomplete one
     plain = Augment(crop=0, flip=False)
-    epoch = [len(y) for _, y in train.epoch(size, plain, seeded(1), seeded(2))]
-    assert epoch == [size] * max(1, len(train) // size), (
-        f"{where}: batches of {size} come as {epoch}; a last partial batch is dropped"
+    sizes = [len(y) for _, y in train.epoch(size, plain, seeded(1), seeded(2))]
+    assert sizes == [size] * max(1, len(train) // size), (
+        f"{where}: batches of {size} come as {sizes}; an incomplete last batch must be dropped"
     )
-    one, same, reordered, moved = (
+    first, same, reordered, augmented = (
         _all(train.epoch(size, Augment(), seeded(order), seeded(augmentation)))
         for order, augmentation in ((1, 2), (1, 2), (3, 2), (1, 4))
     )
-    assert _equal(one, same), f"{where}: an epoch differs under the same two generators"
-    assert not _equal(one, reordered), f"{where}: the generator `order` does not decide the order"
-    assert torch.equal(one[1], moved[1]), (
+    assert _equal(first, same), f"{where}: an epoch differs under the same two generators"
+    assert not _equal(first, reordered), f"{where}: the generator `order` does not decide the order"
+    assert torch.equal(first[1], augmented[1]), (
         f"{where}: the generator `augmentation` moves the order of the images"
     )
 
 
 def _check_sample(where: str, train: Split) -> None:
     n = min(20, len(train))
-    one, same = (_all(train.sample(n, seeded(1))) for _ in range(2))
-    assert len(one[1]) == n, f"{where}: sample({n}) gives {len(one[1])} images"
-    assert _equal(one, same), f"{where}: sample differs under the same generator"
-    assert not set(_hashes(one[0])) - set(_images(train)), (
-        f"{where}: sample gives images that batches() does not; they must be plain"
+    first, same = (_all(train.sample(n, seeded(1))) for _ in range(2))
+    assert len(first[1]) == n, f"{where}: sample({n}) gives {len(first[1])} images"
+    assert _equal(first, same), f"{where}: sample differs under the same generator"
+    assert not set(_contents(first[0])) - set(_images(train)), (
+        f"{where}: sample gives images that batches() does not; they must not be augmented"
     )
     assert len(_all(train.sample(10**9, seeded(1)))[1]) == len(train), (
         f"{where}: a sample of more images than there are must give all of them"
@@ -159,6 +164,7 @@ def _check_sample(where: str, train: Split) -> None:
 
 
 def _all(batches: Iterable[Batch]) -> Batch:
+    """The batches as one."""
     xs, ys = zip(*batches, strict=True)
     return torch.cat(xs), torch.cat(ys)
 
@@ -167,10 +173,10 @@ def _equal(a: Batch, b: Batch) -> bool:
     return torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
 
 
-def _images(split: Split) -> Counter[Image]:
+def _images(split: Split) -> Counter[_ImageBytes]:
     """How often each image is in a split."""
-    return Counter(image for x, _ in split.batches(100) for image in _hashes(x))
+    return Counter(image for x, _ in split.batches(100) for image in _contents(x))
 
 
-def _hashes(x: Tensor) -> list[Image]:
+def _contents(x: Tensor) -> list[_ImageBytes]:
     return [image.contiguous().numpy().tobytes() for image in x]

@@ -1,4 +1,4 @@
-"""What every method must hold."""
+"""The laws that every method must keep."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 from prunetune.testing.model_laws import check_rebuild
 from prunetune.testing.networks import RESIDUAL, Network
-from prunetune.testing.training import EPOCHS, compact, context, trained
+from prunetune.testing.training import (
+    METHOD_EPOCHS,
+    finish_compacting,
+    method_context,
+    train_network,
+)
 from prunetune.testing.watch import untouched
 
-SHARES = (0.5, 0.3)
-"""Of the dense MACs."""
+_SHARES = (0.5, 0.3)
+"""Budgets, as shares of the dense MACs."""
 
 
 def check_method(
@@ -31,29 +36,31 @@ def check_method(
     params: Mapping[str, Any] | None = None,
     *,
     network: Network = RESIDUAL,
-    shares: Sequence[float] = SHARES,
+    shares: Sequence[float] = _SHARES,
 ) -> None:
     """Assert the laws of the registered method `name` with these parameters.
 
-    Its network has the MACs that it states, within tolerance of the budget, or it is Infeasible
-    with a reason and the nearest MACs; planning knew the fewest it can reach. The architecture is
-    that of the network, and rebuilds it bit for bit. The dense network stays as it was; the same
-    context gives the same bits. Where it masks weights, MACs are those of the weights that are
-    left, and they stay as many in training.
+    - The compact network has the MACs that the method states, within tolerance of the budget; or
+      the method raises `Infeasible` with a reason and the nearest MACs. Planning states the fewest
+      MACs that it can reach.
+    - The stated architecture is that of the network, and rebuilds it bit for bit.
+    - The dense network stays as it was, and the same context gives the same network, bit for bit.
+    - If the method masks weights, MACs are those of the weights that are not zero, and training
+      does not change their number.
     """
     part = methods.get(name).part
     for share in shares if budget_kinds(part) else (1.0,):
-        found_at = float((params or {}).get("at", share))
-        source = narrow_source(network, found_at) if part.takes_architecture else None
+        source_share = float((params or {}).get("at", share))
+        source = _narrow_architecture(network, source_share) if part.takes_architecture else None
         _check_share(f"method {name!r} on {network} at {share:.0%} of the MACs", name,
                      dict(params or {}), network, share, source)  # fmt: skip
 
 
-def narrow_source(network: Network, share: float) -> Architecture:
-    """An architecture within tolerance of the budget, as another arm would find it."""
+def _narrow_architecture(network: Network, share: float) -> Architecture:
+    """An architecture that meets the budget, such as another arm would produce."""
     pruning = Named(name="channel_pruning", params={"criterion": "random"})
-    found: CompactModel = methods.make(pruning).run(context(network, share, inherits=True))
-    return found.architecture
+    compact: CompactModel = methods.make(pruning).run(method_context(network, share, inherits=True))
+    return compact.architecture
 
 
 def _check_share(
@@ -66,64 +73,68 @@ def _check_share(
 ) -> None:
     part, chosen = methods.checked(Named(name=name, params=params))
     first, second = (
-        context(network, share, inherits=part.inherits, source=source) for _ in range(2)
+        method_context(network, share, inherits=part.inherits, source=source) for _ in range(2)
     )
     target = first.target
-    told = reach(name, chosen, network.architecture, [target])
-    assert told is None or len(told) == 1, f"{who}: reach gives one answer per target"
+    reaches = reach(name, chosen, network.architecture, [target])
+    assert reaches is None or len(reaches) == 1, f"{who}: reach gives one answer per target"
     try:
         with untouched(network.model, who):
-            found = compact(network, part(chosen).run(first))
+            compact = finish_compacting(network, part(chosen).run(first))
     except Infeasible as miss:
         assert str(miss) and not target.lowest <= miss.nearest_macs <= target.macs, (
             f"{who}: infeasible, but without a reason, or its nearest MACs meet the budget"
         )
         return
     masked = masks(part)
-    _check_found(who, network, target, found, masked=masked)
+    _check_compact(who, network, target, compact, masked=masked)
     if masked:
-        _check_masks(who, network, found)
-    if told is not None:
-        assert told[0].smallest_macs <= found.macs, (
-            f"{who}: reach says that {told[0].smallest_macs} MACs are the fewest, run has "
-            f"{found.macs}"
+        _check_masks(who, network, compact)
+    if reaches is not None:
+        assert reaches[0].smallest_macs <= compact.macs, (
+            f"{who}: reach says that {reaches[0].smallest_macs} MACs are the fewest, run has "
+            f"{compact.macs}"
         )
-    again = compact(network, part(chosen).run(second))
-    _check_same(who, found.model, again.model)
+    again = finish_compacting(network, part(chosen).run(second))
+    _check_same(who, compact.model, again.model)
 
 
-def _check_found(
-    who: str, network: Network, target: Target, found: CompactModel, *, masked: bool
+def _check_compact(
+    who: str, network: Network, target: Target, compact: CompactModel, *, masked: bool
 ) -> None:
-    count = living_macs if masked else count_macs
-    counted = count(found.model, network.input_shape)
-    assert found.macs == counted, f"{who}: it states {found.macs} MACs, the network has {counted}"
+    count = _nonzero_macs if masked else count_macs
+    counted = count(compact.model, network.input_shape)
+    assert compact.macs == counted, (
+        f"{who}: it states {compact.macs} MACs, the network has {counted}"
+    )
     assert target.lowest <= counted <= target.macs, (
         f"{who}: {counted} MACs are not within tolerance of {target.macs} (from "
         f"{target.lowest:.0f}); raise Infeasible where the budget cannot be met"
     )
-    assert found.architecture.layers == layer_widths(found.model), (
+    assert compact.architecture.layers == layer_widths(compact.model), (
         f"{who}: the architecture's table of layers is not that of the network"
     )
-    assert 0 <= found.epochs_used <= EPOCHS, f"{who}: {found.epochs_used} epochs used of {EPOCHS}"
-    shared = {p.data_ptr() for p in network.model.parameters() if p.numel()}
-    assert not any(p.data_ptr() in shared for p in found.model.parameters() if p.numel()), (
+    assert 0 <= compact.epochs_used <= METHOD_EPOCHS, (
+        f"{who}: {compact.epochs_used} epochs used of {METHOD_EPOCHS}"
+    )
+    dense_memory = {p.data_ptr() for p in network.model.parameters() if p.numel()}
+    assert not any(p.data_ptr() in dense_memory for p in compact.model.parameters() if p.numel()), (
         f"{who}: the network shares memory with the dense one; copy its weights"
     )
-    check_rebuild(who, found.architecture, found.model)
+    check_rebuild(who, compact.architecture, compact.model)
 
 
-def _check_masks(who: str, network: Network, found: CompactModel) -> None:
-    model = trained(copy.deepcopy(found.model), network, 1, found.hooks)
-    counted = living_macs(model, network.input_shape)
-    assert counted == found.macs, (
-        f"{who}: after an epoch of training {counted} MACs are left of {found.macs}; its hooks "
+def _check_masks(who: str, network: Network, compact: CompactModel) -> None:
+    model = train_network(copy.deepcopy(compact.model), network, 1, compact.hooks)
+    counted = _nonzero_macs(model, network.input_shape)
+    assert counted == compact.macs, (
+        f"{who}: after an epoch of training {counted} MACs are left of {compact.macs}; its hooks "
         "must put the masks on again after every step"
     )
 
 
-def living_macs(model: nn.Module, input_shape: Shape) -> int:
-    """MACs of one image with the weights that are not zero."""
+def _nonzero_macs(model: nn.Module, input_shape: Shape) -> int:
+    """MACs of one image, counting only weights that are not zero."""
     total = 0
     for name, cost in macs_per_channel_pair(model, input_shape).items():
         weight = model.get_submodule(name).weight
@@ -133,10 +144,10 @@ def living_macs(model: nn.Module, input_shape: Shape) -> int:
 
 
 def _check_same(who: str, first: nn.Module, second: nn.Module) -> None:
-    one, two = first.state_dict(), second.state_dict()
-    assert one.keys() == two.keys(), f"{who}: run again, the network has other layers"
-    for key, value in one.items():
-        assert value.shape == two[key].shape and torch.equal(value, two[key]), (
+    state, again = first.state_dict(), second.state_dict()
+    assert state.keys() == again.keys(), f"{who}: run again, the network has other layers"
+    for key, value in state.items():
+        assert value.shape == again[key].shape and torch.equal(value, again[key]), (
             f"{who}: run again from the same context, {key!r} differs; draw from "
             "context.generator, and keep no state between runs"
         )

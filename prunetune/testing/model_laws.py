@@ -1,4 +1,4 @@
-"""What every model family must hold."""
+"""The laws that every model family must keep."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 from prunetune.testing.networks import Network, seeded
 
-CLASSES = 4
-COUNTED = ("convolution", "addmm", "mm")
-"""torch's names for what convolution and linear layers compute."""
+_CLASSES = 4
+_COUNTED_OPERATIONS = ("convolution", "addmm", "mm")
+"""PyTorch's names for the operations of convolution and linear layers."""
 
 
 def check_model(
@@ -31,16 +31,19 @@ def check_model(
 ) -> None:
     """Assert the laws of the registered model `name` with these parameters.
 
-    It is built without data (under the device meta) as it is with; its init follows from the global
-    generator alone; its MACs are those that torch's own counter sees; the classifier keeps its
-    outputs; a network cut along its groups computes what the dense one does with the removed
-    channels silenced; and the cut network rebuilds, bit for bit, from its table of layers.
+    - It can be built without memory for its weights, under the device meta.
+    - Its initial weights depend only on the global random generator.
+    - Its MACs are those that PyTorch's own counter counts.
+    - The classifier keeps its outputs.
+    - A network that is cut along its groups computes what the dense network computes when nothing
+      reads the removed channels.
+    - The cut network can be rebuilt, bit for bit, from its table of layers.
     """
     assert not isinstance(models.get(name).part, type), (
         f"model {name!r}: its class is registered; register an object of it: "
         f"models.register({name!r}, params=…)(Family())"
     )
-    network = Network(name, dict(params or {}), input_shape, CLASSES)
+    network = Network(name, dict(params or {}), input_shape, _CLASSES)
     _check_build(network)
     _check_init(network)
     _check_macs(network)
@@ -52,15 +55,15 @@ def check_model(
 def _check_build(network: Network) -> None:
     family, chosen = models.checked(Named(name=network.name, params=dict(network.params)))
     with torch.device("meta"):
-        empty = family.build(chosen, CLASSES, network.input_shape)
+        empty = family.build(chosen, _CLASSES, network.input_shape)
     tensors = [*empty.parameters(), *empty.buffers()]
     assert all(tensor.is_meta for tensor in tensors), (
         f"model {network}: built under torch.device('meta'), it still made real tensors; create "
         "parameters and buffers on the default device"
     )
     logits = empty.eval()(torch.empty(2, *network.input_shape, device="meta"))
-    assert tuple(logits.shape) == (2, CLASSES), (
-        f"model {network}: two images give {tuple(logits.shape)}, not logits {(2, CLASSES)}"
+    assert tuple(logits.shape) == (2, _CLASSES), (
+        f"model {network}: two images give {tuple(logits.shape)}, not logits {(2, _CLASSES)}"
     )
 
 
@@ -84,21 +87,21 @@ def _check_init(network: Network) -> None:
 
 
 def _check_macs(network: Network) -> None:
-    told = count_macs(network.model, network.input_shape)
-    seen = flops_seen(network.model, network.input_shape) // 2
-    assert told == seen, (
-        f"model {network}: {told} MACs are counted in its convolution and linear layers, torch's "
-        f"counter sees {seen}; use nn.Conv2d and nn.Linear modules, not their functional forms"
+    ours = count_macs(network.model, network.input_shape)
+    torchs = _torch_flops(network.model, network.input_shape) // 2
+    assert ours == torchs, (
+        f"model {network}: {ours} MACs are counted in its convolution and linear layers, torch's "
+        f"counter sees {torchs}; use nn.Conv2d and nn.Linear modules, not their functional forms"
     )
 
 
-def flops_seen(model: nn.Module, input_shape: Shape) -> int:
-    """FLOPs of convolutions and matrix products with weights in one forward pass of one image."""
+def _torch_flops(model: nn.Module, input_shape: Shape) -> int:
+    """FLOPs that PyTorch counts in convolutions and matrix products, for one image."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         copy.deepcopy(model).eval()(torch.zeros(1, *input_shape))
     counts = counter.get_flop_counts()["Global"]
-    return sum(n for op, n in counts.items() if str(op).rpartition(".")[2] in COUNTED)
+    return sum(n for op, n in counts.items() if str(op).rpartition(".")[2] in _COUNTED_OPERATIONS)
 
 
 def _check_ignored(network: Network) -> None:
@@ -107,8 +110,8 @@ def _check_ignored(network: Network) -> None:
     assert any(layer is classifier(model) for layer in ignored), (
         f"model {network}: ignored_layers lacks the classifier, so its classes would be pruned"
     )
-    own = {id(layer) for layer in model.modules()}
-    assert all(id(layer) in own for layer in ignored), (
+    layers = {id(layer) for layer in model.modules()}
+    assert all(id(layer) in layers for layer in ignored), (
         f"model {network}: ignored_layers must return layers of the model it was given"
     )
     assert network.groups, (
@@ -123,10 +126,10 @@ def _check_cut(network: Network, removed: Sequence[Sequence[int]]) -> None:
     narrow = cut(dense, groups, removed).eval()
     image = torch.randn(2, *shape, generator=seeded(9), dtype=torch.float64)
     with torch.no_grad():
-        expected, found = silenced(dense, groups, removed)(image), narrow(image)
-    assert torch.allclose(expected, found, rtol=1e-6, atol=1e-8), (
+        expected, actual = silenced(dense, groups, removed)(image), narrow(image)
+    assert torch.allclose(expected, actual, rtol=1e-6, atol=1e-8), (
         f"model {network}: cut along its groups it differs from the dense network with the same "
-        f"channels silenced by {(expected - found).abs().max():.2e}; its forward pass joins "
+        f"channels silenced by {(expected - actual).abs().max():.2e}; its forward pass joins "
         "channels in a way that the groups do not show"
     )
     widths = [group.width - len(units) for group, units in zip(groups, removed, strict=True)]
@@ -140,11 +143,11 @@ def _check_cut(network: Network, removed: Sequence[Sequence[int]]) -> None:
 
 
 def check_rebuild(who: str, architecture: Architecture, compact: nn.Module) -> None:
-    """Assert that `compact` comes back from its architecture alone, and computes the same bits."""
+    """Assert that `architecture` alone rebuilds `compact`: equal weights give equal bits."""
     compact = copy.deepcopy(compact).cpu().double().eval()
     again = rebuild(architecture).double().eval()
     again.load_state_dict(compact.state_dict())
-    for model in (compact, again):  # one may come from training, in another memory format
+    for model in (compact, again):  # training may have changed the memory format of `compact`
         model.to(memory_format=torch.contiguous_format)
     image = torch.randn(2, *architecture.input_shape, generator=seeded(9), dtype=torch.float64)
     with torch.no_grad():
@@ -157,20 +160,20 @@ def check_rebuild(who: str, architecture: Architecture, compact: nn.Module) -> N
 def silenced(
     model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[int]]
 ) -> nn.Module:
-    """The same network where nothing reads the removed channels: what a cut must compute."""
-    quiet = copy.deepcopy(model)
+    """A copy of the network in which nothing reads the removed units: what a cut must compute."""
+    copied = copy.deepcopy(model)
     for group, units in zip(groups, removed, strict=True):
         for member in group.members:
             if member.side == "in":
-                layer = quiet.get_submodule(member.layer)
+                layer = copied.get_submodule(member.layer)
                 assert isinstance(layer, nn.Conv2d | nn.Linear)
-                _mute(layer, [int(i) for i in member.index[list(units)].ravel()])
-    return quiet
+                _ignore_inputs(layer, [int(i) for i in member.index[list(units)].ravel()])
+    return copied
 
 
 @torch.no_grad()
-def _mute(layer: nn.Conv2d | nn.Linear, inputs: Sequence[int]) -> None:
-    """Weights 0 for these input channels."""
+def _ignore_inputs(layer: nn.Conv2d | nn.Linear, inputs: Sequence[int]) -> None:
+    """Set the weights of these input channels to 0."""
     slices = layer.weight.shape[1]
     rows = layer.weight.shape[0] // (layer.groups if isinstance(layer, nn.Conv2d) else 1)
     for i in inputs:

@@ -1,4 +1,4 @@
-"""Small real networks with made-up images, for the suites to try a part on."""
+"""Small registered networks with made-up images, on which the suites try a part."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.graph.groups import Group, prunable_groups
 from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.config.parts import Named
-from prunetune.protocols import Batches, Shape
+from prunetune.protocols import Batch, Batches, Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
+
+CPU = torch.device("cpu")
+TOLERANCE = 0.005
+"""How far below a budget the MACs of a network may lie, as a share of the budget."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A registered network of a size that a test can afford, its groups found once."""
+    """A registered network, small enough for a test; everything about it is computed once."""
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -30,12 +34,12 @@ class Network:
     classes: int = 4
 
     def __str__(self) -> str:
-        told = ", ".join(f"{key}={value}" for key, value in self.params.items())
-        return f"{self.name}({told})" if told else self.name
+        params = ", ".join(f"{key}={value}" for key, value in self.params.items())
+        return f"{self.name}({params})" if params else self.name
 
     @cached_property
     def architecture(self) -> Architecture:
-        """The network as data, its table of layers included."""
+        """The network as data, with its table of layers."""
         family, params = models.checked(Named(name=self.name, params=dict(self.params)))
         with torch.device("meta"):
             model = family.build(params, self.classes, self.input_shape)
@@ -44,32 +48,35 @@ class Network:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The network as if it had been trained: see `lived_in`. Not to be changed."""
-        return lived_in(fresh(self.architecture, seed=0))
+        """The network as if it were trained (see `as_if_trained`). Do not change it: copy it."""
+        return as_if_trained(fresh(self.architecture, seed=0))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """Its coupled groups, but for those that its family keeps whole."""
+        """Its groups of coupled channels, without those that its family keeps whole."""
         return prunable_groups(self.model, self.architecture)
 
     def costs(self, groups: tuple[Group, ...]) -> CostTable:
-        """Its MACs as a function of the widths of `groups`."""
+        """The network's MACs as a function of the widths of `groups`."""
         return CostTable.measure(self.model, self.input_shape, groups)
 
     def batches(self, images: int, chunk: int) -> Batches:
-        """`batches(n)`: up to n of so many made-up images, `chunk` at a time, always the same."""
+        """`batches(n)` gives the first n of `images` random images, in chunks of `chunk`."""
         x = torch.randn(images, *self.input_shape, generator=seeded(7))
         y = torch.randint(self.classes, (images,), generator=seeded(8))
 
-        def batches(n: int) -> Iterator[tuple[Tensor, Tensor]]:
+        def batches(n: int) -> Iterator[Batch]:
             return zip(torch.split(x[:n], chunk), torch.split(y[:n], chunk), strict=True)
 
         return batches
 
 
 @torch.no_grad()
-def lived_in(model: nn.Module, seed: int = 0) -> nn.Module:
-    """The same model with no scale, shift, bias or running statistic that is still trivial."""
+def as_if_trained(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The same model with random scales, shifts, biases and running statistics.
+
+    A new network has 1 or 0 in all of these, which would hide mistakes.
+    """
     generator = seeded(seed)
     for layer in model.modules():
         if isinstance(layer, _BatchNorm | nn.LayerNorm) and layer.weight is not None:
@@ -85,11 +92,11 @@ def lived_in(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def seeded(seed: int) -> torch.Generator:
-    """A generator on the CPU."""
+    """A random generator on the CPU."""
     return torch.Generator().manual_seed(seed)
 
 
 RESIDUAL = Network("resnet14")
 PADDED = Network("resnet14", {"shortcut": "A"})
 NETWORKS = (RESIDUAL, PADDED)
-"""What a suite tries a part on unless it is told otherwise."""
+"""The networks on which a suite tries a part by default."""

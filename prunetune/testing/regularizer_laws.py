@@ -1,4 +1,4 @@
-"""What every regulariser must hold."""
+"""The laws that every regulariser must keep."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from prunetune.config.parts import Named
 from prunetune.protocols import Hook
 from prunetune.records.files import StoredFile
 from prunetune.registry import regularizers
-from prunetune.testing.networks import RESIDUAL, Network, lived_in
-from prunetune.testing.training import CPU, RECIPE, SEEDS, STEPS_PER_EPOCH, made_up
+from prunetune.testing.networks import CPU, RESIDUAL, Network, as_if_trained
+from prunetune.testing.training import RECIPE, STEPS_PER_EPOCH, TRAINING_SEEDS, noise_splits
 from prunetune.testing.watch import untouched
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.loop import train
 
-EPOCHS = 2
-STEPS = EPOCHS * STEPS_PER_EPOCH
+_EPOCHS = 2
+_STEPS = _EPOCHS * STEPS_PER_EPOCH
 
 
 def check_regularizer(
@@ -40,30 +40,32 @@ def check_regularizer(
 ) -> None:
     """Assert the laws of the registered regulariser `name` with these parameters.
 
-    With strength 0 training is plain training, bit for bit. Otherwise gradients change, on the
-    tensors of the groups alone, and nothing else does: no weight, buffer, mode, hook or global
-    generator. Training repeats, and goes on after a crash, bit for bit. On a network that has
-    nothing for it, which is to be said by `refused`, it is refused by name, before training.
+    - With strength 0, training is plain training, bit for bit.
+    - Otherwise the hook changes gradients, and only those of the groups' own weights. It changes no
+      weight, buffer, mode, hook or global random generator.
+    - The same training gives the same weights, bit for bit, also when it resumes after a crash.
+    - On a network where the regulariser applies to no group (say so with `refused`), it is refused
+      by name before training.
     """
     who = f"regularizer {name!r} on {network}"
-    stated = dict(params or {})
+    given = dict(params or {})
     _check_about(who, name)
-    groups = _groups(who, name, stated, network)
+    groups = _groups(who, name, given, network)
     assert bool(groups) != refused, (
         f"{who} applies to {len(groups)} of {len(network.groups)} groups; pass network=… that has "
         "what it acts on, or refused=True where it shall be refused"
     )
     if refused:
-        _check_refused(who, name, stated, network)
+        _check_refused(who, name, given, network)
         return
     for group in groups:
-        _check_gradients(who, _made(name, stated).hook([group], STEPS), network, group)
-    _check_training(who, name, stated, network)
+        _check_gradients(who, _make(name, given).hook([group], _STEPS), network, group)
+    _check_training(who, name, given, network)
 
 
-def _made(name: str, params: Mapping[str, Any]) -> Regularizer:
-    made: Regularizer = regularizers.make(Named(name=name, params=dict(params)))
-    return made
+def _make(name: str, params: Mapping[str, Any]) -> Regularizer:
+    regularizer: Regularizer = regularizers.make(Named(name=name, params=dict(params)))
+    return regularizer
 
 
 def _check_about(who: str, name: str) -> None:
@@ -78,14 +80,15 @@ def _check_about(who: str, name: str) -> None:
 
 
 def _groups(who: str, name: str, params: Mapping[str, Any], network: Network) -> list[Group]:
-    regularizer, model = _made(name, params), network.model
+    """The groups that the regulariser applies to."""
+    regularizer, model = _make(name, params), network.model
     with untouched(model, f"{who}: applies"):
         return [group for group in network.groups if regularizer.applies(model, group)]
 
 
 def _check_refused(who: str, name: str, params: Mapping[str, Any], network: Network) -> None:
     try:
-        regularizing(_named(name, params), network.model, network.architecture, STEPS)
+        _hook(name, params, network)
     except ValueError as error:
         assert name in str(error), f"{who} is refused without its name: {error}"
         return
@@ -93,33 +96,33 @@ def _check_refused(who: str, name: str, params: Mapping[str, Any], network: Netw
 
 
 def _check_gradients(who: str, hook: Hook, network: Network, group: Group) -> None:
-    """Called by hand in the last step: what changes, and what must not."""
+    """Call the hook once, as in the last step: only gradients of the group may change."""
     for call in ("after_backward", "after_step", "after_epoch"):
         assert callable(getattr(hook, call, None)), (
             f"{who}: its hook lacks {call}; derive it from compress.method.Hook, which has them all"
         )
-    model = lived_in(fresh(network.architecture, seed=0))
+    model = as_if_trained(fresh(network.architecture, seed=0))
     x, y = next(network.batches(8, 8)(8))
     torch.autograd.backward(F.cross_entropy(model(x), y))
     if begin := getattr(hook, "begin", None):
         begin(model)
     before = _gradients(model)
     with untouched(model, f"{who}, group {group.name!r}", but="gradient"):
-        hook.after_backward(model, STEPS - 1)
+        hook.after_backward(model, _STEPS - 1)
     after = _gradients(model)
     with untouched(model, f"{who}, group {group.name!r}: after_step and after_epoch"):
-        hook.after_step(model, STEPS - 1)
-        hook.after_epoch(model, EPOCHS)
-    own = entries(model, group)
+        hook.after_step(model, _STEPS - 1)
+        hook.after_epoch(model, _EPOCHS)
+    inside = _entries_of(model, group)
     for parameter, gradient in after.items():
         changed = gradient != before[parameter]
-        outside = changed & ~own.get(parameter, torch.zeros_like(changed))
+        outside = changed & ~inside.get(parameter, torch.zeros_like(changed))
         assert not bool(outside.any()), (
             f"{who}, group {group.name!r}: it changed the gradient of {parameter!r} at "
             f"{int(outside.sum())} places that do not belong to the group"
         )
     assert any(not torch.equal(after[p], before[p]) for p in after), (
-        f"{who}, group {group.name!r}: no gradient changed in the last step of {STEPS}, though it "
+        f"{who}, group {group.name!r}: no gradient changed in the last step of {_STEPS}, though it "
         "says that it applies; is the strength above 0?"
     )
 
@@ -129,42 +132,40 @@ def _gradients(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _check_training(who: str, name: str, params: dict[str, Any], network: Network) -> None:
-    plain = _trained(network, [])
-    without = _trained(network, [_hook(name, {**params, "strength": 0.0}, network)])
+    plain = _train(network, [])
+    without = _train(network, [_hook(name, {**params, "strength": 0.0}, network)])
     assert _same(plain, without), f"{who}: with strength 0 training is not plain training"
-    one = _trained(network, [_hook(name, params, network)])
-    assert not _same(plain, one), f"{who}: training with it is plain training"
-    again = _trained(network, [_hook(name, params, network)])
-    assert _same(one, again), f"{who}: the same training has other weights the second time"
+    regularized = _train(network, [_hook(name, params, network)])
+    assert not _same(plain, regularized), f"{who}: training with it is plain training"
+    again = _train(network, [_hook(name, params, network)])
+    assert _same(regularized, again), f"{who}: the same training has other weights the second time"
     with tempfile.TemporaryDirectory() as folder:
         file = CheckpointFile(StoredFile(Path(folder) / "checkpoint"))
-        _trained(network, [_hook(name, params, network)], file, crash_after=1)
-        resumed = _trained(network, [_hook(name, params, network)], file)
-    assert _same(one, resumed), (
-        f"{who}: training that went on after a crash has other weights; what changes with time "
-        "must follow from the step, or be the hook's state_dict()"
+        _train(network, [_hook(name, params, network)], file, crash_after=1)
+        resumed = _train(network, [_hook(name, params, network)], file)
+    assert _same(regularized, resumed), (
+        f"{who}: training that resumed after a crash has other weights; what changes with time "
+        "must depend on the step alone, or be in the hook's state_dict()"
     )
 
 
 def _hook(name: str, params: Mapping[str, Any], network: Network) -> Hook:
-    return regularizing(_named(name, params), network.model, network.architecture, STEPS)
+    """The regulariser's hook over all groups of the network that it applies to."""
+    named = Named(name=name, params=dict(params))
+    return regularizing(named, network.model, network.architecture, _STEPS)
 
 
-def _named(name: str, params: Mapping[str, Any]) -> Named:
-    return Named(name=name, params=dict(params))
-
-
-def _trained(
+def _train(
     network: Network,
     hooks: list[Hook],
     checkpoint: CheckpointFile | None = None,
     crash_after: int | None = None,
 ) -> dict[str, Tensor]:
-    """The weights after training, in a model of its own."""
+    """The weights of a copy of the network after training."""
     model = copy.deepcopy(network.model)
     epochs = train(
-        model, made_up(network), RECIPE, EPOCHS, seeds=SEEDS, device=CPU, hooks=hooks,
-        checkpoint=checkpoint,
+        model, noise_splits(network), RECIPE, _EPOCHS, seeds=TRAINING_SEEDS, device=CPU,
+        hooks=hooks, checkpoint=checkpoint,
     )  # fmt: skip
     for _ in islice(epochs, crash_after):
         pass
@@ -175,8 +176,8 @@ def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
     return all(torch.equal(value, b[key]) for key, value in a.items())
 
 
-def entries(model: nn.Module, group: Group) -> dict[str, Tensor]:
-    """Which entries of which parameters belong to a group, as masks."""
+def _entries_of(model: nn.Module, group: Group) -> dict[str, Tensor]:
+    """For each parameter that a group has a part in: a mask of the group's entries."""
     masks: dict[str, Tensor] = {}
     for member in group.members:
         layer = model.get_submodule(member.layer)
@@ -189,11 +190,11 @@ def entries(model: nn.Module, group: Group) -> dict[str, Tensor]:
 
 
 def _mark(mask: Tensor, member: Member, convolution_groups: int) -> None:
-    """Set what the member's channels write, or read, in one parameter."""
+    """Set the entries of one parameter that write, or read, the member's channels."""
     channels = torch.from_numpy(member.index).flatten()
     if member.side == "out":
         mask[channels] = True
-    elif mask.ndim > 1:  # a bias is no reader's
+    elif mask.ndim > 1:  # a bias reads no channel
         slices = mask.shape[1]
         rows = len(mask) // convolution_groups
         for channel in channels.tolist():

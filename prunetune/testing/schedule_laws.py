@@ -1,4 +1,4 @@
-"""What every learning rate schedule must hold."""
+"""The laws that every learning rate schedule must keep."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 from prunetune.config.parts import Named
 from prunetune.registry import schedules
 
-LENGTHS = ((1, 1), (2, 1), (7, 7), (12, 4), (200, 10))
-"""(steps in all, steps per epoch), from a training of one step on."""
+_LENGTHS = ((1, 1), (2, 1), (7, 7), (12, 4), (200, 10))
+"""(total steps, steps per epoch) of the trainings that are tried."""
 
 
 def check_schedule(name: str, params: Mapping[str, Any] | None = None) -> None:
     """Assert the laws of the registered schedule `name` with these parameters.
 
-    For every step of a training of any length it gives a finite factor of at least 0, at least one
-    of them above 0, and it is pure: the same step has the same factor whatever was asked before, so
-    that a resumed training goes on where it stood.
+    - For every step of a training of any length, the factor is finite and at least 0.
+    - At least one factor is above 0.
+    - The factor of a step does not depend on earlier calls, so a resumed training has the same
+      learning rates.
     """
     part, chosen = schedules.checked(Named(name=name, params=dict(params or {})))
 
     def factor(step: int, total: int, per_epoch: int) -> float:
         return float(part(chosen, step, total, per_epoch))
 
-    for total, per_epoch in LENGTHS:
+    for total, per_epoch in _LENGTHS:
         where = f"schedule {name!r} over {total} steps, {per_epoch} an epoch"
         factors = [factor(step, total, per_epoch) for step in range(total)]
         for step, value in enumerate(factors):

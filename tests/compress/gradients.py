@@ -20,7 +20,7 @@ from prunetune.models.cifar_resnet import CifarResNet, ResNetParams
 from prunetune.models.vit import ViT
 from prunetune.protocols import Shape
 from prunetune.registry import criteria
-from prunetune.testing.networks import lived_in
+from prunetune.testing.networks import as_if_trained
 
 SHAPE: Shape = (3, 16, 16)
 CLASSES = 5
@@ -159,7 +159,7 @@ def network(kind: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = KINDS[kind]()
-    return lived_in(model).double().eval()
+    return as_if_trained(model).double().eval()
 
 
 @cache
