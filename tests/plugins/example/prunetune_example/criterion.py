@@ -1,4 +1,4 @@
-"""APoZ: a channel that ReLU mostly silences matters little (Hu et al. 2016, 1607.03250)."""
+"""APoZ: a channel that ReLU mostly sets to zero matters little (Hu et al. 2016, 1607.03250)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About, Needs, Scene
-from prunetune.compress.graph.groups import Group, Member
-from prunetune.compress.scoring.passes import ImageParams, passes
-from prunetune.registry import criteria
+from prunetune.plugin import About, Group, ImageParams, Member, Needs, Scene, criteria, passes
 
 
 class ApozParams(ImageParams):
-    """Parameters of `apoz`: `images`, how many are looked at."""
+    """Parameters of `apoz`: `images`, the number of training images to look at."""
 
 
 @criteria.register("apoz", params=ApozParams)
 class Apoz:
-    """How often ReLU lets a channel's activations through, mean over its batch norms."""
+    """The share of a channel's activations that ReLU lets through, mean over its batch norms."""
 
     about: ClassVar[About] = About(
-        paper="Hu et al., 2016, 1607.03250", cost="one forward pass", differs="not there"
+        paper="Hu et al., 2016, 1607.03250",
+        cost="one forward pass",
+        differs="torch-pruning has no such criterion",
     )
     needs: ClassVar[Needs] = "activations"
 
@@ -30,7 +29,7 @@ class Apoz:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Where a batch norm stands before the ReLU."""
+        """Whether the group has a batch norm; a ReLU is assumed to follow it."""
         return bool(norms(model, group))
 
     def score(self, scene: Scene) -> list[Tensor]:
@@ -44,7 +43,7 @@ class Apoz:
 
             return hook
 
-        # `passes` gives a copy of the network, so that hooks stay on nothing, and charges the MACs
+        # `passes` gives a copy of the network, where hooks may stay, and charges the MACs
         with passes(scene, "apoz", self.params.images, backward=False) as (model, chunks):
             for name in {m.layer for group in scene.groups for m in norms(model, group)}:
                 model.get_submodule(name).register_forward_hook(count(name))
@@ -57,10 +56,10 @@ class Apoz:
 
 
 def norms(model: nn.Module, group: Group) -> list[Member]:
-    """The group's batch norms."""
+    """The batch norms of the group."""
     return [m for m in group.members if isinstance(model.get_submodule(m.layer), nn.BatchNorm2d)]
 
 
 def per_unit(values: Tensor, member: Member) -> Tensor:
-    """Values per channel, as the mean over each unit's channels."""
+    """One value per unit: the mean over the unit's channels."""
     return values[torch.from_numpy(member.index)].mean(1)

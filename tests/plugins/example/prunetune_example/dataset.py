@@ -1,4 +1,4 @@
-"""Stripes: made-up images whose class is the direction of their stripes."""
+"""Stripes: computed images whose class is the direction of their stripes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from prunetune.data.dataset import DatasetInfo, DatasetParams
-from prunetune.data.resident import Images, ResidentDataset
-from prunetune.registry import datasets
+from prunetune.plugin import DatasetInfo, DatasetParams, Images, ResidentDataset, datasets
 
 DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))
 SIZE = 16
@@ -27,17 +25,17 @@ class Stripes(ResidentDataset):
     sums: ClassVar[dict[str, str]] = {"stripes": "version 1"}
 
     def fetch(self, root: Path, may_download: bool) -> None:
-        """Nothing to do: the images are computed."""
+        """Does nothing: the images are computed."""
 
     def load(self, root: Path, train: bool) -> Images:
-        """uint8 (N, H, W, C), and the direction of each."""
+        """Striped images, with the direction of the stripes as label."""
         count = self.whole.train_size if train else self.whole.test_size
         generator = torch.Generator().manual_seed(int(train))
         labels = torch.arange(count) % len(DIRECTIONS)
-        ways = torch.tensor(DIRECTIONS)[labels].float()
+        directions = torch.tensor(DIRECTIONS)[labels].float()
         y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
         phase = torch.rand(count, 1, 1, generator=generator) * 6
-        waves = (ways[:, :1, None] * y + ways[:, 1:, None] * x + phase).sin()
+        waves = (directions[:, :1, None] * y + directions[:, 1:, None] * x + phase).sin()
         noise = torch.randn(count, SIZE, SIZE, generator=generator) / 2
         grey = (128 + 60 * (waves + noise)).clamp(0, 255).to(torch.uint8)
         return Images(grey[..., None].expand(-1, -1, -1, 3).contiguous(), labels)

@@ -1,4 +1,4 @@
-"""A control: the channels that stay are the first ones, whatever their weights."""
+"""A control: each group keeps its first channels, whatever their weights are."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import ClassVar
 
 import torch
 
-from prunetune.compress.budget.costs import CostTable
-from prunetune.compress.budget.ranking import Step
-from prunetune.compress.budget.select import select
-from prunetune.compress.graph.groups import prunable_groups
-from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
-from prunetune.compress.network.cut import cut, kept_channels
-from prunetune.compress.network.rebuild import family_network, layer_widths
-from prunetune.config.parts import Params
-from prunetune.plan import Reach
-from prunetune.records.architecture import Architecture
-from prunetune.registry import methods
+from prunetune.plugin import (
+    Architecture,
+    CompactModel,
+    Context,
+    CostTable,
+    Params,
+    Reach,
+    Step,
+    Target,
+    cut,
+    family_network,
+    kept_channels,
+    layer_widths,
+    methods,
+    prunable_groups,
+    select,
+    try_to_reach,
+)
 
 
 class LeadingParams(Params):
@@ -27,7 +34,7 @@ class LeadingParams(Params):
 
 @methods.register("leading", params=LeadingParams)
 class Leading:
-    """Every group keeps the same share of its channels: the first ones."""
+    """Each group keeps its first channels, the same share in every group."""
 
     inherits: ClassVar[bool] = True
     takes_architecture: ClassVar[bool] = False
@@ -36,18 +43,23 @@ class Leading:
         self.params = params
 
     def run(self, context: Context) -> CompactModel:
-        """The dense network without its last channels; Infeasible if the target is missed."""
+        """The dense network without the last channels of each group.
+
+        Raises:
+            Infeasible: the target cannot be met.
+        """
         assert context.dense is not None
         architecture, target = context.architecture, context.target
         groups = prunable_groups(context.dense, architecture)
         costs = CostTable.measure(context.dense, architecture.input_shape, groups)
-        found = select(last_first(costs.widths), costs, target.macs, target.lowest)
-        model = cut(context.dense, groups, found.removed)
+        selection = select(last_first(costs.widths), costs, target.macs, target.lowest)
+        model = cut(context.dense, groups, selection.removed)
         compact = architecture.model_copy(update={"layers": layer_widths(model)})
-        return CompactModel(model, compact, found.macs, kept_channels(groups, found.removed))
+        kept = kept_channels(groups, selection.removed)
+        return CompactModel(model, compact, selection.macs, kept)
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
-        """What can be met, without weights: `prunetune plan` asks."""
+        """Which targets can be met: `prunetune plan` asks this, without weights."""
         with torch.device("meta"):
             model = family_network(architecture)
         groups = prunable_groups(model, architecture)
@@ -57,7 +69,7 @@ class Leading:
 
 
 def last_first(widths: Sequence[int]) -> list[Step]:
-    """All removable units, the last of each group first, groups in step."""
+    """The order in which units go: each group from its last unit, all groups at the same pace."""
     steps = [Step(group, unit) for group, width in enumerate(widths) for unit in range(1, width)]
     return sorted(steps, key=lambda step: -step.unit / widths[step.group])
 

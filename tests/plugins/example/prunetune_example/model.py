@@ -1,18 +1,13 @@
-"""A plain network of three convolutions, at any widths."""
+"""A network of three convolutions without shortcuts, at any widths."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.config.parts import Params
-from prunetune.models.family import check_widths, classifier
-from prunetune.models.pretrained import WeightsFileError
-from prunetune.protocols import Shape
-from prunetune.registry import models
+from prunetune.plugin import BaseFamily, Params, Shape, check_widths, models
 
 STAGES = 3
 
@@ -24,13 +19,13 @@ class PlainNetParams(Params):
 
 
 class PlainNet(nn.Module):
-    """Three strided convolutions with batch norm, mean over pixels, a linear classifier."""
+    """Three strided convolutions with batch norm, the mean over pixels, a linear classifier."""
 
     def __init__(self, widths: tuple[int, ...], classes: int, channels: int) -> None:
         super().__init__()
         stages: list[nn.Module] = []
-        for inside, outside in zip((channels, *widths), widths, strict=False):
-            stages += [nn.Conv2d(inside, outside, 3, 2, 1, bias=False), nn.BatchNorm2d(outside)]
+        for c_in, c_out in zip((channels, *widths), widths, strict=False):
+            stages += [nn.Conv2d(c_in, c_out, 3, 2, 1, bias=False), nn.BatchNorm2d(c_out)]
             stages += [nn.ReLU()]
         self.features = nn.Sequential(*stages)
         self.classifier = nn.Linear(widths[-1], classes)
@@ -41,8 +36,10 @@ class PlainNet(nn.Module):
         return logits
 
 
-class PlainNetFamily:
+class PlainNetFamily(BaseFamily):
     """Three convolutions, without shortcuts."""
+
+    name = "plain_net"
 
     def build(self, params: PlainNetParams, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network; see `Family`."""
@@ -50,17 +47,17 @@ class PlainNetFamily:
         return PlainNet(params.widths, classes, input_shape[0])
 
     def initialise(self, model: nn.Module) -> None:
-        """PyTorch's own init."""
+        """PyTorch's default weights."""
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
                 module.reset_parameters()
 
     def stage_widths(self, params: PlainNetParams) -> tuple[int, ...]:
-        """So `width_scaling` can make it thin."""
+        """The channels of each stage: `width_scaling` reads and changes them."""
         return params.widths
 
     def inner_widths(self, params: PlainNetParams) -> tuple[int, ...]:
-        """It has no blocks."""
+        """Empty: the network has no blocks."""
         return ()
 
     def with_widths(
@@ -68,14 +65,6 @@ class PlainNetFamily:
     ) -> PlainNetParams:
         """The same network at other widths."""
         return params.model_copy(update={"widths": widths})
-
-    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """The classifier."""
-        return [classifier(model)]
-
-    def published(self, weights: str, *, download: bool = True) -> dict[str, torch.Tensor]:
-        """Nobody has published any."""
-        raise WeightsFileError(f"{weights}: there are no published weights of plain_net")
 
 
 models.register("plain_net", params=PlainNetParams)(PlainNetFamily())

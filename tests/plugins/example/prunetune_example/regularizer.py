@@ -1,4 +1,4 @@
-"""L1: the sum of absolute weights of the layers that write a channel (Tibshirani 1996)."""
+"""L1: a penalty on the absolute weights of the convolutions that write a channel (Tibshirani)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.criterion import About
-from prunetune.compress.graph.groups import Group
-from prunetune.compress.regularizer import Strength
-from prunetune.protocols import Hook
-from prunetune.registry import regularizers
+from prunetune.plugin import About, Group, Hook, Strength, regularizers
 
 
 class L1Params(Strength):
-    """Parameters of `l1`: `strength`, and `ramp`, its rise."""
+    """Parameters of `l1`: `strength` and `ramp`."""
 
 
 @regularizers.register("l1", params=L1Params)
 class L1:
-    """Sum of absolute weights of the convolutions that write a channel."""
+    """The sum of the absolute weights of the convolutions that write a channel."""
 
     about: ClassVar[About] = About(
         paper="Tibshirani, J. R. Stat. Soc. B, 1996", cost="one pass over the weights per step"
@@ -31,7 +27,7 @@ class L1:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Where a convolution writes."""
+        """Whether a convolution writes channels of this group."""
         return any(isinstance(model.get_submodule(m.layer), nn.Conv2d) for m in group.writers)
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
@@ -48,7 +44,7 @@ class L1Hook(Hook):
 
     @torch.no_grad()
     def after_backward(self, model: nn.Module, step: int) -> None:
-        """Add to the gradients; with strength 0, nothing."""
+        """Add to the gradients; with strength 0 change nothing."""
         if strength := self.params.at(step, self.steps):
             for name in self.layers:
                 layer = model.get_submodule(name)
