@@ -85,31 +85,11 @@ def study_spec(
 ) -> TrialSpec:
     """A trial of a study; a re-score or confirm trial has the number and config of its finalist."""
     dense, source = inputs.get("dense"), inputs.get("architecture")
-    epochs, sparsify_epochs = study.epochs_of(config), study.sparsify_epochs_of(config)
+    sparsify_epochs = study.sparsify_epochs_of(config)
     sparsifying = training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
-    key = trial_key(
-        data=plan.data_key,
-        model=plan.dense.architecture,
-        dense=dense,
-        method=study.method,
-        config=study.space.salient(config),
-        # A sparsity budget does not change the MACs of the shape, so the key names the budget.
-        budget=study.budget if isinstance(study.budget, str) else None,
-        target_macs=study.target_macs,
-        tolerance=plan.tolerance,
-        epochs=epochs,
-        sparsify_epochs=sparsify_epochs or None,
-        source_architecture=source,
-        phase=phase,
-        arm=study.arm,
-        replicate=study.replicate or None,
-        matching=study.matching,
-        number=number,
-        seed=seed,
-    )
     return TrialSpec(
         **_common(plan),
-        key=key,
+        key=_study_key(plan, study, phase, number, seed, config, inputs),
         phase=phase,
         study=study.id,
         arm=study.arm,
@@ -123,15 +103,46 @@ def study_spec(
         inputs=dict(inputs),
         source_architecture=records[source].architecture if source else None,
         target_macs=study.target_macs,
-        epochs=epochs,
+        epochs=study.epochs_of(config),
         sparsify_epochs=sparsify_epochs,
         run_on=run_on,
         inherited_macs=sparsifying + (records[dense].train_macs.total if dense else 0),
     )
 
 
+def _study_key(
+    plan: Plan,
+    study: Study,
+    phase: Phase,
+    number: int,
+    seed: int,
+    config: Config,
+    inputs: Mapping[str, str],
+) -> str:
+    return trial_key(
+        data=plan.data_key,
+        model=plan.dense.architecture,
+        dense=inputs.get("dense"),
+        method=study.method,
+        config=study.space.salient(config),
+        # A sparsity budget does not change the MACs of the shape, so the key names the budget.
+        budget=study.budget if isinstance(study.budget, str) else None,
+        target_macs=study.target_macs,
+        tolerance=plan.tolerance,
+        epochs=study.epochs_of(config),
+        sparsify_epochs=study.sparsify_epochs_of(config) or None,
+        source_architecture=inputs.get("architecture"),
+        phase=phase,
+        arm=study.arm,
+        replicate=study.replicate or None,
+        matching=study.matching,
+        number=number,
+        seed=seed,
+    )
+
+
 def run_on_numbers(plan: Plan, study: Study) -> frozenset[int]:
-    """The search trials that are never stopped early: they show what early stopping would do."""
+    """Numbers of the search trials that are never stopped, as a check on early stopping."""
     if plan.early_stopping is None:
         return frozenset()
     return _drawn(plan.seed, study.id, study.trials, plan.early_stopping.run_on)

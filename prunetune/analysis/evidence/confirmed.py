@@ -41,7 +41,7 @@ class ConfirmedStudy:
         """Whether the remaining values overstate the arm.
 
         They do when confirm trials, or a whole search, diverged or were infeasible: such a loss is
-        the arm's own doing. A trial that failed is a fault of the machine and says nothing.
+        the arm's own doing. A trial that failed is a fault and says nothing about the arm.
         """
         statuses = [loss.status for loss in self.lost]
         if self.outcome.winner is None:
