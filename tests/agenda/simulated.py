@@ -1,4 +1,4 @@
-"""Plans of any shape, and sweeps that run them without training: every trial ends as it is told."""
+"""Plans of any shape, and sweeps that run them without training: a test decides how trials end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ METHODS = {
     "copycat": "copycat",
 }  # fmt: skip
 SOURCES = {"reinit": None, "copycat": 0.5}
-"""The arms that train what `pruned` found, at the same budget or at one."""
+"""Arms that train the architecture of `pruned` -> the budget it is from; None: the same budget."""
 
 
 def study(
@@ -160,7 +160,7 @@ class Sweep:
         dealt: Mapping[str, TrialSpec] = NO_TRIALS,
         checked: bool = True,
     ) -> None:
-        """`checked`: hold what is due against a fresh look at all trials, whenever it is asked."""
+        """`checked`: compare every call of `due` with that of a fresh agenda."""
         self.plan, self.slots, self.end, self.crash, self.checked = plan, slots, end, crash, checked
         self.rng = random.Random(seed)
         self.trials = Trials(records, dealt)
@@ -169,7 +169,7 @@ class Sweep:
         self.order: list[TrialSpec] = []
         """Every deal, repeated ones after a crash included."""
         self.idle: list[int] = []
-        """How many trials ran whenever the answer was to wait."""
+        """How many trials ran each time that `due` said to wait."""
 
     @property
     def records(self) -> Mapping[str, Record]:
@@ -207,13 +207,13 @@ class Sweep:
         return True
 
     def due(self) -> Deal | Ask | Wait | Finished:
-        found = due(self.agenda)
+        action = due(self.agenda)
         if self.checked:
-            assert found == due(self.afresh()), "what was kept is out of date"
-        return found
+            assert action == due(self.afresh()), "a cached result is out of date"
+        return action
 
     def afresh(self) -> Agenda:
-        """The same state, with nothing kept from before."""
+        """An agenda of the same state with an empty cache."""
         return Agenda(self.plan, Trials(self.records, self.dealt, self.running))
 
     def finish(self, key: str) -> None:

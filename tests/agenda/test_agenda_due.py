@@ -40,8 +40,8 @@ ENDS: tuple[Status, ...] = ("completed", "completed", "stopped", "failed", "dive
 shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 
-def badly(seed: int, rate: float):
-    """Trials that end in any way, as their key and `seed` have it."""
+def unreliable(seed: int, rate: float):
+    """Trials that end in any way; key and `seed` decide which."""
 
     def end(spec: TrialSpec) -> Record:
         rng = random.Random(f"{spec.key}{seed}")
@@ -57,40 +57,40 @@ def badly(seed: int, rate: float):
 
 
 def check(sweep: Sweep) -> None:
-    """What must hold of every sweep that has finished."""
+    """Laws of every finished sweep."""
     agenda = sweep.agenda
     assert isinstance(due(agenda), Finished)
     assert closed(agenda) == closed(sweep.afresh())
     assert status_rows(agenda) == status_rows(sweep.afresh())
     assert {job.state for job in agenda.jobs} <= {"done", "closed"}
-    shut = Counter((c.study, c.phase) for c in closed(agenda))
-    answers = study_outcomes(sweep.plan, sweep.records)
-    for owed in sweep.plan.studies:
-        found = agenda.outcome(owed)
-        assert found == answers[owed.id]
-        assert len(found.search) + shut[owed.id, "search"] == owed.trials
-        assert len(found.confirms) + shut[owed.id, "confirm"] == sweep.plan.confirm.seeds
-        assert len(found.search) in (0, owed.trials)
+    n_closed = Counter((c.study, c.phase) for c in closed(agenda))
+    outcomes = study_outcomes(sweep.plan, sweep.records)
+    for planned in sweep.plan.studies:
+        outcome = agenda.outcome(planned)
+        assert outcome == outcomes[planned.id]
+        assert len(outcome.search) + n_closed[planned.id, "search"] == planned.trials
+        assert len(outcome.confirms) + n_closed[planned.id, "confirm"] == sweep.plan.confirm.seeds
+        assert len(outcome.search) in (0, planned.trials)
     assert all(c.reason for c in closed(agenda))
 
 
 @shapes
 @pytest.mark.parametrize("seed", range(6))
-def test_every_sweep_ends_with_all_that_is_owed(shape, seed):
+def test_every_sweep_ends_with_all_planned_trials_done_or_closed(shape, seed):
     sweep = Sweep(
         plan(**shape),
         seed=seed,
         slots=1 + seed,
-        end=badly(seed, rate=0.15 * seed),
+        end=unreliable(seed, rate=0.15 * seed),
         crash=0.1 * (seed % 3),
     )
     check(sweep.run())
 
 
-def test_a_sweep_of_thousands_of_trials_ends_with_all_that_is_owed():
-    """In seconds, since asking what is due looks at what has changed alone."""
+def test_a_sweep_of_thousands_of_trials_ends_so_too():
+    """In seconds, since `due` looks only at trials that have changed."""
     large = plan(budgets=(0.5, 0.4, 0.25, 0.125, 0.06), trials=40, seeds=5, top=2, replicates=5)
-    sweep = Sweep(large, slots=64, end=badly(1, rate=0.1), crash=0.005, checked=False)
+    sweep = Sweep(large, slots=64, end=unreliable(1, rate=0.1), crash=0.005, checked=False)
     check(sweep.run())
     assert len(sweep.records) > 3_000
 
@@ -98,14 +98,14 @@ def test_a_sweep_of_thousands_of_trials_ends_with_all_that_is_owed():
 @shapes
 @pytest.mark.parametrize("slots", [1, 5])
 def test_counts_are_those_of_a_sweep_without_faults(shape, slots):
-    found = Sweep(plan(**shape), slots=slots, crash=0.1).run()
-    total = counts(found.plan).total
-    assert Counter(r.phase for r in found.records.values()) == Counter(total.trials)
-    assert sum(r.epochs for r in found.records.values()) == total.epochs
-    assert sum(r.train_macs.spent for r in found.records.values()) == total.train_macs
-    for name, amount in counts(found.plan).studies.items():
-        own = [r for r in found.records.values() if r.study == name]
-        assert (len(own), sum(r.epochs for r in own)) == (amount.total, amount.epochs)
+    sweep = Sweep(plan(**shape), slots=slots, crash=0.1).run()
+    total = counts(sweep.plan).total
+    assert Counter(r.phase for r in sweep.records.values()) == Counter(total.trials)
+    assert sum(r.epochs for r in sweep.records.values()) == total.epochs
+    assert sum(r.train_macs.spent for r in sweep.records.values()) == total.train_macs
+    for name, amount in counts(sweep.plan).studies.items():
+        records = [r for r in sweep.records.values() if r.study == name]
+        assert (len(records), sum(r.epochs for r in records)) == (amount.total, amount.epochs)
 
 
 def test_thin_trials_run_beside_the_dense_network():
@@ -223,16 +223,16 @@ def test_a_key_that_has_a_record_does_not_count_as_running():
     assert isinstance(due(Agenda(sweep.plan, trials)), Finished)
 
 
-def test_trials_stand_on_what_their_source_produced():
+def test_trials_train_the_architectures_that_their_source_found():
     sweep = Sweep(plan(), seed=5).run()
-    found = study_outcomes(sweep.plan, sweep.records)
+    outcomes = study_outcomes(sweep.plan, sweep.records)
     for name in ("0.5", "0.25"):
-        source, own = found[f"pruned@{name}"], found[f"reinit@{name} scratch_b"]
-        for record in own.search:
+        source, reinit = outcomes[f"pruned@{name}"], outcomes[f"reinit@{name} scratch_b"]
+        for record in reinit.search:
             spec = sweep.dealt[record.key]
             assert spec.source_architecture == source.winner.architecture
             assert spec.inherited_macs == 0
-        for record, pair in zip(own.confirms, source.confirms, strict=True):
+        for record, pair in zip(reinit.confirms, source.confirms, strict=True):
             assert record.seed == pair.seed
             assert sweep.dealt[record.key].source_architecture == pair.architecture
 
@@ -243,24 +243,26 @@ def test_pruned_trials_start_from_the_dense_network_of_their_seed(fresh):
     for spec in sweep.order:
         if spec.arm == "pruned":
             dense = sweep.records[spec.inputs["dense"]]
-            own = fresh and spec.phase == "confirm"
-            assert dense.seed == (spec.seed if own else 10_000 * spec.replicate)
+            fresh_network = fresh and spec.phase == "confirm"
+            assert dense.seed == (spec.seed if fresh_network else 10_000 * spec.replicate)
             assert spec.inherited_macs == dense.train_macs.total > 0
 
 
 def test_the_winner_has_the_highest_mean_over_its_rescores():
     sweep = Sweep(plan(top=3, trials=6), seed=2).run()
     moved = 0
-    for found in study_outcomes(sweep.plan, sweep.records).values():
-        best = sorted(found.search, key=lambda r: -r.val_acc1)[:3]
-        assert {r.number for r in found.rescores} == {r.number for r in best}
-        assert sorted(r.seed for r in found.rescores) == [900] * 3 + [901] * 3
+    for outcome in study_outcomes(sweep.plan, sweep.records).values():
+        best = sorted(outcome.search, key=lambda r: -r.val_acc1)[:3]
+        assert {r.number for r in outcome.rescores} == {r.number for r in best}
+        assert sorted(r.seed for r in outcome.rescores) == [900] * 3 + [901] * 3
         mean = Counter()
-        for record in found.rescores:
+        for record in outcome.rescores:
             mean[record.number] += record.val_acc1 / 2
-        assert found.winner.number == mean.most_common(1)[0][0]
-        assert {r.config["recipe.lr"] for r in found.confirms} == {found.winner.config["recipe.lr"]}
-        moved += found.winner is not best[0]
+        assert outcome.winner.number == mean.most_common(1)[0][0]
+        assert {r.config["recipe.lr"] for r in outcome.confirms} == {
+            outcome.winner.config["recipe.lr"]
+        }
+        moved += outcome.winner is not best[0]
     assert moved, "the test should see a re-score overturn a search"
 
 
@@ -277,10 +279,10 @@ def test_a_loaded_network_is_one_dense_trial_known_by_its_weights():
 
 
 def reasons(sweep: Sweep) -> dict[tuple[str | None, str], set[str]]:
-    found: dict[tuple[str | None, str], set[str]] = {}
-    for item in closed(sweep.agenda):
-        found.setdefault((item.study, item.phase), set()).add(item.reason)
-    return found
+    by_queue: dict[tuple[str | None, str], set[str]] = {}
+    for job in closed(sweep.agenda):
+        by_queue.setdefault((job.study, job.phase), set()).add(job.reason)
+    return by_queue
 
 
 def failing(*which: tuple[str | None, str, int | None]):
@@ -296,32 +298,46 @@ def failing(*which: tuple[str | None, str, int | None]):
     return end
 
 
-def test_a_failed_dense_network_closes_all_that_inherits():
+def test_a_failed_dense_network_closes_every_study_that_inherits_it():
     sweep = Sweep(plan(replicates=2, budgets=(0.5,)), end=failing((None, "dense", 0))).run()
     check(sweep)
     arms = [{r.arm for r in sweep.records.values() if r.replicate == i} for i in range(2)]
     assert arms == [{None, "thin"}, {None, "thin", "pruned", "reinit"}]
-    found = reasons(sweep)
-    assert "boom" in found["pruned@0.5", "search"].pop()
-    assert found["reinit@0.5 scratch_b", "confirm"] == {"pruned@0.5 has no winner"}
+    closed_for = reasons(sweep)
+    assert "boom" in closed_for["pruned@0.5", "search"].pop()
+    assert closed_for["reinit@0.5 scratch_b", "confirm"] == {"pruned@0.5 has no winner"}
 
 
-def test_a_failed_confirm_network_closes_its_seed_alone():
+def test_a_failed_confirm_network_closes_only_its_seed():
     sweep = Sweep(plan(budgets=(0.5,)), end=failing((None, "dense", 1001))).run()
     check(sweep)
-    found = study_outcomes(sweep.plan, sweep.records)
-    assert [r.seed for r in found["thin@0.5 scratch_b"].confirms] == [1000, 1001, 1002]
-    assert [r.seed for r in found["pruned@0.5"].confirms] == [1000, 1002]
-    assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1002]
+    outcomes = study_outcomes(sweep.plan, sweep.records)
+    assert [r.seed for r in outcomes["thin@0.5 scratch_b"].confirms] == [1000, 1001, 1002]
+    assert [r.seed for r in outcomes["pruned@0.5"].confirms] == [1000, 1002]
+    assert [r.seed for r in outcomes["reinit@0.5 scratch_b"].confirms] == [1000, 1002]
+
+
+def test_a_failed_confirm_network_closes_its_seed_before_the_search_has_ended():
+    sweep = Sweep(
+        plan(arms=("pruned", "reinit"), budgets=(0.5,)), end=failing((None, "dense", 1001))
+    )
+    while not sweep.keys("pruned@0.5", "search"):
+        sweep.step()
+    seeds = {(job.study, job.seed) for job in closed(sweep.agenda) if job.phase == "confirm"}
+    assert seeds == {("pruned@0.5", 1001), ("reinit@0.5 scratch_b", 1001)}
 
 
 def test_a_failed_confirm_trial_closes_the_seed_of_what_takes_its_architecture():
     sweep = Sweep(plan(budgets=(0.5,)), end=failing(("pruned", "confirm", 1002))).run()
     check(sweep)
-    found = study_outcomes(sweep.plan, sweep.records)
-    assert [r.status for r in found["pruned@0.5"].confirms] == ["completed", "completed", "failed"]
-    assert [r.seed for r in found["pruned@0.5"].confirmed] == [1000, 1001]
-    assert [r.seed for r in found["reinit@0.5 scratch_b"].confirms] == [1000, 1001]
+    outcomes = study_outcomes(sweep.plan, sweep.records)
+    assert [r.status for r in outcomes["pruned@0.5"].confirms] == [
+        "completed",
+        "completed",
+        "failed",
+    ]
+    assert [r.seed for r in outcomes["pruned@0.5"].confirmed] == [1000, 1001]
+    assert [r.seed for r in outcomes["reinit@0.5 scratch_b"].confirms] == [1000, 1001]
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "infeasible", "stopped"])
@@ -333,8 +349,8 @@ def test_a_study_in_which_nothing_completed_has_no_winner(status):
 
     sweep = Sweep(plan(budgets=(0.5,)), end=end, slots=1).run()
     check(sweep)
-    found = study_outcomes(sweep.plan, sweep.records)
-    assert found["pruned@0.5"].winner is None
+    outcomes = study_outcomes(sweep.plan, sweep.records)
+    assert outcomes["pruned@0.5"].winner is None
     assert sweep.keys(None, "dense") == [sweep.order[0].key], "no network for nobody"
     assert not sweep.keys("pruned@0.5", "confirm")
     assert not sweep.keys("reinit@0.5 scratch_b", "search")
@@ -356,9 +372,9 @@ def test_only_work_that_a_failed_trial_closed_is_closed_by_a_fault(which, status
         return ended(spec, status) if record.status == "failed" else record
 
     sweep = Sweep(plan(), end=end).run()
-    shut = closed(sweep.agenda)
-    assert shut
-    assert {item.fault for item in shut} == {status == "failed"}
+    jobs = closed(sweep.agenda)
+    assert jobs
+    assert {job.fault for job in jobs} == {status == "failed"}
 
 
 def test_an_infeasible_study_is_closed_with_its_reason():
@@ -370,8 +386,8 @@ def test_an_infeasible_study_is_closed_with_its_reason():
     )
     sweep = Sweep(plan(studies=studies)).run()
     check(sweep)
-    found = reasons(sweep)
-    assert found["pruned@0.5", "search"] == found["pruned@0.5", "confirm"] == {"no way"}
+    closed_for = reasons(sweep)
+    assert closed_for["pruned@0.5", "search"] == closed_for["pruned@0.5", "confirm"] == {"no way"}
     ran = {r.study for r in sweep.records.values()}
     assert ran == {None, "thin@0.5 scratch_b", "pruned@0.25"}
     assert counts(sweep.plan).total.total == len(sweep.records)
@@ -379,7 +395,7 @@ def test_an_infeasible_study_is_closed_with_its_reason():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_failed_trials_set_aside_are_dealt_again_and_open_what_they_closed(seed):
-    sweep = Sweep(plan(budgets=(0.5,)), seed=seed, end=badly(seed, 0.6)).run()
+    sweep = Sweep(plan(budgets=(0.5,)), seed=seed, end=unreliable(seed, 0.6)).run()
     finished = {k: r for k, r in sweep.records.items() if r.status != "failed"}
     assert len(finished) < len(sweep.records)
     again = Sweep(sweep.plan, seed=seed, records=finished, dealt=sweep.dealt).run()
@@ -407,7 +423,7 @@ def grown(sweep: Sweep, larger: Plan) -> Sweep:
     ids=str,
 )
 @pytest.mark.parametrize("done", [0.3, 1.0])
-def test_growth_keeps_every_record_and_owes_only_the_rest(more, done):
+def test_growth_keeps_every_record_and_adds_only_what_is_new(more, done):
     small = {"arms": ("thin", "pruned")} if "arms" in more else {}
     sweep = Sweep(plan(**small), seed=4)
     for _ in range(round(46 * done) if done < 1 else 10_000):
@@ -419,7 +435,7 @@ def test_growth_keeps_every_record_and_owes_only_the_rest(more, done):
     check(after)
 
 
-def test_a_winner_changed_by_growth_takes_its_confirms_out_of_the_answer():
+def test_confirms_of_a_winner_that_growth_replaced_no_longer_count():
     before = Sweep(plan(trials=3), seed=0).run()
     after = grown(before, plan(trials=12))
     old, new = (study_outcomes(s.plan, s.records) for s in (before, after))
@@ -439,7 +455,7 @@ def test_a_winner_changed_by_growth_takes_its_confirms_out_of_the_answer():
 @pytest.mark.parametrize("hopeless", [False, True])
 def test_progress_adds_up(hopeless):
     """Also where no search of pruned networks has a winner, and confirm seeds need no networks."""
-    end = failing(("pruned", "search", None)) if hopeless else badly(1, 0.2)
+    end = failing(("pruned", "search", None)) if hopeless else unreliable(1, 0.2)
     sweep = Sweep(plan(top=2), seed=8, end=end, slots=1 if hopeless else 3)
     while sweep.step():
         rows = status_rows(sweep.agenda)

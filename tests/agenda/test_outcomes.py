@@ -19,8 +19,8 @@ SEARCH = [record("search", n, n, acc1) for n, acc1 in enumerate([0.5, 0.9, 0.8, 
 
 
 def winner(*rescores: Record, top: int = 3) -> int | None:
-    found = study_outcome("a", [*rescores, *SEARCH], None, top).winner
-    return found.number if found else None
+    best = study_outcome("a", [*rescores, *SEARCH], None, top).winner
+    return best.number if best else None
 
 
 def again(number: int, *accuracies: float | None, **other) -> list[Record]:
@@ -63,17 +63,17 @@ def test_ties_of_the_search_go_to_the_lower_loss_then_to_the_lower_number():
     [{"status": "stopped"}, {"status": "failed"}, {"would_stop_at": 1}, {"acc1": None}],
     ids=str,
 )
-def test_what_did_not_run_its_course_cannot_win(other):
+def test_a_trial_that_did_not_run_its_course_cannot_win(other):
     fifth = record("search", 4, 4, **{"acc1": 1.0, **other})
-    found = study_outcome("a", [*SEARCH, fifth], None)
-    assert found.winner is not None
-    assert found.winner.number == 1
-    assert len(found.search) == 5
+    outcome = study_outcome("a", [*SEARCH, fifth], None)
+    assert outcome.winner is not None
+    assert outcome.winner.number == 1
+    assert len(outcome.search) == 5
 
 
-def test_only_confirms_of_the_winner_stand():
+def test_only_confirms_of_the_winner_count():
     confirms = [record("confirm", number, 1000 + j) for number in (1, 2) for j in range(2)]
     failed = record("confirm", 1, 1002, None, status="failed")
-    found = study_outcome("a", [*SEARCH, *confirms, failed], None)
-    assert [(r.number, r.seed) for r in found.confirms] == [(1, 1000), (1, 1001), (1, 1002)]
-    assert [r.seed for r in found.confirmed] == [1000, 1001]
+    outcome = study_outcome("a", [*SEARCH, *confirms, failed], None)
+    assert [(r.number, r.seed) for r in outcome.confirms] == [(1, 1000), (1, 1001), (1, 1002)]
+    assert [r.seed for r in outcome.confirmed] == [1000, 1001]

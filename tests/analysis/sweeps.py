@@ -54,7 +54,7 @@ def make_plan(
     fresh: bool = True,
     **other: Any,
 ) -> Plan:
-    """A plan of arms given as {name: method}; an arm whose method is reinit stands on `pruned`."""
+    """A plan of arms given as {name: method}; reinit arms train the networks of `pruned`."""
     arms = {"thin": "width_scaling", "pruned": "channel_pruning"} if arms is None else arms
     studies, family = [], []
     for budget in budgets:
@@ -146,7 +146,7 @@ def noisy(means: Mapping[str, float], spread: float = 0.002, seed: int = 0) -> A
 
 def run(plan: Plan, accuracy: Accuracy, *, dense: float = 0.935) -> dict[str, Record]:
     """All records of a sweep in which nothing failed."""
-    found: list[Record] = []
+    records: list[Record] = []
     for rep in range(plan.replicates):
         starts = [search_seed(rep, 0)]
         starts += (
@@ -154,43 +154,43 @@ def run(plan: Plan, accuracy: Accuracy, *, dense: float = 0.935) -> dict[str, Re
         )
         for i, seed in enumerate(starts):
             value = round(dense + 0.001 * (i % 3 - 1), 4)
-            found.append(record(plan, "dense", None, seed, test_acc1=value, replicate=rep))
+            records.append(record(plan, "dense", None, seed, test_acc1=value, replicate=rep))
     sources: dict[tuple[str, int | None], str] = {}
     for study in plan.studies:
         if study.infeasible is None:
-            found += run_study(plan, study, accuracy, sources)
-    return {r.key: r for r in found}
+            records += run_study(plan, study, accuracy, sources)
+    return {r.key: r for r in records}
 
 
 def run_study(
     plan: Plan, study: Study, accuracy: Accuracy, sources: dict[tuple[str, int | None], str]
 ) -> list[Record]:
     """The records of one study; `sources` maps (study, confirm seed or None) to keys."""
-    found = []
+    records = []
 
     def inputs(seed: int | None) -> dict[str, str]:
         return {"architecture": sources[(study.source, seed)]} if study.source else {}
 
     best = plan.study(study.id).trials - 1
     for i in range(study.trials):
-        found.append(
+        records.append(
             record(
                 plan, "search", study, search_seed(study.replicate, i), number=i,
                 config=config(i), inputs=inputs(None), val_acc1=0.85 + 0.01 * i,
             )
         )  # fmt: skip
-    sources[(study.id, None)] = found[-1].key
+    sources[(study.id, None)] = records[-1].key
     for j in range(plan.confirm.seeds):
         seed = confirm_seed(study.replicate, j)
         value = accuracy(study, j)
-        found.append(
+        records.append(
             record(
                 plan, "confirm", study, seed, number=best, config=config(best),
                 inputs=inputs(seed), test_acc1=value, test_acc1_best=value,
             )
         )  # fmt: skip
-        sources[(study.id, seed)] = found[-1].key
-    return found
+        sources[(study.id, seed)] = records[-1].key
+    return records
 
 
 def config(number: int) -> dict[str, Any]:

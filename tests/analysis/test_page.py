@@ -1,4 +1,4 @@
-"""The page: whole in itself, and safe whatever people call their things."""
+"""The page: complete in one file, and safe whatever names people choose."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_page_needs_nothing_but_itself() -> None:
 
 
 @pytest.mark.parametrize("replicates", [1, 2])
-def test_one_mark_a_study(replicates: int) -> None:
+def test_the_figure_has_one_mark_per_study(replicates: int) -> None:
     plan, records = sweep(replicates=replicates, matchings=("scratch_e", "scratch_b"))
     content = page(plan, records, analyse(plan, records)).decode()
     assert content.count('class="mark study ') == len(plan.studies)

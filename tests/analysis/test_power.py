@@ -8,12 +8,12 @@ from prunetune.analysis.power import ALPHA, POWER, detectable
 
 
 @pytest.mark.parametrize(("n", "comparisons"), [(3, 1), (5, 1), (5, 4)])
-def test_a_simulated_test_finds_it_as_often_as_promised(n: int, comparisons: int):
+def test_a_simulated_test_detects_the_difference_with_the_stated_power(n: int, comparisons: int):
     effect = detectable(n, comparisons, spread=1.0)
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 20_000, n))
-    found = ttest_ind(a + effect, b, axis=1).pvalue < ALPHA / comparisons
-    assert found.mean() == pytest.approx(POWER, abs=0.012)
+    detected = ttest_ind(a + effect, b, axis=1).pvalue < ALPHA / comparisons
+    assert detected.mean() == pytest.approx(POWER, abs=0.012)
 
 
 def test_many_seeds_approach_the_normal_formula():

@@ -31,7 +31,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def records(plan: Plan) -> dict[str, Record]:
-    found = run(plan, noisy(MEANS))
+    completed = run(plan, noisy(MEANS))
     rng = random.Random(0)
     ends = ("completed", "stopped", "diverged", "failed", "infeasible")
     return {
@@ -42,7 +42,7 @@ def records(plan: Plan) -> dict[str, Record]:
                 "status": rng.choice(ends) if r.phase == "search" and r.number == 0 else r.status,
             }
         )
-        for key, r in found.items()
+        for key, r in completed.items()
     }
 
 
@@ -50,25 +50,25 @@ def rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode())))
 
 
-def test_every_mac_is_booked_once(plan: Plan, records: dict[str, Record]) -> None:
-    book = ledger(records.values(), plan.arms())
+def test_every_mac_counts_once(plan: Plan, records: dict[str, Record]) -> None:
+    costs = ledger(records.values(), plan.arms())
     spent = sum(r.train_macs.spent for r in records.values())
-    assert book.spent_macs == spent == sum(book.by_arm.values()) == sum(book.by_phase.values())
+    assert costs.spent_macs == spent == sum(costs.by_arm.values()) == sum(costs.by_phase.values())
     seconds = sum(r.wall_s["total"] for r in records.values())
-    for table in (book.seconds_by_arm, book.seconds_by_phase):
-        assert sum(table.values()) == pytest.approx(seconds) == book.spent_s
-    for counts in (book.trials_by_arm, book.trials_by_phase):
+    for table in (costs.seconds_by_arm, costs.seconds_by_phase):
+        assert sum(table.values()) == pytest.approx(seconds) == costs.spent_s
+    for counts in (costs.trials_by_arm, costs.trials_by_phase):
         assert sum(counts.values()) == len(records)
     by_study = sum(row.spent_macs for row in analyse(plan, records).frontier)
-    assert by_study + book.by_phase["dense"] == spent
+    assert by_study + costs.by_phase["dense"] == spent
 
 
 def test_a_control_arm_called_dense_keeps_its_own_account() -> None:
     plan = make_plan({"dense": "width_scaling", "pruned": "channel_pruning"})
     records = run(plan, noisy({"dense": 0.93, "pruned": 0.93}))
-    book = analyse(plan, records).ledger
-    assert book.by_arm["dense network"] == book.by_phase["dense"]
-    assert sum(book.by_arm.values()) == book.spent_macs
+    costs = analyse(plan, records).ledger
+    assert costs.by_arm["dense network"] == costs.by_phase["dense"]
+    assert sum(costs.by_arm.values()) == costs.spent_macs
 
 
 def test_the_order_of_records_does_not_matter(plan: Plan, records: dict[str, Record]) -> None:
@@ -78,7 +78,7 @@ def test_the_order_of_records_does_not_matter(plan: Plan, records: dict[str, Rec
     assert analyse(plan, dict(shuffled), created_at="now") == first
 
 
-def test_a_former_winners_seeds_leave_the_answer_but_not_the_ledger() -> None:
+def test_a_former_winners_seeds_leave_the_frontier_but_not_the_ledger() -> None:
     plan = make_plan(THREE, (0.25,), seeds=3)
     records = run(plan, noisy(MEANS))
     pruned = next(s for s in plan.studies if s.arm == "pruned")
@@ -120,10 +120,10 @@ def test_any_subset_of_records_can_be_reported(
 ) -> None:
     for seed in range(8):
         rng = random.Random(seed)
-        some = {k: r for k, r in records.items() if rng.random() < 0.2 + 0.1 * seed}
-        report = write_report(plan, some, StoredFolder(tmp_path))
-        assert report.ledger.spent_macs == sum(r.train_macs.spent for r in some.values())
-        assert len(rows((tmp_path / "trials.csv").read_bytes())) == len(some)
+        subset = {k: r for k, r in records.items() if rng.random() < 0.2 + 0.1 * seed}
+        report = write_report(plan, subset, StoredFolder(tmp_path))
+        assert report.ledger.spent_macs == sum(r.train_macs.spent for r in subset.values())
+        assert len(rows((tmp_path / "trials.csv").read_bytes())) == len(subset)
 
 
 def test_frontier_csv_is_the_frontier(
@@ -171,18 +171,18 @@ def test_report_json_keeps_its_contract(
     assert Report.model_validate(plain) == report
 
 
-def test_the_frontier_holds_what_the_confirm_records_say(
+def test_the_frontier_agrees_with_the_confirm_records(
     plan: Plan, records: dict[str, Record]
 ) -> None:
     for row in analyse(plan, records).frontier:
-        own = [r for r in records.values() if r.study == row.study and r.phase == "confirm"]
-        assert {r.seed for r in own} == {confirm_seed(0, j) for j in range(3)}
-        assert row.test_acc1 == pytest.approx(sum(r.test_acc1 or 0 for r in own) / 3)
-        assert row.macs == own[0].macs
+        confirms = [r for r in records.values() if r.study == row.study and r.phase == "confirm"]
+        assert {r.seed for r in confirms} == {confirm_seed(0, j) for j in range(3)}
+        assert row.test_acc1 == pytest.approx(sum(r.test_acc1 or 0 for r in confirms) / 3)
+        assert row.macs == confirms[0].macs
         assert row.delta_acc1 == pytest.approx((row.test_acc1 or 0) - (row.dense_acc1 or 0))
 
 
-def test_a_small_test_set_is_said_to_settle_nothing() -> None:
+def test_a_caveat_says_that_a_small_test_set_settles_nothing() -> None:
     small = make_plan(test_size=360)
     accuracy = noisy({"thin": 0.93, "pruned": 0.94})
     assert "cannot settle" in " ".join(analyse(small, run(small, accuracy)).limits)
@@ -190,13 +190,13 @@ def test_a_small_test_set_is_said_to_settle_nothing() -> None:
     assert "cannot settle" not in " ".join(analyse(large, run(large, accuracy)).limits)
 
 
-def test_the_terminal_is_told_every_verdict_and_every_study(
+def test_the_terminal_shows_every_verdict_and_every_study(
     plan: Plan, records: dict[str, Record]
 ) -> None:
     report = analyse(plan, records)
-    said = text_table(report)
-    assert all(sentence in said for sentence in report.sentences)
-    assert all(study.id in said for study in plan.studies)
+    text = text_table(report)
+    assert all(sentence in text for sentence in report.sentences)
+    assert all(study.id in text for study in plan.studies)
 
 
 def test_an_arm_without_budgets_has_a_row_and_a_mark_but_no_verdict() -> None:
@@ -205,17 +205,17 @@ def test_an_arm_without_budgets_has_a_row_and_a_mark_but_no_verdict() -> None:
     update = {"id": "control@dense", "arm": "control", "method": "dense", "budget": None,
               "matching": None, "inherits": True, "target_macs": base.dense.macs}  # fmt: skip
     plan = base.model_copy(update={"studies": (*base.studies, thin.model_copy(update=update))})
-    found = analyse(plan, run(plan, noisy({**MEANS, "control": 0.94})))
-    assert [v.model_dump() for v in found.verdicts] == [
+    report = analyse(plan, run(plan, noisy({**MEANS, "control": 0.94})))
+    assert [v.model_dump() for v in report.verdicts] == [
         v.model_dump() for v in analyse(base, run(base, noisy(MEANS))).verdicts
     ]
-    (row,) = (row for row in found.frontier if row.arm == "control")
+    (row,) = (row for row in report.frontier if row.arm == "control")
     assert (row.budget, row.state, row.n) == (None, "confirmed", 3)
     assert row.macs == pytest.approx(base.dense.macs, rel=0.01)
-    drawn = frontier_svg(plan, found) or ""
+    drawn = frontier_svg(plan, report) or ""
     assert drawn.count('class="mark study') == len(plan.studies)
     assert "control@dense" in drawn
-    assert "control@dense" in text_table(found)
+    assert "control@dense" in text_table(report)
 
 
 def test_masked_arms_are_never_shown_without_their_caveat() -> None:
@@ -223,9 +223,9 @@ def test_masked_arms_are_never_shown_without_their_caveat() -> None:
     studies = [s.model_copy(update={"masked": s.arm == "pruned"}) for s in base.studies]
     plan = base.model_copy(update={"studies": tuple(studies)})
     records = run(plan, noisy({"thin": 0.93, "pruned": 0.935}))
-    found = analyse(plan, records)
-    assert all(sentence.endswith(f"{MASKED}.") for sentence in found.sentences)
-    assert any(MASKED in limit for limit in found.limits)
-    assert text_table(found).count(MASKED) == 2
-    assert page(plan, records, found).decode().count(MASKED) >= 4
+    report = analyse(plan, records)
+    assert all(sentence.endswith(f"{MASKED}.") for sentence in report.sentences)
+    assert any(MASKED in caveat for caveat in report.limits)
+    assert text_table(report).count(MASKED) == 2
+    assert page(plan, records, report).decode().count(MASKED) >= 4
     assert MASKED not in text_table(analyse(base, records))

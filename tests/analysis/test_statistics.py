@@ -29,9 +29,9 @@ accuracies = st.lists(st.integers(0, 10_000).map(lambda i: i / 10_000), min_size
 )
 def test_interval_is_the_textbook_one(n: int, t: float) -> None:
     values = np.random.default_rng(n).normal(0.9, 0.01, n).tolist()
-    found = mean_interval(values)
+    estimate = mean_interval(values)
     half = t * np.std(values, ddof=1) / math.sqrt(n)
-    assert (found.low, found.high) == pytest.approx(
+    assert (estimate.low, estimate.high) == pytest.approx(
         (np.mean(values) - half, np.mean(values) + half)
     )
 
@@ -44,23 +44,23 @@ def test_below_two_values_there_is_no_interval() -> None:
 
 
 def test_agreeing_seeds_do_not_prove_certainty() -> None:
-    found = mean_interval([0.9] * 5, grain=1 / 360)
+    estimate = mean_interval([0.9] * 5, grain=1 / 360)
     half = t_quantile(0.975, 4) * (1 / 360) / math.sqrt(12 * 5)
-    assert (found.low, found.high) == pytest.approx((0.9 - half, 0.9 + half))
+    assert (estimate.low, estimate.high) == pytest.approx((0.9 - half, 0.9 + half))
 
 
 @given(accuracies, accuracies)
 def test_welch_is_scipys(a: list[float], b: list[float]) -> None:
-    found = welch(a, b)
-    if found is None:
+    contrast = welch(a, b)
+    if contrast is None:
         assert np.std(a) == np.std(b) == 0
         return
     expected = stats.ttest_ind(a, b, equal_var=False)
-    assert found.df == pytest.approx(expected.df)
-    assert found.p == pytest.approx(expected.pvalue, abs=1e-9)
+    assert contrast.df == pytest.approx(expected.df)
+    assert contrast.p == pytest.approx(expected.pvalue, abs=1e-9)
     interval = expected.confidence_interval(0.99)
-    half = found.half_width(0.01)
-    ends = (found.difference - half, found.difference + half)
+    half = contrast.half_width(0.01)
+    ends = (contrast.difference - half, contrast.difference + half)
     assert ends == pytest.approx((interval.low, interval.high), abs=1e-9)
 
 
@@ -68,11 +68,11 @@ def test_paired_is_scipys_and_sees_what_welch_cannot() -> None:
     rng = np.random.default_rng(0)
     block = rng.normal(0.9, 0.02, 6)
     a, b = (block + 0.003 + rng.normal(0, 0.001, 6)).tolist(), block.tolist()
-    found, blind = paired(a, b), welch(a, b)
-    assert found is not None
-    assert blind is not None
-    assert found.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
-    assert found.p < 0.01 < 0.5 < blind.p
+    contrast, unpaired = paired(a, b), welch(a, b)
+    assert contrast is not None
+    assert unpaired is not None
+    assert contrast.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert contrast.p < 0.01 < 0.5 < unpaired.p
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.002, 0.003])
@@ -95,13 +95,13 @@ def test_holm_by_hand() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_the_stepwise_procedure(ps: list[float]) -> None:
-    corrected, left = holm(ps), len(ps)
+    corrected, remaining = holm(ps), len(ps)
     rejected = set()
     for index in sorted(range(len(ps)), key=lambda i: ps[i]):
-        if ps[index] * left > 0.05:
+        if ps[index] * remaining > 0.05:
             break
         rejected.add(index)
-        left -= 1
+        remaining -= 1
     assert {i for i, p in enumerate(corrected) if p <= 0.05} == rejected
     assert all(c >= p for c, p in zip(corrected, ps, strict=True))
 

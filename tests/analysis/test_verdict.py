@@ -1,4 +1,4 @@
-"""Verdicts: when something wins, and above all when nothing may be said."""
+"""Verdicts: when an arm wins, and above all when no arm may be said to win."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_one_seed_has_no_interval_and_two_rarely_decide(seeds: int) -> None:
     assert {v.verdict for v in report.verdicts} == {"undecided"}
     arm = report.verdicts[0].arms["thin"]
     assert (arm.low is None) == (seeds == 1)
-    assert any("below three" in said for said in report.limits)
+    assert any("below three" in caveat for caveat in report.limits)
 
 
 def false_wins(test: Callable[..., object], n: int, arms: int, sweeps: int) -> float:
@@ -218,7 +218,7 @@ def test_a_collapsed_seed_stays_in_the_mean_and_is_named() -> None:
     assert arm.mean < 0.8 < (arm.median or 0)
 
 
-def test_no_verdict_before_all_seeds_are_in() -> None:
+def test_there_is_no_verdict_before_all_seeds_have_ended() -> None:
     plan = make_plan(budgets=(0.25,), seeds=8)
     records = run(plan, noisy({"thin": 0.92, "pruned": 0.94}, 0.001))
     last = confirm_seed(0, 7)
@@ -245,32 +245,32 @@ def test_a_seed_that_will_never_come_does_not_block() -> None:
 
 def test_an_arm_that_cannot_meet_the_budget_is_not_beaten() -> None:
     plan = make_plan(THREE, (0.25,), seeds=8)
-    shut = tuple(
+    studies = tuple(
         s.model_copy(update={"infeasible": "smallest reachable: 40 M"}) if s.arm == "thin" else s
         for s in plan.studies
     )
-    plan = plan.model_copy(update={"studies": shut})
+    plan = plan.model_copy(update={"studies": studies})
     report = analyse(plan, run(plan, noisy({"pruned": 0.94, "reinit": 0.92}, 0.001)))
     assert report.verdicts[0].winner == "pruned"
     assert report.verdicts[0].arms["thin"].infeasible == "smallest reachable: 40 M"
     assert {r.state for r in report.frontier if r.arm == "thin"} == {"infeasible"}
 
 
-def test_what_stands_on_an_infeasible_study_is_closed_and_not_compared() -> None:
+def test_an_arm_whose_source_is_infeasible_is_closed_and_not_compared() -> None:
     arms = {"thin": "width_scaling", "wide": "width_scaling", **THREE}
     plan = make_plan(arms, (0.25,), seeds=8)
-    shut = tuple(
+    studies = tuple(
         s.model_copy(update={"infeasible": "no"}) if s.arm == "pruned" else s for s in plan.studies
     )
     records = run(plan, noisy({"thin": 0.92, "wide": 0.94, "pruned": 0.5, "reinit": 0.5}, 0.001))
-    left = {k: r for k, r in records.items() if r.arm in (None, "thin", "wide")}
-    report = analyse(plan.model_copy(update={"studies": shut}), left)
+    remaining = {k: r for k, r in records.items() if r.arm in (None, "thin", "wide")}
+    report = analyse(plan.model_copy(update={"studies": studies}), remaining)
     states = {row.arm: row.state for row in report.frontier}
     assert (states["pruned"], states["reinit"]) == ("infeasible", "closed")
     assert report.verdicts[0].winner == "wide"
 
 
-def test_with_replicates_the_search_is_the_unit() -> None:
+def test_with_replicates_every_search_counts_once() -> None:
     plan = make_plan(budgets=(0.25,), replicates=3, seeds=4)
     records = run(plan, noisy({"thin": 0.92, "pruned": 0.94}))
     arm = analyse(plan, records).verdicts[0].arms["thin"]
@@ -304,15 +304,17 @@ def test_an_arm_whose_whole_search_diverged_cannot_win_with_the_others(
     assert verdict.winner == winner
 
 
-@pytest.mark.parametrize(("replicates", "unit"), [(1, "2 seeds"), (2, "2 searches"), (3, None)])
-def test_two_of_what_is_compared_are_too_few(replicates: int, unit: str | None) -> None:
+@pytest.mark.parametrize(("replicates", "results"), [(1, "2 seeds"), (2, "2 searches"), (3, None)])
+def test_two_independent_results_are_too_few(replicates: int, results: str | None) -> None:
     plan = make_plan(budgets=(0.25,), replicates=replicates, seeds=2 if replicates == 1 else 5)
-    said = analyse(plan, run(plan, noisy({"thin": 0.92, "pruned": 0.94}))).limits
-    few = [limit for limit in said if "below three" in limit]
-    assert [limit.startswith(f"Confirmed on {unit}:") for limit in few] == [True] * bool(unit)
+    caveats = analyse(plan, run(plan, noisy({"thin": 0.92, "pruned": 0.94}))).limits
+    few = [caveat for caveat in caveats if "below three" in caveat]
+    assert [caveat.startswith(f"Confirmed on {results}:") for caveat in few] == [True] * bool(
+        results
+    )
 
 
-def test_inheriting_arms_answer_under_every_matching() -> None:
+def test_inheriting_arms_are_compared_under_every_matching() -> None:
     plan = make_plan(budgets=(0.25,), matchings=("scratch_e", "scratch_b"))
     report = analyse(plan, run(plan, noisy({"thin": 0.93, "pruned": 0.94})))
     assert [v.matching for v in report.verdicts] == ["scratch_e", "scratch_b"]
@@ -321,7 +323,7 @@ def test_inheriting_arms_answer_under_every_matching() -> None:
     assert first["thin"] != second["thin"]
 
 
-def test_the_dense_record_of_a_failed_seed_closes_what_needs_it() -> None:
+def test_a_failed_dense_network_closes_the_seeds_that_start_from_it() -> None:
     plan = make_plan(budgets=(0.25,))
     records = run(plan, noisy({"thin": 0.93, "pruned": 0.94}))
     seed = confirm_seed(0, 2)
