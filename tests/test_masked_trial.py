@@ -9,8 +9,7 @@ import pytest
 from prunetune.compress.methods.weight_pruning.threshold import Prunable
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.models.pretrained import load_state
-from prunetune.records.costs import training_macs
-from prunetune.records.record import TrialSpec
+from prunetune.records.record import TrialSpec, training_macs
 from prunetune.records.store import Store
 from tests.test_trial import SGD, WORKLOAD, facts, open_splits, pruned, run, store  # noqa: F401
 

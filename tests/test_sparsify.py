@@ -11,8 +11,7 @@ import torch
 from prunetune.analysis.evidence.ledger import ledger
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import load_state
-from prunetune.records.costs import training_macs
-from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record import Record, TrialSpec, training_macs
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.trial import run_trial, sparse
@@ -50,10 +49,10 @@ def trial(key: str, seed: int = 0, config: dict | None = None, **fields: object)
 
 def run(spec: TrialSpec, store: Store) -> Record:
     store.write_trial(spec)
-    assembly = RecordBuilder(spec)
+    builder = RecordBuilder(spec)
     for report in run_trial(spec, store, device="cpu"):
-        assembly.add(report)
-    record = assembly.record()
+        builder.add(report)
+    record = builder.record()
     store.write_record(record)
     return record
 
@@ -100,9 +99,9 @@ def test_it_is_spent_by_the_first_and_inherited_by_all(store: Store, first: Reco
     assert first.train_macs.spent == sparsifying_macs(KS) + after_sparsifying(first)
     assert second.train_macs.spent == after_sparsifying(second)
     for record in (first, second):
-        books = record.train_macs
-        assert (books.sparsify, books.inherited) == (0, DENSE_MACS_TRAINED)
-        assert books.total == books.inherited + books.score + books.train
+        macs = record.train_macs
+        assert (macs.sparsify, macs.inherited) == (0, DENSE_MACS_TRAINED)
+        assert macs.total == macs.inherited + macs.score + macs.train
     both = ledger([first, second], ["pruned"])
     rest = after_sparsifying(first) + after_sparsifying(second)
     assert both.spent_macs == sparsifying_macs(KS) + rest

@@ -12,8 +12,7 @@ import torch
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import load_state
-from prunetune.records.costs import training_macs
-from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record import Record, TrialSpec, training_macs
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.trial import run_trial
@@ -67,12 +66,12 @@ def pruned(key: str, **fields: object) -> TrialSpec:
 def run(trial: TrialSpec, store: Store, limit: int | None = None) -> Record | None:
     """The record of a trial, or None where only `limit` reports are taken before a crash."""
     store.write_trial(trial)
-    assembly = RecordBuilder(trial)
+    builder = RecordBuilder(trial)
     for report in islice(run_trial(trial, store, device="cpu"), limit):
-        assembly.add(report)
+        builder.add(report)
         if "status" in report:  # an actor asks for no more
             break
-    return assembly.record() if limit is None else None
+    return builder.record() if limit is None else None
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +111,14 @@ def open_splits():
     return WORKLOAD.open(torch.device("cpu"), download=False)
 
 
-def test_books_balance(store: Store):
-    record = run(pruned("books"), store)
+def test_costs_add_up(store: Store):
+    record = run(pruned("costs"), store)
     images, macs = len(open_splits().train), record.macs
     assert record.train_macs.train == training_macs(macs, images, epochs=2)
-    booked = record.train_macs
-    assert booked.total == booked.sparsify + booked.score + booked.train + 123
+    charged = record.train_macs
+    assert charged.total == charged.sparsify + charged.score + charged.train + 123
     validation = 3 * macs * len(open_splits().val)  # before training, and after both epochs
-    assert booked.spent == booked.train + booked.score + validation
+    assert charged.spent == charged.train + charged.score + validation
     assert record.dense_macs * 0.5 * (1 - 0.005) <= macs <= record.dense_macs * 0.5
     assert record.params == sum(p.numel() for p in rebuild(record.architecture).parameters())
 

@@ -9,8 +9,7 @@ from prunetune.agenda.agenda import RESCORES, Agenda
 from prunetune.agenda.specs import trains_dense
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
-from prunetune.records.costs import training_macs
-from prunetune.records.record import Phase
+from prunetune.records.record import Phase, training_macs
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from typing import Any
 
 from prunetune.config.space.space import Config
 from prunetune.plan import Plan, Study
-from prunetune.records.costs import training_macs
 from prunetune.records.key import trial_key
-from prunetune.records.record import Phase, Record, TrialSpec
+from prunetune.records.record import Phase, Record, TrialSpec, training_macs
 from prunetune.records.seeds import child_seed, search_seed
 
 

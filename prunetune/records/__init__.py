@@ -1,1 +1,1 @@
-"""Records: what a trial is, what came of it, and where that is kept."""
+"""Trials as they are dealt, records of how they ended, and the storage that keeps both."""

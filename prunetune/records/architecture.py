@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Architecture(BaseModel):
-    """What `rebuild` needs to make the network again as a plain module, without pickle.
+    """A network's shape; `rebuild` makes the network from it as a plain module, without pickle.
 
-    `layers` maps each convolution to (in, out, groups) channels, each linear layer to (in, out)
-    features and each normalisation to its channels, all under their names in the module tree. A
-    skeleton of `model` with its own widths is built and every layer is given the width stated here.
+    `layers` has an entry for each layer under its name in the module tree: (in, out, groups)
+    channels of a convolution, (in, out) features of a linear layer, the channels of a
+    normalisation. `rebuild` makes a skeleton of `model` with its standard widths and gives every
+    layer the width stated here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""What a trial has spent so far, kept beside its checkpoint so that no crash forgets it."""
+"""Counts what a trial spends, in a file beside its checkpoint, so that no crash forgets it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ from prunetune.records.files import StoredFile
 from prunetune.records.record import TrainMacs
 from prunetune.records.record_builder import now
 
-STAGES = ("sparsify", "score", "train")
+_STAGES = ("sparsify", "score", "train")
+"""Stages whose MACs count towards the cost of a trial."""
 
 
 class CostMeter:
-    """Books MACs and seconds; `spent` survives a crash, for each epoch is booked before it begins.
+    """Counts MACs and seconds of one trial.
 
-    What a point costs alone (`sparsify`, `score`, `train`) is counted once, however often a crash
-    made the trial compute it; what was really computed goes to `spent` every time.
+    MACs are counted twice. `spend` counts all that is computed, epochs lost in a crash included;
+    it saves the sum before the computation starts. `attribute` counts the MACs that the result
+    needs, each once, however often a crash made the trial compute them again.
+
+    Args:
+        file: where the spent MACs and seconds are kept.
+        inherited_macs: training MACs of the networks whose weights the trial starts from.
+        charged_to: the meter of another trial, for which all of this is spent; None: no other.
     """
 
     def __init__(
-        self, file: StoredFile, inherited_macs: int, payer: CostMeter | None = None
+        self, file: StoredFile, inherited_macs: int, charged_to: CostMeter | None = None
     ) -> None:
         self._file = file
         self._inherited = inherited_macs
-        self._payer = payer
-        """The books of the trial that all this is spent for, where it is another's."""
+        self._charged_to = charged_to
         self._macs: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         past = json.loads(file.read()) if file.exists() else {}
@@ -36,45 +42,47 @@ class CostMeter:
         self._spent: int = past.get("macs", 0)
         self._past_seconds: float = past.get("seconds", 0.0)
         self._start = time.perf_counter()
-        self._inside = 0.0
-        """Seconds of the clocks that ran within the one that is running."""
+        self._nested_seconds = 0.0
+        """Seconds of the clocks that ran inside the clock that is running."""
 
     def spend(self, macs: int) -> None:
-        """Book MACs that are about to be computed, and save the books."""
-        if self._payer is not None:
-            self._payer.spend(macs)
+        """Charge MACs that are about to be computed, and save the sum."""
+        if self._charged_to is not None:
+            self._charged_to.spend(macs)
         self._spent += macs
-        total = self._past_seconds + time.perf_counter() - self._start
-        books = {"started_at": self.started_at, "macs": self._spent, "seconds": total}
-        self._file.write_json(books)
+        content = {"started_at": self.started_at, "macs": self._spent, "seconds": self._total_s()}
+        self._file.write_json(content)
 
     def attribute(self, stage: str, macs: int) -> None:
-        """Count MACs towards what this point costs; `stage` is one of STAGES."""
+        """Count MACs towards the cost of the result; `stage` is `sparsify`, `score` or `train`."""
         self._macs[stage] += macs
 
     def attributed(self, stage: str) -> int:
-        """What was counted towards `stage` so far."""
+        """The MACs counted towards `stage` so far."""
         return self._macs[stage]
 
     @contextmanager
     def clock(self, stage: str) -> Iterator[None]:
-        """Count the seconds of the block towards `stage`, and to no stage around it."""
-        start, around = time.perf_counter(), self._inside
-        self._inside = 0.0
+        """Count the seconds of the block towards `stage`, and to no stage around the block."""
+        start, nested_around = time.perf_counter(), self._nested_seconds
+        self._nested_seconds = 0.0
         try:
             yield
         finally:
             took = time.perf_counter() - start
-            self._seconds[stage] += took - self._inside
-            self._inside = around + took
+            self._seconds[stage] += took - self._nested_seconds
+            self._nested_seconds = nested_around + took
 
     def train_macs(self) -> TrainMacs:
-        """The books as they stand in a record."""
-        stages = {stage: self._macs[stage] for stage in STAGES}
+        """The MACs as they stand in a record."""
+        stages = {stage: self._macs[stage] for stage in _STAGES}
         total = sum(stages.values()) + self._inherited
         return TrainMacs(**stages, inherited=self._inherited, total=total, spent=self._spent)
 
     def wall_s(self) -> dict[str, float]:
-        """Seconds by stage in this process, and in all processes that the trial has had."""
-        total = self._past_seconds + time.perf_counter() - self._start
+        """Seconds by stage in this process; `total` adds all processes that the trial had."""
+        total = self._total_s()
         return {**{k: round(v, 4) for k, v in self._seconds.items()}, "total": round(total, 4)}
+
+    def _total_s(self) -> float:
+        return self._past_seconds + time.perf_counter() - self._start

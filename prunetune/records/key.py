@@ -6,21 +6,21 @@ import hashlib
 import json
 from typing import Any
 
-KEY_VERSION = 1
-KEY_LENGTH = 16
+_KEY_VERSION = 1
+_KEY_LENGTH = 16
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values, equal text."""
+    """JSON with sorted keys and no spaces, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any) -> str:
     """The first 16 hex digits of the SHA-256 of `value` as canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:KEY_LENGTH]
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:_KEY_LENGTH]
 
 
 def trial_key(**identity: Any) -> str:
-    """The key of what `identity` computes; fields that are None do not count."""
+    """The key of the trial that `identity` describes; fields that are None do not count."""
     present = {name: value for name, value in identity.items() if value is not None}
-    return digest({"version": KEY_VERSION, **present})
+    return digest({"version": _KEY_VERSION, **present})

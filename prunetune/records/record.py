@@ -1,4 +1,4 @@
-"""What one finished trial has to say, and what a dealt one is: both whole, both JSON."""
+"""A trial as it is dealt, and the record of a trial that has ended; both are stored as JSON."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from prunetune.records.architecture import Architecture
 
 Phase = Literal["dense", "search", "rescore", "confirm"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
-"""In the order in which a sweep goes through them."""
+"""All phases, in the order in which a sweep goes through them."""
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
-"""How a trial ended. All but `failed`, which is a fault, are findings of the sweep."""
+"""How a trial ended. `failed` is a fault; all others are results of the sweep."""
+_TRAINING_PASS = 3
+"""Forward passes that one training step amounts to: a backward pass counts as two."""
 
 
 class Frozen(BaseModel):
-    """Immutable, and a key it does not know is an error."""
+    """An immutable model; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Epoch(Frozen):
-    """One epoch of training: mean training loss, validation after it, and what it took."""
+    """One epoch of training: its mean training loss, and the validation after it."""
 
     epoch: int = Field(ge=1)
     train_loss: float
@@ -43,34 +45,49 @@ class TrainMacs(Frozen):
     score: int = 0
     train: int = 0
     inherited: int = 0
-    """Training of the networks whose weights this trial starts from: the dense one, and what
-    sparsifying made of it, each in full however many trials share it."""
+    """Training of the networks whose weights this trial starts from: the dense network and the
+    sparsified one, each in full however many trials share it."""
     total: int = 0
-    """sparsify + score + train + inherited: what this point costs alone."""
+    """sparsify + score + train + inherited: the cost of this result if no other trial existed."""
     spent: int = 0
-    """What was really computed here: epochs begun (lost ones too), validation, scoring."""
+    """All that this trial computed: validation, scoring, and epochs begun, also lost ones."""
 
 
-class TrialSpec(Frozen):
-    """A trial as it is dealt: written to trials/<key>/trial.json before it runs, never changed."""
+def training_macs(macs: int, images: int, epochs: int = 1) -> int:
+    """MACs of training a network of `macs` (batch 1) for `epochs` passes over `images`."""
+    return _TRAINING_PASS * macs * images * epochs
+
+
+class TrialIdentity(Frozen):
+    """Which trial of which study it is: the fields that a trial and its record share and open with.
+
+    The order of fields is the order of keys in the JSON files.
+    """
 
     schema_: int = Field(default=1, alias="schema")
+    """The version of the file's form."""
     key: str
     sweep: str
     phase: Phase
     study: str | None = None
-    """The id of the study it belongs to; None for the dense network."""
+    """The id of the study that the trial belongs to; None for a dense network."""
     arm: str | None = None
     method: str | None = None
     budget: float | str | None = None
     matching: str | None = None
     replicate: int = 0
     number: int | None = None
-    """Search trials: 0, 1, …; confirm and rescore: the number of the winner that is run again."""
+    """Search trials: 0, 1, …; confirm and rescore: the number of the search trial that is run
+    again."""
     seed: int
+
+
+class TrialSpec(TrialIdentity):
+    """A trial as it is dealt: written to trials/<key>/trial.json before it runs, never changed."""
+
     config: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[str, str] = Field(default_factory=dict)
-    """Keys it starts from: `dense` (weights), `architecture` (the trial whose shape is trained)."""
+    """Keys of the trials it starts from: `dense` for weights, `architecture` for the shape."""
     source_architecture: Architecture | None = None
     workload: dict[str, Any]
     plugins: tuple[str, ...] = ()
@@ -80,30 +97,18 @@ class TrialSpec(Frozen):
     tolerance: float
     epochs: int
     sparsify_epochs: int = 0
-    """Epochs at dense MACs by which the dense network is sparsified first."""
+    """Epochs, at dense MACs each, by which the dense network is sparsified first."""
     run_on: bool = False
-    """Whether early stopping only notes where it would have stopped this trial."""
+    """If true, early stopping does not stop this trial but notes where it would have."""
     sweep_seed: int = 0
     deterministic: bool = False
     inherited_macs: int = 0
-    """Training MACs of the dense network whose weights are inherited, and of sparsifying it."""
+    """Training MACs behind the inherited weights: of the dense network and of sparsifying it."""
 
 
-class Record(Frozen):
-    """One finished trial. Accuracies in [0, 1]; MACs at batch 1; seconds of wall time."""
+class Record(TrialIdentity):
+    """One trial that has ended. Accuracies in [0, 1]; MACs at batch 1; seconds of wall time."""
 
-    schema_: int = Field(default=1, alias="schema")
-    key: str
-    sweep: str
-    phase: Phase
-    study: str | None = None
-    arm: str | None = None
-    method: str | None = None
-    budget: float | str | None = None
-    matching: str | None = None
-    replicate: int = 0
-    number: int | None = None
-    seed: int
     status: Status
     error: str | None = None
     config: dict[str, Any] = Field(default_factory=dict)
@@ -115,9 +120,9 @@ class Record(Frozen):
     params: int | None = None
     architecture: Architecture | None = None
     sparsified: str | None = None
-    """Key under STORAGE/sparse of what sparsifying made of the dense network."""
+    """Key of the sparsified network, which lies under STORAGE/sparse."""
     departures: dict[str, Any] = Field(default_factory=dict)
-    """How the network departs from its method's rule: repairs of a ranking, extra channels."""
+    """How the network departs from its method's rule: repairs of a ranking, extra channels, …."""
     epochs: int = 0
     epochs_planned: int
     curve: tuple[Epoch, ...] = ()
@@ -129,9 +134,9 @@ class Record(Frozen):
     test_acc1: Accuracy | None = None
     """Test accuracy after the last epoch; confirm and dense trials only."""
     test_acc1_best: Accuracy | None = None
-    """Test accuracy after the epoch best on validation."""
+    """Test accuracy after the epoch that was best on validation."""
     test_outputs: str | None = None
-    """Path under the sweep's storage of the log-probabilities per test image (safetensors)."""
+    """Path, under the storage, of the log-probabilities per test image (safetensors)."""
     would_stop_at: int | None = None
     train_macs: TrainMacs = TrainMacs()
     wall_s: dict[str, float] = Field(default_factory=dict)
@@ -147,10 +152,10 @@ class Record(Frozen):
 
 
 def ranked(records: Iterable[Record]) -> list[Record]:
-    """The search records that may win, best first: highest val_acc1 of those that completed.
+    """The search records that may win, best first: completed trials by decreasing val_acc1.
 
-    Ties go to the lower val_loss, then to the lower number. A trial that ran on past where it would
-    have been stopped cannot win.
+    Ties go to the lower val_loss, then to the lower number. A trial that early stopping would have
+    stopped cannot win.
     """
     candidates = [
         r

@@ -1,7 +1,7 @@
-"""A record put together from what a trial reports: facts once, one epoch after another, an end.
+"""Builds a record from what a trial reports: facts, then one epoch after another, then its end.
 
-A worker may die and go on elsewhere, so a report may come twice and the curve so far may come at
-once; epochs are told apart by their number.
+A worker may die, and the trial goes on elsewhere. So a report may come twice, and the curve so far
+may come at once; epochs are told apart by their number.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from prunetune.records.record import Epoch, Record, Status, TrialSpec
+from prunetune.records.record import Epoch, Record, Status, TrialIdentity, TrialSpec
 
-COPIED = (
-    "key", "sweep", "phase", "study", "arm", "method", "budget", "matching", "replicate", "number",
-    "seed", "config", "inputs", "dense_macs", "target_macs", "dense_params",
-)  # fmt: skip
+TrialReport = dict[str, Any]
+"""One report of a running trial: fields of `Record` by name. `curve` is a list of epochs, and only
+the last report has `status`."""
 
 
 def now() -> str:
@@ -23,7 +22,7 @@ def now() -> str:
 
 
 class RecordBuilder:
-    """Collects the reports of one trial; `record(status)` closes it."""
+    """Collects the reports of one trial; `record()` gives its record."""
 
     def __init__(self, spec: TrialSpec) -> None:
         self.spec = spec
@@ -36,8 +35,8 @@ class RecordBuilder:
         """The epochs reported so far, in order."""
         return tuple(self._curve[epoch] for epoch in sorted(self._curve))
 
-    def add(self, report: dict[str, Any]) -> None:
-        """Take a report: any fields of Record by name, and `curve`, a list of epochs."""
+    def add(self, report: TrialReport) -> None:
+        """Take a report; values replace those of former reports, epochs those of their number."""
         for item in report.get("curve", ()):
             epoch = item if isinstance(item, Epoch) else Epoch.model_validate(item)
             self._curve[epoch.epoch] = epoch
@@ -45,22 +44,13 @@ class RecordBuilder:
         self._facts.update(fields)
 
     def record(self, status: Status | None = None, error: str | None = None) -> Record:
-        """The record, its status as given or as the trial itself reported it."""
-        curve = self.curve
-        last = curve[-1] if curve else None
-        derived = {
-            "epochs": len(curve),
-            "val_acc1": last.val_acc1 if last else None,
-            "val_loss": last.val_loss if last else None,
-            "val_acc1_best": max((e.val_acc1 for e in curve), default=None),
-            "started_at": self._started_at,
-        }
+        """The record; `status` and `error` replace those that the trial reported."""
         fields = {
-            **{name: getattr(self.spec, name) for name in COPIED},
-            "epochs_planned": self.spec.epochs,
-            **derived,
+            **_facts_of_spec(self.spec),
+            **_facts_of_curve(self.curve),
+            "started_at": self._started_at,
             **self._facts,
-            "curve": curve,
+            "curve": self.curve,
             "ended_at": now(),
         }
         if status is not None:
@@ -68,3 +58,28 @@ class RecordBuilder:
         if error is not None:
             fields["error"] = error
         return Record.model_validate(fields)
+
+
+def _facts_of_spec(spec: TrialSpec) -> dict[str, Any]:
+    """What a record says that was known before the trial ran."""
+    shared = TrialIdentity.model_fields.keys() - {"schema_"}
+    return {
+        **{name: getattr(spec, name) for name in shared},
+        "config": spec.config,
+        "inputs": spec.inputs,
+        "dense_macs": spec.dense_macs,
+        "target_macs": spec.target_macs,
+        "dense_params": spec.dense_params,
+        "epochs_planned": spec.epochs,
+    }
+
+
+def _facts_of_curve(curve: tuple[Epoch, ...]) -> dict[str, Any]:
+    """What follows from the epochs, unless the trial reports otherwise."""
+    last = curve[-1] if curve else None
+    return {
+        "epochs": len(curve),
+        "val_acc1": last.val_acc1 if last else None,
+        "val_loss": last.val_loss if last else None,
+        "val_acc1_best": max((e.val_acc1 for e in curve), default=None),
+    }

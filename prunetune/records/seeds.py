@@ -1,4 +1,4 @@
-"""Named child seeds: one root seed and a name for every use, so that no two share a stream."""
+"""Seeds: every use of random numbers gets its own, from the root seed and the name of the use."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ def trial_seeds(sweep_seed: int, seed: int) -> dict[str, int]:
     return {name: child_seed(sweep_seed, seed, name) for name in TRIAL_STREAMS}
 
 
-REPLICATE = 10_000
-RESCORE = 900
-CONFIRM = 1_000
+# Where the seeds of a phase start within a replicate; searches start at 0.
+_REPLICATE = 10_000
+_RESCORE = 900
+_CONFIRM = 1_000
 
 
 def search_seed(replicate: int, number: int) -> int:
     """The seed of search trial `number`."""
-    return REPLICATE * replicate + number
+    return _REPLICATE * replicate + number
 
 
 def rescore_seed(replicate: int, index: int) -> int:
-    """The seed of a study's second look at one of its best (index 0 or 1)."""
-    return REPLICATE * replicate + RESCORE + index
+    """The seed of re-score `index` (0 or 1) of each of a study's best configurations."""
+    return _REPLICATE * replicate + _RESCORE + index
 
 
 def confirm_seed(replicate: int, index: int) -> int:
     """The seed of confirm trial `index`, the same for all arms."""
-    return REPLICATE * replicate + CONFIRM + index
+    return _REPLICATE * replicate + _CONFIRM + index

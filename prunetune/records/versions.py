@@ -1,4 +1,4 @@
-"""The versions that decide a trial's numbers."""
+"""Versions of the packages that a trial's numbers depend on."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import platform
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("prunetune", "torch", "torchvision", "torch-pruning")
+_PACKAGES = ("prunetune", "torch", "torchvision", "torch-pruning")
 
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Version by package, Python included; packages that are not installed are left out."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    by_package = {"python": platform.python_version()}
+    for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            by_package[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return by_package

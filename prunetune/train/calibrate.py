@@ -1,4 +1,4 @@
-"""Batch norm statistics measured anew, for a network that was cut or averaged."""
+"""Measures batch norm statistics anew, for a network that was cut or averaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace running statistics by their mean over `batches` of images; weights stay as they are.
 
-    In float32; everything but batch norm is in evaluation mode. ValueError without batches.
+    Computes in float32. All layers but batch norm are in evaluation mode meanwhile.
+
+    Raises:
+        ValueError: there are no batches.
     """
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
     if not norms:
@@ -24,7 +27,7 @@ def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.train()
-        norm.momentum = None  # cumulative: every batch counts alike
+        norm.momentum = None  # None is the cumulative mean: all batches count alike
     count = 0
     for x in batches:
         model(x.to(device, memory_format=torch.channels_last, non_blocking=True))

@@ -1,4 +1,4 @@
-"""The checkpoint of a training: one safetensors file, with what is not a tensor as JSON in it."""
+"""The checkpoint of a training: one safetensors file. Its metadata hold all else, as JSON."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from torch import Tensor
 from prunetune.records.files import StoredFile
 from prunetune.records.record import Epoch
 
-State = dict[str, Tensor]
-META = "prunetune.checkpoint"
+Tensors = dict[str, Tensor]
+"""Tensors by name."""
+_METADATA_KEY = "prunetune.checkpoint"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is corrupt, or that another training wrote; names the file."""
+    """A checkpoint is corrupt, or another training wrote it; the message names the file."""
 
 
-class Meta(BaseModel):
-    """What a checkpoint holds beside tensors."""
+class CheckpointMetadata(BaseModel):
+    """What a checkpoint file holds beside tensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
     identity: dict[str, Any]
-    """What this training computes: epochs (and which of a longer training), recipe, seeds."""
+    """What the training computes: epochs (and which of a longer training), recipe, seeds."""
     curve: tuple[Epoch, ...]
     best_epoch: int
     crc32: int
-    """Over all tensors, by name."""
+    """The checksum of all tensors in the order of their names."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after a whole epoch: everything that it goes on from."""
+    """The state of a training after a whole epoch: all that is needed to go on."""
 
     identity: dict[str, Any]
     curve: tuple[Epoch, ...]
     best_epoch: int
-    """The epoch best on validation, whose weights are the section `best`."""
-    sections: dict[str, State]
-    """`model`, `optimizer`, `best` and, where there are such, `ema` and `hooks` (the memory of each
-    as `index.name`)."""
+    """The epoch that was best on validation; the section `best` has its weights."""
+    sections: dict[str, Tensors]
+    """`model`, `optimizer`, `best`, and `ema` and `hooks` if the training has them. Tensors of
+    `hooks` are named `index.name`."""
 
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """Where a training's checkpoint lies. A reader sees the former one or the new one whole."""
+    """The file of a training's checkpoint. A reader sees the former or the new one, whole."""
 
     file: StoredFile
 
@@ -63,34 +64,46 @@ class CheckpointFile:
         return self.file.path
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Replace the file; StorageError where that fails."""
+        """Replace the file.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         tensors = {
             f"{section}/{name}": _plain(value)
             for section, state in checkpoint.sections.items()
             for name, value in state.items()
         }
-        meta = Meta(
+        metadata = CheckpointMetadata(
             identity=checkpoint.identity,
             curve=checkpoint.curve,
             best_epoch=checkpoint.best_epoch,
             crc32=_crc32(tensors),
         )
-        content = safetensors.torch.save(tensors, {META: meta.model_dump_json()})
+        content = safetensors.torch.save(tensors, {_METADATA_KEY: metadata.model_dump_json()})
         self.file.write(content)
 
     def read(self) -> Checkpoint | None:
-        """The checkpoint, on the CPU; None where there is no file; CheckpointError if corrupt."""
+        """The checkpoint, on the CPU; None if there is no file.
+
+        Raises:
+            CheckpointError: the file is corrupt.
+        """
         if not self.file.exists():
             return None
-        tensors, meta = self._load()
-        sections: dict[str, State] = {}
+        tensors, metadata = self._load()
+        sections: dict[str, Tensors] = {}
         for key, value in tensors.items():
             section, _, name = key.partition("/")
             sections.setdefault(section, {})[name] = value
-        return Checkpoint(meta.identity, meta.curve, meta.best_epoch, sections)
+        return Checkpoint(metadata.identity, metadata.curve, metadata.best_epoch, sections)
 
     def read_for(self, identity: Mapping[str, Any]) -> Checkpoint | None:
-        """`read`, but CheckpointError if another training wrote the file."""
+        """The checkpoint of the training with this identity; None if there is no file.
+
+        Raises:
+            CheckpointError: the file is corrupt, or another training wrote it.
+        """
         checkpoint = self.read()
         if checkpoint is not None and checkpoint.identity != identity:
             names = sorted(checkpoint.identity.keys() | identity.keys())
@@ -102,41 +115,41 @@ class CheckpointFile:
         return checkpoint
 
     def curve(self) -> list[Epoch]:
-        """The epochs that are done; none where there is no file."""
+        """The epochs that are done; none if there is no file."""
         checkpoint = self.read()
         return list(checkpoint.curve) if checkpoint else []
 
-    def best(self) -> tuple[int, State] | None:
-        """The epoch best on validation and the weights that were validated there."""
+    def best(self) -> tuple[int, Tensors] | None:
+        """The epoch that was best on validation, and the weights that were validated after it."""
         checkpoint = self.read()
         return (checkpoint.best_epoch, checkpoint.sections["best"]) if checkpoint else None
 
-    def _load(self) -> tuple[State, Meta]:
+    def _load(self) -> tuple[Tensors, CheckpointMetadata]:
         try:
             with safetensors.safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
+                texts = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (safetensors.SafetensorError, OSError) as error:
             raise CheckpointError(f"{self.path}: not a whole safetensors file: {error}") from error
-        if META not in metadata:
+        if _METADATA_KEY not in texts:
             raise CheckpointError(f"{self.path}: not a checkpoint of prunetune")
         try:
-            meta = Meta.model_validate_json(metadata[META])
+            metadata = CheckpointMetadata.model_validate_json(texts[_METADATA_KEY])
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise CheckpointError(f"{self.path}: {where}: {first['msg']}") from error
-        if meta.crc32 != _crc32(tensors):
-            raise CheckpointError(f"{self.path}: its tensors are not those that were written")
-        return tensors, meta
+        if metadata.crc32 != _crc32(tensors):
+            raise CheckpointError(f"{self.path}: its tensors have changed since they were written")
+        return tensors, metadata
 
 
 def _plain(value: Tensor) -> Tensor:
-    """A contiguous copy on the CPU, its memory its own: the only tensors that safetensors takes."""
+    """A contiguous copy on the CPU that shares no memory, as safetensors demands."""
     return torch.empty(value.shape, dtype=value.dtype).copy_(value.detach())
 
 
-def _crc32(tensors: State) -> int:
+def _crc32(tensors: Tensors) -> int:
     crc = 0
     for name in sorted(tensors):
         crc = zlib.crc32(name.encode(), crc)

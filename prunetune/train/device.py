@@ -1,4 +1,4 @@
-"""What a device is good at: the dtype it trains in, its memory layout, its kernels."""
+"""Devices: which one to use, the dtype it trains in, its memory layout, its kernels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prunetune.train.batchnorm import fold_batch_norms
 def pick_device(name: str) -> torch.device:
     """The device called `name`; `auto` is a GPU where this process sees one.
 
-    To be called before anything runs on a GPU: cuBLAS reads then whether it shall be repeatable.
+    Call it before anything runs on a GPU: cuBLAS then reads whether its results must be repeatable.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -29,8 +29,8 @@ def pick_device(name: str) -> torch.device:
 def precision(device: torch.device) -> torch.dtype:
     """The dtype of convolutions and matrix products in training; weights are always float32.
 
-    bfloat16 where the device computes in it natively: GPUs since Ampere, CPUs with AVX512_BF16 or
-    AMX (2.8 times float32 there). Elsewhere it is emulated, and slower than float32.
+    bfloat16 if the device computes in it natively: GPUs since Ampere, CPUs with AVX512_BF16 or AMX
+    (2.8 times as fast as float32). Other devices emulate bfloat16, more slowly than float32.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -50,9 +50,9 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
 
 
 def prepare(model: nn.Module, device: torch.device) -> nn.Module:
-    """The same model on `device`, in the layout that its convolutions are fastest in.
+    """The same model on `device`, in the memory layout in which its convolutions are fastest.
 
-    Its state dict stays what it was; so does its function, but for the order of sums.
+    The state dict does not change, nor do the outputs but for the order of sums.
     """
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return fold_batch_norms(model) if device.type == "cpu" else model
@@ -60,9 +60,9 @@ def prepare(model: nn.Module, device: torch.device) -> nn.Module:
 
 @contextmanager
 def kernels(device: torch.device, *, deterministic: bool) -> Iterator[None]:
-    """On a GPU: either kernels that repeat their results to the bit, or the fastest ones.
+    """A context in which a GPU's kernels repeat their results to the bit, or are the fastest.
 
-    On a CPU nothing is to be chosen: one thread repeats its results anyway.
+    On a CPU there is no choice: one thread repeats its results anyway.
     """
     if device.type != "cuda":
         yield
@@ -79,5 +79,5 @@ def kernels(device: torch.device, *, deterministic: bool) -> Iterator[None]:
 
 
 def true_float32() -> AbstractContextManager[None]:
-    """A context in which a GPU's convolutions repeat their results and are not TF32."""
+    """A context in which a GPU's convolutions repeat their results and do not use TF32."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

@@ -25,7 +25,7 @@ from prunetune.train.state import TrainingState
 
 
 class Diverged(Exception):  # noqa: N818 - an expected end, not an error
-    """The loss of an epoch is not finite."""
+    """The training or validation loss of an epoch is not finite."""
 
     def __init__(self, epoch: int, which: str, loss: float) -> None:
         self.epoch = epoch
@@ -34,14 +34,14 @@ class Diverged(Exception):  # noqa: N818 - an expected end, not an error
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained how; nothing here changes while it trains."""
+    """The arguments of a training, which do not change while it runs."""
 
     splits: TrainingSplits
     recipe: Recipe
     first: int
     """The number of the first epoch."""
     total: int
-    """Epochs of the whole training, which the schedule spans."""
+    """Epochs of the whole training. The schedule spans all of them."""
     seeds: Mapping[str, int]
     device: torch.device
     hooks: Sequence[Hook]
@@ -73,20 +73,32 @@ def train(
     first: int = 1,
     total: int | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model` in place, yielding every epoch once it is validated and checkpointed.
+    """Train `model` in place, yielding each epoch after it is validated and checkpointed.
 
-    `seeds` has `order` and `augmentation`; randomness is drawn anew from them for each epoch, so a
-    checkpoint needs no generator's state. Where `checkpoint` exists, training goes on after it, and
-    only epochs still to be done are yielded (the others are in `checkpoint.curve()`). When all is
-    yielded, `model` has the weights that decide: the last epoch's, averaged if the recipe says so.
+    After the last epoch `model` has the weights that were validated: those of the last step, or
+    their moving average if the recipe has one. Generators are seeded anew for each epoch, so a
+    checkpoint needs no generator state.
 
-    The epochs may be part of a longer training of `total` epochs, as its numbers `first` and on:
-    the schedule goes on where the epochs before left it, and no randomness is drawn twice. The
-    optimizer and the average begin anew.
+    Args:
+        model: the network.
+        splits: the images to train on and to validate on.
+        recipe: how to train.
+        epochs: how many epochs to train.
+        seeds: `order` and `augmentation`, from which all random numbers follow.
+        device: where to train.
+        hooks: act inside the training.
+        checkpoint: if its file exists, training goes on after it and yields only the epochs that
+            were still missing; the others are in `checkpoint.curve()`.
+        before_epoch: called with the number of each epoch before the epoch begins.
+        deterministic: whether a GPU must repeat its results to the bit.
+        first: the number of the first epoch, if these epochs are part of a longer training. The
+            schedule goes on and no random number is drawn twice, but the optimizer and the moving
+            average start anew.
+        total: epochs of the longer training; None: these epochs end it.
 
     Raises:
-        Diverged: at the end of an epoch with a loss that is not finite.
-        CheckpointError: the checkpoint is corrupt, or of another training.
+        Diverged: an epoch ended with a loss that is not finite.
+        CheckpointError: the checkpoint is corrupt, or another training wrote it.
     """
     total = first - 1 + epochs if total is None else total
     job = TrainingJob(splits, recipe, first, total, seeds, device, hooks, deterministic)
@@ -115,7 +127,7 @@ def _run_epoch(job: TrainingJob, state: TrainingState, number: int) -> Epoch:
         raise Diverged(number, "training", train_loss)
     for hook in job.hooks:
         hook.after_epoch(state.model, number)
-    validation = evaluate(state.deciding, job.splits.val.batches(EVAL_BATCH), job.device)
+    validation = evaluate(state.validated, job.splits.val.batches(EVAL_BATCH), job.device)
     if not math.isfinite(validation.loss):
         raise Diverged(number, "validation", validation.loss)
     return Epoch(
@@ -129,14 +141,14 @@ def _run_epoch(job: TrainingJob, state: TrainingState, number: int) -> Epoch:
 
 
 def _train_epoch(job: TrainingJob, state: TrainingState, number: int) -> float:
-    """The epoch's steps; their mean loss. A GPU is waited for only at the end."""
+    """Do the steps of an epoch, and return their mean loss. Waits for a GPU only at the end."""
     recipe, device = job.recipe, job.device
     schedule = build_schedule(recipe.schedule)
     per_epoch, total_steps = job.steps_per_epoch, job.steps_per_epoch * job.total
     steps = range((number - 1) * per_epoch, number * per_epoch)
     loss = torch.zeros((), device=device)
     state.model.train()
-    with kernels(device, deterministic=job.deterministic), _own_rng(job, number):
+    with kernels(device, deterministic=job.deterministic), _seeded(job, number):
         for step, (x, y) in zip(steps, _epoch_batches(job, number), strict=True):
             for group in state.optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(step, total_steps, per_epoch)
@@ -148,7 +160,7 @@ def _train_epoch(job: TrainingJob, state: TrainingState, number: int) -> float:
 
 
 def _step(job: TrainingJob, state: TrainingState, batch: MixedBatch, step: int) -> Tensor:
-    """Forward, backward, update; the batch's loss, left on the device."""
+    """Do one step: forward, backward, update. Returns the loss of the batch, on the device."""
     model, recipe = state.model, job.recipe
     with autocast(job.device, precision(job.device)):
         logits = model(batch.x)
@@ -177,8 +189,8 @@ def _epoch_batches(job: TrainingJob, number: int) -> Iterator[Batch]:
 
 
 @contextmanager
-def _own_rng(job: TrainingJob, number: int) -> Iterator[None]:
-    """The global generators, from which dropout draws, seeded for this epoch alone."""
+def _seeded(job: TrainingJob, number: int) -> Iterator[None]:
+    """Seed the global generators, from which dropout draws, for this epoch; restore them after."""
     with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
         torch.manual_seed(child_seed(job.seeds["augmentation"], "dropout", number))
         yield

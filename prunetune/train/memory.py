@@ -1,4 +1,4 @@
-"""The most memory that a trial has held."""
+"""The peak memory of a trial."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 
 class PeakMemory:
-    """The most memory held since construction, in bytes: the GPU's, else this process's own.
+    """The most memory held since this object was made: a GPU's, or else this process's.
 
-    A process's own mark only rises, so it is reset first where the system allows (Linux).
+    A process's peak only rises, so it is reset first, if the system allows that (Linux does).
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -19,16 +19,16 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             return
-        with suppress(OSError):  # not Linux, or not allowed: the mark is the whole process's then
+        with suppress(OSError):  # not Linux, or not allowed: the peak is the whole process's
             Path("/proc/self/clear_refs").write_text("5")
 
     def bytes(self) -> int | None:
-        """The peak so far; None where it cannot be known."""
+        """The peak so far in bytes; None if the system does not tell."""
         if self._device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self._device))
         try:
             lines = Path("/proc/self/status").read_text().splitlines()
         except OSError:
             return None
-        marks = [line for line in lines if line.startswith("VmHWM")]
-        return int(marks[0].split()[1]) * 1024 if marks else None
+        peaks = [line for line in lines if line.startswith("VmHWM")]
+        return int(peaks[0].split()[1]) * 1024 if peaks else None

@@ -1,4 +1,4 @@
-"""Mixup and cutmix: each image blended with its neighbour in the (shuffled) batch."""
+"""Mixup and cutmix: each image is blended with its neighbour in the (shuffled) batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prunetune.config.recipe import Recipe
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """Images, their labels and, where images were mixed, the second label and its share."""
+    """Images and their labels; if images were mixed, also the second labels and their share."""
 
     x: Tensor
     y: Tensor
@@ -22,9 +22,9 @@ class MixedBatch:
 
 
 def mix(x: Tensor, y: Tensor, recipe: Recipe, draw: random.Random) -> MixedBatch:
-    """The batch as the recipe wants it; if both mixtures are on, each has half of the batches.
+    """The batch, mixed as the recipe says; if mixup and cutmix are both on, each gets half.
 
-    Drawn on the host, one share and one box per batch, so that a GPU is never waited for.
+    One share and one box per batch are drawn on the host, so that nothing waits for a GPU.
     """
     kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
     if not kinds:
@@ -35,14 +35,14 @@ def mix(x: Tensor, y: Tensor, recipe: Recipe, draw: random.Random) -> MixedBatch
 
 
 def mixup(x: Tensor, y: Tensor, share: float) -> MixedBatch:
-    """Every image keeps `share` of itself (Zhang et al., 1710.09412)."""
+    """Blend: every image keeps `share` of itself (Zhang et al., 1710.09412)."""
     return MixedBatch(x.lerp(x.roll(1, 0), 1 - share), y, y.roll(1, 0), 1 - share)
 
 
 def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> MixedBatch:
-    """A box of about 1 - `share` of every image is its neighbour's (Yun et al., 1905.04899).
+    """Replace a box, about 1 - `share` of every image, by its neighbour's (Yun et al., 1905.04899).
 
-    The box's centre is uniform; labels count the pixels that the box has within the image.
+    The centre of the box is uniform. Labels count the pixels of the box that lie in the image.
     """
     height, width = x.shape[-2:]
     top, bottom = _interval(height, (1 - share) ** 0.5, draw)
@@ -54,7 +54,7 @@ def cutmix(x: Tensor, y: Tensor, share: float, draw: random.Random) -> MixedBatc
 
 
 def mixed_loss(logits: Tensor, batch: MixedBatch, label_smoothing: float) -> Tensor:
-    """Cross-entropy against the labels in their shares, mean over the batch."""
+    """Mean cross-entropy over the batch; both labels of an image count by their shares."""
     loss = F.cross_entropy(logits, batch.y, label_smoothing=label_smoothing)
     if batch.other is None:
         return loss

@@ -1,4 +1,4 @@
-"""Optimizers by name, and which parameters decay."""
+"""Optimizers by name, and which parameters have weight decay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SGDParams(Params):
 @optimizers.register("sgd", params=SGDParams)
 def sgd(params: SGDParams, groups: ParamGroups) -> torch.optim.Optimizer:
     """Stochastic gradient descent with (Nesterov) momentum."""
-    nesterov = params.nesterov and params.momentum > 0  # without momentum there is none to look at
+    nesterov = params.nesterov and params.momentum > 0  # torch refuses Nesterov without momentum
     return torch.optim.SGD(
         groups, params.lr, momentum=params.momentum, nesterov=nesterov, fused=_fusible(groups)
     )
@@ -60,24 +60,24 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     )
     optimizer: torch.optim.Optimizer = part(params, groups)
     for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]  # what schedules are factors of
+        group["initial_lr"] = group["lr"]  # schedules are factors on this
     return optimizer
 
 
 def decay_groups(
     parameters: Iterable[nn.Parameter], weight_decay: float, *, norms_and_biases: bool
 ) -> ParamGroups:
-    """Two groups: parameters that decay, and norms and biases (vectors), spared by default."""
+    """Two groups: matrices and kernels, which decay; norms and biases, which do not by default."""
     trainable = [p for p in parameters if p.requires_grad]
     vectors = [p for p in trainable if p.ndim <= 1]
-    others = [p for p in trainable if p.ndim > 1]
-    spared = weight_decay if norms_and_biases else 0.0
+    matrices = [p for p in trainable if p.ndim > 1]
+    vector_decay = weight_decay if norms_and_biases else 0.0
     return [
-        {"params": others, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": spared},
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": vector_decay},
     ]
 
 
 def _fusible(groups: ParamGroups) -> bool:
-    """Whether PyTorch has a fused step for these devices; it saves 2 % of a step on a CPU."""
+    """Whether PyTorch has a fused step for these devices, which saves 2 % of a step on a CPU."""
     return all(p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])

@@ -1,7 +1,7 @@
 """Learning rate schedules: pure functions of the position in training.
 
-A schedule gives the factor on the optimizer's learning rate for step 0 <= step < total_steps. It
-has no state, so a resumed training needs to know nothing but its step.
+A schedule gives the factor on the optimizer's learning rate for 0 <= step < total_steps. It has no
+state, so a training that resumes needs only the number of its step.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OneCycleParams(Params):
 
 @schedules.register("one_cycle", params=OneCycleParams)
 def one_cycle(params: OneCycleParams, step: int, total_steps: int, steps_per_epoch: int) -> float:
-    """Up to the full learning rate and down again by half cosines (1708.07120)."""
+    """Half a cosine up to the full learning rate, and half a cosine down (1708.07120)."""
     if params.warmup_epochs is None:
         warmup = 0.3 * total_steps
     else:
@@ -80,7 +80,7 @@ class MultistepParams(Params):
 
 @schedules.register("multistep", params=MultistepParams)
 def multistep(params: MultistepParams, step: int, total_steps: int, steps_per_epoch: int) -> float:
-    """Constant, and falling by a factor at shares of the training (epochs differ by budget)."""
+    """Falls by a factor at given shares of the training, since epochs differ between budgets."""
     falls = sum(step >= share * total_steps for share in params.milestones)
     return _rise(step, params.warmup_epochs * steps_per_epoch) * float(params.gamma**falls)
 
@@ -93,12 +93,12 @@ class ConstantParams(Params):
 
 @schedules.register("constant", params=ConstantParams)
 def constant(params: ConstantParams, step: int, total_steps: int, steps_per_epoch: int) -> float:
-    """One, after the warm-up."""
+    """The full learning rate after the warm-up."""
     return _rise(step, params.warmup_epochs * steps_per_epoch)
 
 
 def _rise(step: int, warmup: float) -> float:
-    """Linear over `warmup` steps, one at the last of them and after."""
+    """Linear over `warmup` steps; one at the last of these steps and after."""
     return min(1.0, (step + 1) / warmup) if warmup else 1.0
 
 

@@ -1,4 +1,4 @@
-"""One trial, in plain Python: a generator of reports."""
+"""Runs one trial: `run_trial` is a generator of its reports, in plain Python."""
 
 from prunetune.trial.run import run_trial
 

@@ -1,19 +1,21 @@
-"""What a trial leaves behind: weights, kept channels, what it says about every test image."""
+"""What a trial leaves behind: weights, kept channels, and its outputs for every test image."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import safetensors.torch
 import torch
 
+from prunetune.compress.method import CompactModel
 from prunetune.records.files import StoredFile
 from prunetune.records.folders import NetworkFolder
 from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
+from prunetune.train.checkpoint import CheckpointFile
+from prunetune.trial.trainer import Trainer
 
 
-def folder_of(spec: TrialSpec, store: Store) -> NetworkFolder:
+def network_folder(spec: TrialSpec, store: Store) -> NetworkFolder:
     """Where the trial's network goes. Sweeps share dense networks, so these have other folders."""
     if spec.phase == "dense":
         return store.dense_folder(spec.key)
@@ -26,19 +28,50 @@ def save(file: StoredFile, tensors: dict[str, torch.Tensor]) -> None:
     file.write(safetensors.torch.save(plain))
 
 
-def shared_dense(spec: TrialSpec, store: Store) -> dict[str, Any] | None:
-    """What another sweep found out about this dense network: all of its record, nothing spent.
+def judge(
+    spec: TrialSpec,
+    store: Store,
+    trainer: Trainer,
+    network: CompactModel,
+    checkpoint: CheckpointFile,
+) -> TrialReport:
+    """Evaluate the trained network on the test set, and save its weights and outputs.
 
-    What loaded weights have behind them is what this sweep's file says, for their key does not.
+    Afterwards the network may have the weights of its best epoch.
+    """
+    model, folder, test = network.model, network_folder(spec, store), trainer.splits.test()
+    last = trainer.evaluate(model, network.cost, test, outputs=True)
+    assert last.log_probs is not None
+    save(folder.weights, model.state_dict())
+    save(folder.test_outputs, {"log_probs": last.log_probs})
+    if network.kept:
+        folder.kept.write_json(network.kept)
+    at_best = last
+    best = checkpoint.best()
+    if best is not None and best[0] != spec.epochs:
+        model.load_state_dict(best[1])
+        at_best = trainer.evaluate(model, network.cost, test)
+    return {
+        "test_acc1": last.acc1,
+        "test_acc1_best": at_best.acc1,
+        "test_outputs": store.address(folder.test_outputs),
+    }
+
+
+def shared_dense(spec: TrialSpec, store: Store) -> TrialReport | None:
+    """The record of this dense network from the sweep that trained it, as one report; None if none.
+
+    A sweep that only shares the network has spent nothing on it. If the weights were loaded, the
+    MACs behind them are those that this sweep's file states, for the key does not tell.
     """
     folder = store.dense_folder(spec.key)
     if not folder.is_complete():
         return None
     record = Record.model_validate_json(folder.record.read())
     report = record.model_dump(exclude={"sweep", "key", "ended_at"})
-    if record.sweep == spec.sweep:  # our own, whose record a crash prevented
+    if record.sweep == spec.sweep:  # a crash came between this file and the sweep's own record
         return report
     macs, inherited = record.train_macs, spec.inherited_macs
     total = macs.total - macs.inherited + inherited
-    ours = macs.model_copy(update={"inherited": inherited, "total": total, "spent": 0})
-    return {**report, "train_macs": ours, "wall_s": {"total": 0.0}}
+    train_macs = macs.model_copy(update={"inherited": inherited, "total": total, "spent": 0})
+    return {**report, "train_macs": train_macs, "wall_s": {"total": 0.0}}

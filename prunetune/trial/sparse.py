@@ -1,13 +1,13 @@
-"""Sparsified networks: the dense one trained on under a regulariser, made once for all that ask.
+"""Sparsified networks: the dense network trained on under a regulariser, and shared by trials.
 
-One lies under STORAGE/sparse/<key>/, the key a hash of all that it is computed from: the dense
-network's key, regulariser, recipe, epochs. Its randomness comes from the dense key, not from the
-trial's seed, so that trials and sweeps that ask for the same get the same.
+The key of a sparsified network is a hash of all that it is computed from: the key of the dense
+network, the regulariser, the recipe, the epochs. Its random numbers follow from the dense key and
+not from the seed of a trial, so trials and sweeps that ask for the same network get the same one.
 
-Who asks first computes it, holding the folder's lock, and books what it *spends*; others wait. If
-the first one dies, the next goes on from its checkpoint and books the epochs that it does itself,
-so that every epoch is spent once. What the network *costs* is inherited in full by all alike: the
-agenda has put it into `inherited_macs` beside the dense network's.
+The first trial that asks makes the network. It holds the network's lock, so others wait, and what
+it computes counts as its own spending. If it dies, the next one goes on from the checkpoint and
+spends only the epochs that it computes itself, so every epoch is spent once. The whole cost of the
+network is inherited by every trial that uses it: the agenda adds it to `inherited_macs`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from torch import nn
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
-from prunetune.records.costs import training_macs
 from prunetune.records.folders import SharedNetworkFolder
 from prunetune.records.key import trial_key
-from prunetune.records.record import Epoch, Frozen, TrialSpec
+from prunetune.records.record import Epoch, Frozen, TrialSpec, training_macs
 from prunetune.records.record_builder import now
 from prunetune.records.seeds import child_seed
 from prunetune.records.store import Store
@@ -38,7 +37,7 @@ from prunetune.workload import load_network
 
 
 class SparseRecord(Frozen):
-    """How a sparsified network came about."""
+    """How a sparsified network was made, as JSON beside its weights."""
 
     schema_: int = Field(default=1, alias="schema")
     key: str
@@ -50,7 +49,7 @@ class SparseRecord(Frozen):
     seeds: dict[str, int]
     curve: tuple[Epoch, ...]
     train_macs: int
-    """What everyone inherits."""
+    """Training MACs that every trial inherits that uses the network."""
     sweep: str
     trial: str
     """Key of the trial that finished it."""
@@ -60,20 +59,20 @@ class SparseRecord(Frozen):
 
 
 class Sparsifier:
-    """Finds, or makes, the sparsified network that one trial asks for."""
+    """Finds or makes the sparsified network that one trial asks for."""
 
     def __init__(self, spec: TrialSpec, store: Store, trainer: Trainer, dense: nn.Module) -> None:
         self.spec, self.store, self.trainer, self.dense = spec, store, trainer, dense
         self.key: str | None = None
-        """Of the network that was asked for."""
+        """The key of the network that was asked for last."""
 
     def network(self, regularizer: Named, recipe: Recipe) -> nn.Module:
         """See `Context.sparsify`."""
         spec = self.spec
-        regularizer = _salient(regularizer)
+        regularizer = _without_defaults(regularizer)
         self.key = key = trial_key(
             phase="sparse",
-            dense=spec.inputs["dense"],  # which names data, model and weights
+            dense=spec.inputs["dense"],  # the key stands for data, model and weights
             regularizer=regularizer.model_dump(mode="json"),
             recipe=recipe.model_dump(mode="json", exclude_defaults=True),
             epochs=spec.sparsify_epochs,
@@ -88,51 +87,64 @@ class Sparsifier:
     def _make(
         self, key: str, folder: SharedNetworkFolder, regularizer: Named, recipe: Recipe
     ) -> None:
-        """Train it, on from the checkpoint of one that died; write weights, then the record."""
-        spec, trainer = self.spec, self.trainer
-        architecture, images = trainer.workload.architecture, len(trainer.splits.train)
-        dense_key, epochs, macs = spec.inputs["dense"], spec.sparsify_epochs, spec.dense_macs
-        seeds = {use: child_seed(dense_key, "sparsify", use) for use in ("order", "augmentation")}
-        steps = epochs * max(1, images // recipe.batch_size)
-        model = copy.deepcopy(self.dense)
-        hook = regularizing(regularizer, model, architecture, steps)
-        checkpoint = CheckpointFile(folder.checkpoint)
-        epoch_macs = training_macs(macs, images) + macs * len(trainer.splits.val)
-        with trainer.journal.clock("sparsify"):
-            for _ in train(
-                model,
-                trainer.splits,
-                recipe,
-                epochs,
-                seeds=seeds,
-                device=trainer.device,
-                hooks=[hook],
-                checkpoint=checkpoint,
-                before_epoch=lambda _: trainer.journal.spend(epoch_macs),
-                deterministic=trainer.deterministic,
-            ):
-                pass
+        """Train the network, from its checkpoint if it has one; write weights, then the record."""
+        model, checkpoint = copy.deepcopy(self.dense), CheckpointFile(folder.checkpoint)
+        with self.trainer.meter.clock("sparsify"):
+            self._train(model, regularizer, recipe, checkpoint)
         outputs.save(folder.weights, model.state_dict())
-        record = SparseRecord(
-            key=key,
-            dense=dense_key,
-            regularizer=regularizer,
-            recipe=recipe,
-            epochs=epochs,
-            seeds=seeds,
-            curve=tuple(checkpoint.curve()),
-            train_macs=training_macs(macs, images, epochs),
-            sweep=spec.sweep,
-            trial=spec.key,
-            dtype=precision_name(trainer.device),
-            versions=versions(),
-            ended_at=now(),
-        )
+        record = self._record(key, regularizer, recipe, tuple(checkpoint.curve()))
         folder.record.write_json(record)
         folder.checkpoint.delete()
 
+    def _train(
+        self, model: nn.Module, regularizer: Named, recipe: Recipe, checkpoint: CheckpointFile
+    ) -> None:
+        spec, trainer = self.spec, self.trainer
+        images, validated = len(trainer.splits.train), len(trainer.splits.val)
+        steps = spec.sparsify_epochs * max(1, images // recipe.batch_size)
+        hook = regularizing(regularizer, model, trainer.workload.architecture, steps)
+        epoch_macs = training_macs(spec.dense_macs, images) + spec.dense_macs * validated
+        for _ in train(
+            model,
+            trainer.splits,
+            recipe,
+            spec.sparsify_epochs,
+            seeds=self._seeds(),
+            device=trainer.device,
+            hooks=[hook],
+            checkpoint=checkpoint,
+            before_epoch=lambda _: trainer.meter.spend(epoch_macs),
+            deterministic=trainer.deterministic,
+        ):
+            pass
 
-def _salient(named: Named) -> Named:
-    """The regulariser without the parameters at their default."""
+    def _seeds(self) -> dict[str, int]:
+        """Seeds that follow from the dense network alone, so that all trials get the same."""
+        dense = self.spec.inputs["dense"]
+        return {use: child_seed(dense, "sparsify", use) for use in ("order", "augmentation")}
+
+    def _record(
+        self, key: str, regularizer: Named, recipe: Recipe, curve: tuple[Epoch, ...]
+    ) -> SparseRecord:
+        spec, epochs = self.spec, self.spec.sparsify_epochs
+        return SparseRecord(
+            key=key,
+            dense=spec.inputs["dense"],
+            regularizer=regularizer,
+            recipe=recipe,
+            epochs=epochs,
+            seeds=self._seeds(),
+            curve=curve,
+            train_macs=training_macs(spec.dense_macs, len(self.trainer.splits.train), epochs),
+            sweep=spec.sweep,
+            trial=spec.key,
+            dtype=precision_name(self.trainer.device),
+            versions=versions(),
+            ended_at=now(),
+        )
+
+
+def _without_defaults(named: Named) -> Named:
+    """The regulariser without the parameters that have their default value."""
     _, params = regularizers.checked(named)
     return Named(name=named.name, params=params.model_dump(mode="json", exclude_defaults=True))

@@ -1,4 +1,4 @@
-"""Training, calibrating and evaluating within a trial, all of it booked."""
+"""Trains, calibrates and evaluates for one trial, and charges the MACs of all of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from prunetune.config.recipe import Recipe
 from prunetune.config.space.space import subtree
 from prunetune.protocols import Hook
 from prunetune.records.cost_meter import CostMeter
-from prunetune.records.costs import training_macs
 from prunetune.records.folders import TrialFolder
-from prunetune.records.record import Epoch, TrialSpec
+from prunetune.records.record import Epoch, TrialSpec, training_macs
 from prunetune.records.seeds import trial_seeds
 from prunetune.train.calibrate import recalibrate
 from prunetune.train.checkpoint import CheckpointFile
@@ -25,25 +24,28 @@ from prunetune.train.loop import train
 from prunetune.workload import Workload
 
 
-class Scored(Hook):
-    """The scoring booked inside a training, remembered by its checkpoint: rounds of a gradual
-    pruning that are behind it are not scored again when it goes on."""
+class ScoringCost(Hook):
+    """Keeps the MACs of scoring done inside a training in the training's checkpoint.
 
-    def __init__(self, journal: CostMeter) -> None:
-        self._journal, self._before = journal, journal.attributed("score")
+    A gradual pruning scores in rounds. When it goes on from a checkpoint, it does not score the
+    rounds again that are behind it, yet they count towards the cost of the trial.
+    """
+
+    def __init__(self, meter: CostMeter) -> None:
+        self._meter, self._before = meter, meter.attributed("score")
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """See `prunetune.protocols.Stateful`."""
-        return {"macs": torch.tensor(self._journal.attributed("score") - self._before)}
+        return {"macs": torch.tensor(self._meter.attributed("score") - self._before)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """See `prunetune.protocols.Stateful`."""
-        if "macs" in state:  # a checkpoint written before it was kept does not say
-            self._journal.attribute("score", int(state["macs"]))
+        if "macs" in state:  # old checkpoints do not have the entry
+            self._meter.attribute("score", int(state["macs"]))
 
 
 class Trainer:
-    """The engine with one trial's data, recipe, seeds, checkpoints and books."""
+    """The training engine with the data, recipe, seeds, checkpoints and cost meter of one trial."""
 
     def __init__(
         self,
@@ -52,16 +54,16 @@ class Trainer:
         device: torch.device,
         *,
         download: bool,
-        payer: CostMeter | None = None,
+        charged_to: CostMeter | None = None,
     ) -> None:
         self.device, self.folder = device, folder
         self.workload = Workload.from_json(spec.workload)
         self.splits = self.workload.open(device, download=download)
         self.seeds = trial_seeds(spec.sweep_seed, spec.seed)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
-        self.journal = CostMeter(folder.spent, spec.inherited_macs, payer)
+        self.meter = CostMeter(folder.spent, spec.inherited_macs, charged_to)
         self.deterministic = spec.deterministic
-        self.stages = 0
+        self._stages = 0
 
     @property
     def steps_per_epoch(self) -> int:
@@ -79,13 +81,21 @@ class Trainer:
         first: int = 1,
         total: int | None = None,
     ) -> Iterator[Epoch]:
-        """Train by `epochs`, each booked before it begins; resumes from `checkpoint`.
+        """Train and yield epochs; each epoch is charged before it begins.
 
-        They may be numbers `first` and on of a training of `total` epochs.
+        Args:
+            model: the network, trained in place.
+            epochs: how many epochs to train.
+            hooks: act inside the training.
+            checkpoint: where the training goes on from, and what it writes after every epoch.
+            stage: the stage of the cost meter.
+            macs: MACs of a forward pass at batch 1.
+            first: the number of the first epoch, if these epochs are part of a longer training.
+            total: epochs of the longer training; None: these epochs end it.
         """
         images = len(self.splits.train)
         for _ in checkpoint.curve():
-            self.journal.attribute(stage, training_macs(macs, images))
+            self.meter.attribute(stage, training_macs(macs, images))
         epoch_macs = training_macs(macs, images) + macs * len(self.splits.val)
         steps = train(
             model,
@@ -94,25 +104,25 @@ class Trainer:
             epochs,
             seeds=self.seeds,
             device=self.device,
-            hooks=[*hooks, Scored(self.journal)],
+            hooks=[*hooks, ScoringCost(self.meter)],
             checkpoint=checkpoint,
-            before_epoch=lambda _: self.journal.spend(epoch_macs),
+            before_epoch=lambda _: self.meter.spend(epoch_macs),
             deterministic=self.deterministic,
             first=first,
             total=total,
         )
         while True:
-            with self.journal.clock(stage):
+            with self.meter.clock(stage):
                 epoch = next(steps, None)
             if epoch is None:
                 return
-            self.journal.attribute(stage, training_macs(macs, images))
+            self.meter.attribute(stage, training_macs(macs, images))
             yield epoch
 
     def train_stage(self, model: nn.Module, epochs: int, hooks: Sequence[Hook]) -> nn.Module:
-        """Training inside a method; its own checkpoint makes a repeated call return at once."""
-        self.stages += 1
-        checkpoint = CheckpointFile(self.folder.stage_checkpoint(self.stages))
+        """Train inside a method. Every call has its own checkpoint, so a repeat returns at once."""
+        self._stages += 1
+        checkpoint = CheckpointFile(self.folder.stage_checkpoint(self._stages))
         model = prepare(model.to(self.device), self.device)
         macs = count_macs(model, self.workload.info.shape)
         for _ in self.train(model, epochs, hooks, checkpoint, "sparsify", macs):
@@ -128,20 +138,20 @@ class Trainer:
         return batches
 
     def recalibrate(self, model: nn.Module, images: int) -> None:
-        """Measure batch norm statistics anew on training images, and book it as scoring."""
+        """Measure batch norm statistics anew on training images, charged as scoring."""
         macs = count_macs(model, self.workload.info.shape) * min(images, len(self.splits.train))
-        self.book_scoring(macs)
+        self.charge_scoring(macs)
         recalibrate(model.to(self.device), (x for x, _ in self.calibration(images)))
 
-    def book_scoring(self, macs: int) -> None:
-        """Book MACs of passes over images that no weight is trained by."""
-        self.journal.spend(macs)
-        self.journal.attribute("score", macs)
+    def charge_scoring(self, macs: int) -> None:
+        """Charge MACs of passes over images that train no weight."""
+        self.meter.spend(macs)
+        self.meter.attribute("score", macs)
 
     def evaluate(
         self, model: nn.Module, macs: int, split: Any, *, outputs: bool = False
     ) -> Evaluation:
-        """Loss and accuracy in fp32, booked."""
-        self.journal.spend(macs * len(split))
-        with self.journal.clock("evaluate"):
+        """Loss and accuracy of `model`, of `macs` at batch 1, on `split` in float32."""
+        self.meter.spend(macs * len(split))
+        with self.meter.clock("evaluate"):
             return evaluate(model, split.batches(EVAL_BATCH), self.device, outputs=outputs)

@@ -13,8 +13,7 @@ from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
-from prunetune.records.costs import training_macs
-from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec
+from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec, training_macs
 
 DENSE_MACS = 1000
 SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))

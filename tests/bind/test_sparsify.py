@@ -12,8 +12,7 @@ from prunetune.config.matching import mac_ratio, pruned_epochs, scratch_epochs
 from prunetune.config.problems.errors import SpecError
 from prunetune.config.space.space import Config, any_value
 from prunetune.plan import Plan
-from prunetune.records.costs import training_macs
-from prunetune.records.record import Record
+from prunetune.records.record import Record, training_macs
 from prunetune.sweep import plan_sweep
 from tests.agenda.simulated import ended
 

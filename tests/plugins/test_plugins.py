@@ -42,11 +42,11 @@ while not isinstance(step := due(Agenda(plan, trials())), Finished):
     spec = step.spec if not isinstance(step, Ask) else search_spec(
         plan, step, step.study.space.constants(), store.records())
     store.write_trial(spec)
-    assembly = RecordBuilder(spec)
+    builder = RecordBuilder(spec)
     for report in run_trial(spec, store, device="cpu", offline=True):
-        assembly.add(report)
-    store.write_record(assembly.record())
-    print(spec.phase, spec.arm, assembly.record().status)
+        builder.add(report)
+    store.write_record(builder.record())
+    print(spec.phase, spec.arm, builder.record().status)
 """
 
 

@@ -1,4 +1,4 @@
-"""The books of a trial."""
+"""What a trial spends and what it costs are counted, and no crash forgets what was spent."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def test_every_second_counts_towards_one_stage(
 ) -> None:
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    journal = CostMeter(StoredFile(tmp_path / "spent.json"), 0)
-    with journal.clock("compress"):  # from 1
-        with journal.clock("sparsify"), journal.clock("score"):  # from 2 and 3, to 4 and 5
+    meter = CostMeter(StoredFile(tmp_path / "spent.json"), 0)
+    with meter.clock("compress"):  # from 1
+        with meter.clock("sparsify"), meter.clock("score"):  # from 2 and 3, to 4 and 5
             pass
-        with pytest.raises(RuntimeError), journal.clock("score"):  # from 6 to 7
+        with pytest.raises(RuntimeError), meter.clock("score"):  # from 6 to 7
             raise RuntimeError
-    with journal.clock("train"):  # from 9 to 10
+    with meter.clock("train"):  # from 9 to 10
         pass
-    seconds = journal.wall_s()
+    seconds = meter.wall_s()
     assert seconds == {"score": 2, "sparsify": 2, "compress": 3, "train": 1, "total": 11}
 
 
@@ -35,6 +35,6 @@ def test_what_was_spent_survives_and_what_a_point_costs_is_counted_anew(tmp_path
     again = CostMeter(StoredFile(tmp_path / "spent.json"), 7)
     again.spend(5)
     again.attribute("train", 5)
-    books = again.train_macs()
-    assert (books.spent, books.train, books.inherited, books.total) == (15, 5, 7, 12)
+    macs = again.train_macs()
+    assert (macs.spent, macs.train, macs.inherited, macs.total) == (15, 5, 7, 12)
     assert again.started_at == first.started_at

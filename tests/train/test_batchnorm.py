@@ -38,8 +38,8 @@ def results(norm: nn.BatchNorm2d, x: Tensor, gradient: Tensor) -> list[Tensor]:
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batchnorm, "SMALLEST", 0)
-    monkeypatch.setattr(FoldingBatchNorm2d, "_profits", lambda self, x: self.training)
+    monkeypatch.setattr(batchnorm, "_FOLD_FROM", 0)
+    monkeypatch.setattr(FoldingBatchNorm2d, "_fold_is_faster", lambda self, x: self.training)
 
 
 @pytest.mark.usefixtures("always")

@@ -20,11 +20,11 @@ def play(plan, progress, until=10**6):
         spec = now.spec if isinstance(now, Deal) else search_spec(plan, now, {LR: 0.1}, records)
         trials.deal(spec)
         progress.on_dealt(spec)
-        assembly = RecordBuilder(spec)
+        builder = RecordBuilder(spec)
         for number in range(1, spec.epochs + 1):
-            assembly.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
-            progress.on_epoch(spec, assembly.curve[-1])
-        trials.end(assembly.record("completed"))
+            builder.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
+            progress.on_epoch(spec, builder.curve[-1])
+        trials.end(builder.record("completed"))
         progress.on_record(records[spec.key])
     return records
 

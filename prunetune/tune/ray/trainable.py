@@ -12,9 +12,8 @@ from pydantic_core import to_json
 from ray import tune
 
 from prunetune.records.record import TrialSpec
+from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
-
-Report = dict[str, Any]
 
 
 class RunTrial(Protocol):
@@ -22,7 +21,7 @@ class RunTrial(Protocol):
 
     def __call__(
         self, spec: TrialSpec, store: Store, *, device: str, offline: bool
-    ) -> Iterator[Report]:
+    ) -> Iterator[TrialReport]:
         """The reports of one trial, see `prunetune.trial.run_trial`."""
 
 
@@ -44,7 +43,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     Tune's checkpoints are not used: a trial that is run again finds its own by its key.
     """
 
-    _reports: Iterator[Report] | None = None
+    _reports: Iterator[TrialReport] | None = None
 
     def setup(self, config: dict[str, Any], work: ActorSetup) -> None:
         """Nothing heavy: torch comes with the first step, when the actor counts as started."""
@@ -56,7 +55,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.cleanup()
         return True
 
-    def step(self) -> Report:
+    def step(self) -> TrialReport:
         """The trial's next report, as one opaque string that Tune does not look into."""
         if self._reports is None:
             self._reports = self._start(TrialSpec.model_validate_json(self.config["spec"]))
@@ -71,7 +70,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         if isinstance(reports, Generator):
             reports.close()
 
-    def _start(self, spec: TrialSpec) -> Iterator[Report]:
+    def _start(self, spec: TrialSpec) -> Iterator[TrialReport]:
         work = self.work
         if work.trial is not None:
             return work.trial(spec, work.store, device=work.device, offline=work.offline)
@@ -80,7 +79,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return run_trial(spec, work.store, device=work.device, offline=work.offline)
 
 
-def unpack(result: dict[str, Any]) -> Report:
+def unpack(result: dict[str, Any]) -> TrialReport:
     """The report in a result of `TrialActor.step`."""
-    report: Report = json.loads(result["report"])
+    report: TrialReport = json.loads(result["report"])
     return report

@@ -34,13 +34,13 @@ def actor(store, spec, trial) -> TrialActor:
 def test_reports_reach_the_driver_as_they_were_made(store, spec, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made = actor(store, spec, quick)
-    assembly = RecordBuilder(spec)
+    builder = RecordBuilder(spec)
     done = False
     while not done:
         result = made.step()
-        assembly.add(unpack(result))
+        builder.add(unpack(result))
         done = result["done"]
-    record = assembly.record()
+    record = builder.record()
     assert [e.epoch for e in record.curve] == [*range(1, spec.epochs + 1)]
     assert record.status == "completed"
     assert os.environ["OMP_NUM_THREADS"] == "3"
