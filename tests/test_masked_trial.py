@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from prunetune.compress.methods.weight_pruning.threshold import Prunable
+from prunetune.compress.methods.weight_pruning.threshold import PrunableWeights
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.models.pretrained import load_state
 from prunetune.records.record import TrialSpec, training_macs
@@ -31,7 +31,7 @@ def test_masks_hold_to_the_end_and_training_costs_what_the_dense_one_does(store:
     assert record.status == "completed"
     model = rebuild(record.architecture)
     model.load_state_dict(load_state(store.trial_folder(record.key).weights.path))
-    prunable = Prunable.of(model, WORKLOAD.info.shape)
+    prunable = PrunableWeights.of(model, WORKLOAD.info.shape)
     kept = [int(model.get_parameter(name).count_nonzero()) for name in prunable.names]
     assert sum(kept) == round(prunable.total / Fraction(10)) == record.departures["weights"]
     assert record.macs == sum(n * cost for n, cost in zip(kept, prunable.costs, strict=True))

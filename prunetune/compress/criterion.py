@@ -2,8 +2,8 @@
 
     score(scene) -> one tensor of scores per group, low = remove first
 
-A criterion sees the whole network at once, so that one pass over the data can serve all groups. It
-never changes the model.
+A criterion sees the whole network at once, so one pass over the data can serve all groups. It never
+changes the model.
 """
 
 from __future__ import annotations
@@ -23,89 +23,96 @@ Needs = Literal["weights", "activations", "gradients", "curvature"]
 
 @dataclass(frozen=True)
 class About:
-    """Where a criterion comes from, for people who must choose one."""
+    """Where a criterion or regulariser comes from, for people who choose one."""
 
     paper: str
     """Authors, venue and arXiv number."""
     cost: str
-    """What scoring takes, in passes over images or in plain words."""
+    """What it costs, in passes over images or in plain words."""
     differs: str = ""
-    """What is done otherwise than in torch-pruning, and why."""
+    """What it does differently from torch-pruning, and why."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a criterion may look at."""
+    """The network and the images that a criterion scores with."""
 
     model: nn.Module
     input_shape: Shape
     groups: Sequence[Group]
     generator: torch.Generator
-    """For random choices that are the criterion's own, on the CPU."""
+    """For the criterion's own random choices; on the CPU."""
     batches: Batches | None = None
     charge: Callable[[int], None] = lambda macs: None
-    """Told the MACs of every pass over images, before it is made."""
+    """`charge(macs)`: to be called with the MACs of every pass over images, before the pass."""
 
 
 class Criterion(Protocol):
-    """One rule of scoring, made from its parameters."""
+    """A rule that scores units, made from its parameters."""
 
     about: ClassVar[About]
     needs: ClassVar[Needs]
-    """What it looks at; anything but weights takes images, whose passes are charged as scoring."""
+    """What it looks at. All but "weights" need images, whose passes are charged as scoring."""
 
     def __init__(self, params: Any) -> None:
-        """`params` is the model that the criterion was registered with."""
+        """`params` is an object of the model that the criterion was registered with."""
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Whether its score is defined for this group; groups without one are left alone."""
+        """Whether the score is defined for this group; other groups stay whole."""
 
     def score(self, scene: Scene) -> list[torch.Tensor]:
-        """Per group a float64 tensor (units,) on the CPU."""
+        """For each group the scores of its units: a float64 tensor (units,) on the CPU."""
 
 
 @runtime_checkable
 class Refitting(Protocol):
-    """A criterion that also mends the layers that read the removed channels, after the cut."""
+    """A criterion that also refits the layers that read the removed channels, after the cut."""
 
     def refit(self, scene: Scene, compact: nn.Module, kept: Sequence[Sequence[int]]) -> None:
-        """Change the weights of `compact`, in place, so that its layers put out what the dense ones
-        of `scene.model` do; `kept` are the units of each group of the scene that stayed, after all
-        rounds so far."""
+        """Change the weights of `compact`, in place, to restore the outputs of the dense layers.
+
+        Args:
+            scene: the dense network, with its groups.
+            compact: the network after the cut.
+            kept: the units of each group of the scene that stay after all rounds so far.
+        """
 
 
 class Accumulator(Protocol):
-    """What a criterion gathers from the steps of a training, while it is attached to the network.
+    """Gathers scores from the steps of a training while it is attached to the network.
 
-    It leaves the training as it is, to the bit: forward passes, gradients and random numbers.
+    It does not change the training by a bit: forward passes, gradients and random numbers stay.
     """
 
     def attach(self) -> None:
-        """Begin to watch."""
+        """Start to gather, by hooks on the network."""
 
     def detach(self) -> None:
-        """Leave nothing on the network; what was gathered stays."""
+        """Remove all hooks from the network; the gathered sums stay."""
 
     def scores(self, kept: Sequence[Sequence[int]] | None = None) -> list[torch.Tensor]:
-        """Per group a float64 tensor (units,) on the CPU; ValueError if nothing was gathered.
+        """For each group the scores of its units: a float64 tensor (units,) on the CPU.
 
-        Where units are silenced, `kept` are those of each group that are not: they alone are
-        scored, and the others count for nothing.
+        If units are silenced, `kept` has the other units of each group. Only these are scored, and
+        silenced units do not affect their scores.
+
+        Raises:
+            ValueError: nothing was gathered.
         """
 
     def reset(self) -> None:
-        """Forget what was gathered."""
+        """Forget the gathered sums."""
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """What was gathered, for a checkpoint of the training."""
+        """The gathered sums, for a checkpoint of the training."""
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Go on from what `state_dict` gave, its tensors now on the CPU."""
+        """Restore the result of `state_dict`, whose tensors are now on the CPU."""
 
 
 @runtime_checkable
 class Accumulating(Protocol):
-    """A criterion whose scores are a by-product of training, where there is training."""
+    """A criterion that gathers its scores during training, if the network is trained anyway."""
 
     def accumulator(self, model: nn.Module, groups: Sequence[Group]) -> Accumulator:
-        """For the steps that `model` is about to be trained for."""
+        """An accumulator for the training that `model` is about to have."""

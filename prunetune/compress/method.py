@@ -2,12 +2,15 @@
 
     run(context) -> CompactModel
 
-A method never loads data, never opens a checkpoint and never trains by itself: the context, made by
-trial.py, brings the dense network, calibration batches, generators and `train`. A method that
-sparsifies asks `context.sparsify` for the network before it scores; one that prunes while training
-hands over what is to be trained first, a `Shrinking`; one that masks weights returns hooks that the
-training after it will call. All of it is resumable: after a crash `run` is simply run again, and
-calls that had finished return at once what they returned before.
+A method never loads data, opens a checkpoint or trains by itself. The trial gives it a context with
+the dense network, calibration batches, a generator and `train`.
+
+- A method that sparsifies asks `context.sparsify` for the network before it scores.
+- A method that prunes while training returns a `Shrinking`: the model to train first.
+- A method that masks weights returns hooks, which the training after it calls.
+
+Every method is resumable: after a crash the trial calls `run` again, and calls of the context that
+had finished return at once what they returned before.
 """
 
 from __future__ import annotations
@@ -34,14 +37,14 @@ BudgetKind = Literal["macs", "sparsity"]
 
 @dataclass(frozen=True)
 class Target:
-    """The budget in MACs at batch 1, convolution and linear layers."""
+    """The budget: MACs of the convolution and linear layers for one image."""
 
     macs: int
     dense_macs: int
     tolerance: float
     """Achieved MACs must lie in [macs * (1 - tolerance), macs]."""
     sparsity: Fraction | None = None
-    """The share of weights that are zero, exactly, where the budget is that; MACs are free then."""
+    """The exact share of zero weights if the budget is a sparsity; MACs are then not bounded."""
 
     @property
     def lowest(self) -> float:
@@ -50,7 +53,7 @@ class Target:
 
 
 class Infeasible(Exception):  # noqa: N818 - an expected end, not an error
-    """No network of this method meets the target; carries the nearest reachable MACs."""
+    """No network of this method meets the target; `nearest_macs` are the nearest it can reach."""
 
     def __init__(self, reason: str, nearest_macs: int) -> None:
         self.nearest_macs = nearest_macs
@@ -58,13 +61,13 @@ class Infeasible(Exception):  # noqa: N818 - an expected end, not an error
 
     @classmethod
     def too_large(cls, smallest_macs: int, at_most: int) -> Self:
-        """Even the smallest network that the method can make exceeds the budget."""
+        """The error when even the method's smallest network exceeds the budget."""
         reason = f"the smallest network has {smallest_macs} MACs, the budget is {at_most}"
         return cls(reason, smallest_macs)
 
     @classmethod
     def too_coarse(cls, parts: str, nearest_macs: int, at_most: int, at_least: float) -> Self:
-        """Removing `parts` (channels or weights) one by one steps over the budget's tolerance."""
+        """The error when single `parts` (channels or weights) step over the budget's tolerance."""
         reason = (
             f"{parts} are too coarse: {nearest_macs} MACs are the nearest found at or below the "
             f"budget of {at_most}, at least {at_least:.0f} were needed"
@@ -74,71 +77,71 @@ class Infeasible(Exception):  # noqa: N818 - an expected end, not an error
 
 @dataclass
 class Context:
-    """What a method is given. It must not change `dense`; copy it first."""
+    """What a method is given. A method must not change `dense`, so it works on a copy."""
 
     architecture: Architecture
-    """Of the dense network."""
+    """The architecture of the dense network."""
     target: Target
     generator: torch.Generator
-    """For random choices that are the method's own (ties, random scores); on the CPU."""
+    """For the method's own random choices (ties, random scores); on the CPU."""
     build: Callable[[Architecture], nn.Module]
-    """A freshly initialised network of an architecture, from the trial's own seed."""
+    """`build(architecture)`: a network with initial weights from the trial's own seed."""
     epochs: int = 0
-    """All epochs of training that the trial has, those inside `run` included."""
+    """All epochs of training that the trial has, including those during `run`."""
     dense: nn.Module | None = None
     """The dense network with its weights, for methods that inherit them."""
     source: Architecture | None = None
-    """The architecture to train, for methods that take another arm's."""
+    """The architecture to train, for methods that take it from another arm."""
     batches: Batches | None = None
     charge: Callable[[int], None] = lambda macs: None
-    """Told the MACs of every pass over images that scoring makes, before it is made."""
+    """`charge(macs)`: called with the MACs of every scoring pass over images, before the pass."""
     scoring: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Entered while channels are scored: their seconds are charged."""
+    """`with scoring():` around all scoring, so that its seconds are measured."""
     train: Callable[[nn.Module, int, Sequence[Hook]], nn.Module] | None = None
-    """`train(model, epochs, hooks)`: the same model trained by that many epochs."""
+    """`train(model, epochs, hooks)`: the same model, trained for that many epochs."""
     steps_per_epoch: int = 1
     """Optimizer steps in each epoch."""
     sparsify: Callable[[Named, Recipe], nn.Module] | None = None
-    """`sparsify(regularizer, recipe)`: the dense network, trained on by the sweep's sparsify epochs
-    with this regulariser and recipe. It is made once and shared by all trials that ask for the
-    same; not to be changed, as `dense`."""
+    """`sparsify(regularizer, recipe)`: the dense network, trained further for the sweep's sparsify
+    epochs with this regulariser and recipe. All trials that ask for the same share one network, so
+    a method must not change it."""
     recalibrate: Callable[[nn.Module, int], None] | None = None
-    """`recalibrate(model, n)`: batch norm statistics measured anew on n training images."""
+    """`recalibrate(model, n)`: measures batch norm statistics anew on n training images."""
 
 
 @dataclass
 class CompactModel:
-    """What a method hands over: a network ready to be trained for the epochs that are left."""
+    """What a method returns: a network to train for the remaining epochs."""
 
     model: nn.Module
     architecture: Architecture
     macs: int
     kept: dict[str, list[int]] = field(default_factory=dict)
-    """Output channels of the dense layers that were kept, per pruned group's first layer."""
+    """First layer of each pruned group -> the output channels of the dense layer that stay."""
     hooks: Sequence[Hook] = ()
     epochs_used: int = 0
-    """Of the trial's epochs, those that made it: it is trained by the others."""
+    """The trial's epochs that the method used; the network is trained for the others."""
     departures: dict[str, Any] = field(default_factory=dict)
-    """How far the network departs from the method's own rule, as JSON."""
+    """How the network departs from the method's own rule, as JSON."""
     computed_macs: int | None = None
-    """What a forward pass really takes where masks leave it more than `macs`; training is charged
-    with it."""
+    """The MACs that a forward pass really computes, if masks make it more than `macs`; training is
+    charged with these."""
     params: int | None = None
-    """Where masks leave fewer than the shape has."""
+    """The number of parameters that are not masked, if there are masks."""
 
     @property
     def cost(self) -> int:
-        """MACs of a forward pass as it is computed."""
+        """The MACs that a forward pass really computes."""
         return self.macs if self.computed_macs is None else self.computed_macs
 
 
 @dataclass
 class Shrinking:
-    """What a method hands over if its network becomes compact in training, by hooks that mask it.
+    """What a method returns if its network becomes compact during training, by hooks that mask it.
 
-    The trial trains `model` by its first epochs, as it trains everything, under the schedule of all
-    its epochs; `finish` then gives the compact network for the others. Training is resumable:
-    after a crash `run` is run again, and hooks get their memory back.
+    The trial trains `model` for its first `epochs`, under the schedule of all its epochs. Then
+    `finish(model)` returns the compact network for the other epochs. Training is resumable: after a
+    crash the trial calls `run` again and restores the state of the hooks.
     """
 
     model: nn.Module
@@ -148,40 +151,48 @@ class Shrinking:
 
 
 class Method(Protocol):
-    """One way to a compact network, made from its parameters: `Method(params).run(context)`."""
+    """One way to a compact network, made from its parameters: `Method(params).run(context)`.
+
+    A method may also have `reach(architecture, targets)`, which the function `reach` calls.
+    """
 
     inherits: ClassVar[bool]
     """Whether it starts from the dense network's weights."""
     takes_architecture: ClassVar[bool]
-    """Whether it trains what another arm found: its parameter `from`, and `at` where it has one, is
-    that arm and the budget (else the same). Without a `reach` of its own it has that arm's."""
+    """Whether it trains an architecture that another arm found. Its parameter `from` names that
+    arm; its parameter `at`, if it has one, names the arm's budget (else the same budget). Without
+    its own `reach` it reaches what that arm reaches."""
     budgets: ClassVar[frozenset[BudgetKind]] = frozenset({"macs"})
-    """The kinds of budget it can meet, MACs where it does not say; with none it has one study."""
+    """The kinds of budget it can meet, MACs by default. A method without any has one study."""
     masks: ClassVar[bool] = False
-    """Whether it zeroes single weights and leaves the dense architecture as it is; false where it
-    does not say. Such a network is no faster without sparse kernels, and reports say so."""
+    """Whether it zeroes single weights and keeps the dense architecture, false by default. Such a
+    network is no faster without sparse kernels, and reports say so."""
 
     def __init__(self, params: Any) -> None:
-        """`params` is the model that the method was registered with."""
+        """`params` is an object of the model that the method was registered with."""
 
     def run(self, context: Context) -> CompactModel | Shrinking:
-        """The compact network, or how to get it; Infeasible if the target cannot be met."""
+        """The compact network, or how to train towards it.
+
+        Raises:
+            Infeasible: the target cannot be met.
+        """
 
 
 def budget_kinds(method: Any) -> frozenset[BudgetKind]:
-    """The kinds of budget that a method, an object or a class, can meet."""
+    """The kinds of budget that a method (an object or a class) can meet."""
     kinds: frozenset[BudgetKind] = getattr(method, "budgets", Method.budgets)
     return kinds
 
 
 def finds_architecture(method: Any) -> bool:
-    """Whether other arms can train what it finds: an architecture of its own, of fewer MACs."""
+    """Whether a method finds an architecture of fewer MACs, which other arms can train."""
     own = not method.takes_architecture and bool(budget_kinds(method))
     return own and not masks(method)
 
 
 def masks(method: Any) -> bool:
-    """Whether it zeroes single weights and leaves the dense architecture as it is."""
+    """Whether a method zeroes single weights and keeps the dense architecture."""
     return bool(getattr(method, "masks", Method.masks))
 
 
@@ -212,13 +223,14 @@ def try_to_reach(
 def reach(
     method: str, params: BaseModel, architecture: Architecture, targets: Sequence[Target]
 ) -> tuple[Reach, ...] | None:
-    """For each target, whether `method` with `params` meets it from the dense `architecture`.
+    """For each target, whether `method` meets it from the dense `architecture`; nothing is trained.
 
-    Parameters that are ranges in a sweep must be chosen: ask once per value (of scope, floor,
-    criterion). None where the method takes another arm's architecture, whose reach it has. Exact
-    for width scaling and local pruning; for the other scopes, whose widths depend on the scores,
-    and for copycats of profiles to come `smallest_macs` is exact and the rest is tried with random
-    ones.
+    None for a method without a `reach` of its own: it reaches what its source arm reaches. If the
+    sweep has ranges for parameters, ask once per value (of scope, floor, criterion).
+
+    The answer is exact for width scaling and for the scopes local and per_group. The other scopes
+    depend on scores, and copycat on a profile that its source has yet to find: for these only
+    `smallest_macs` is exact, and the rest is tried with random scores or profiles.
 
     Raises:
         ValueError: the method does not apply to this network at all, whatever the target.
@@ -226,5 +238,5 @@ def reach(
     part = methods.get(method).part
     if not hasattr(part, "reach"):
         return None
-    found: tuple[Reach, ...] = part(params).reach(architecture, targets)
-    return found
+    reaches: tuple[Reach, ...] = part(params).reach(architecture, targets)
+    return reaches

@@ -1,10 +1,10 @@
-"""The contract of a regulariser: what is added to the gradient while a network is sparsified.
+"""The contract of a regulariser: it makes channels small while a network trains, before pruning.
 
-    hook(groups, steps) -> what training calls between the backward pass and the optimizer's step
+    hook(groups, steps) -> a hook that adds to the gradients before each step of the optimizer
 
-A regulariser sees the coupled groups of the whole network, so that what stands or falls together is
-made small together. Its hook changes gradients, never weights, and with strength 0 it changes
-nothing: the training is then plain training, bit for bit.
+A regulariser sees the coupled groups of the whole network, so that channels that are removed
+together get small together. Its hook changes gradients, never weights. With strength 0 it changes
+nothing, and the training is plain training, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from prunetune.registry import regularizers
 
 
 class Sparsify(Params):
-    """How the dense network is trained on before it is pruned."""
+    """How the dense network is trained further before it is pruned."""
 
     regularizer: Annotated[
-        Named | None, Kind("regularizers"), Field(description="null, in a choice: not at all")
+        Named | None, Kind("regularizers"), Field(description="null, as a choice: none")
     ]
     recipe: Recipe = Recipe()
-    """Its own: were it the trial's, hardly two trials would share a sparsified network."""
+    """Not the trial's recipe: otherwise hardly two trials could share a sparsified network."""
 
 
-Factor = Annotated[float, Field(ge=0, description="factor of what is added to gradients; 0: off")]
+Factor = Annotated[float, Field(ge=0, description="factor on the addition to gradients; 0: off")]
 
 
 class Strength(Params):
-    """How strong a regulariser is, and when."""
+    """How strong a regulariser is, over the steps of a training."""
 
     strength: Factor
     ramp: Annotated[
@@ -48,32 +48,32 @@ class Strength(Params):
     ] = 0.0
 
     def at(self, step: int, steps: int) -> float:
-        """The strength in step 0 <= step < steps: a linear rise, then constant."""
+        """The strength in step 0 <= step < steps: it rises linearly, then stays constant."""
         rise = self.ramp * steps
         return self.strength * min(1.0, (step + 1) / rise) if rise else self.strength
 
 
 class Regularizer(Protocol):
-    """One way to make channels small, made from its parameters."""
+    """A rule that makes channels small, made from its parameters."""
 
     about: ClassVar[About]
 
     def __init__(self, params: Any) -> None:
-        """`params` is the model that the regulariser was registered with."""
+        """`params` is an object of the model that the regulariser was registered with."""
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Whether there is anything in this group that it makes small."""
+        """Whether it can make this group's units small."""
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
-        """What acts on these groups in a training of `steps` steps.
+        """The hook that acts on these groups in a training of `steps` steps.
 
-        It costs a few percent of a step at most, and waits for no device within an epoch. What
-        changes with time follows from the step alone, or is state that the checkpoint keeps.
+        It takes a few percent of a step at most, and does not wait for the device within an epoch.
+        Whatever changes over time follows from the step alone or is state in the checkpoint.
         """
 
 
 def sparsified_network(context: Context, sparsify: Sparsify | None) -> nn.Module:
-    """The network to prune: the dense one, or what sparsifying makes of it."""
+    """The network to prune: the dense network, sparsified if `sparsify` says so."""
     if sparsify is None or sparsify.regularizer is None:
         assert context.dense is not None
         return context.dense
@@ -84,7 +84,7 @@ def sparsified_network(context: Context, sparsify: Sparsify | None) -> nn.Module
 def regularizing(named: Named, model: nn.Module, architecture: Architecture, steps: int) -> Hook:
     """The hook of a regulariser over all groups of a network that may lose channels.
 
-    Which criterion ranks them later does not matter, so that one network serves all criteria.
+    It does not depend on the criterion that ranks them later, so one network serves all criteria.
 
     Raises:
         ValueError: the regulariser is defined for none of the groups.

@@ -1,1 +1,1 @@
-"""What widths cost in MACs, and which units go so that the budget is met."""
+"""What widths cost in MACs, and which units are removed so that the budget is met."""

@@ -1,8 +1,8 @@
-"""MACs of convolution and linear layers, counted once and then known for any widths.
+"""Counts the MACs of convolution and linear layers once, then knows them for any widths.
 
-A layer's MACs are cost · in · out / groups, where cost = kernel elements · output positions. in and
-out are affine in the widths of the coupled groups, so the MACs of a network follow from its group
-widths in closed form, to the integer, without building it.
+A layer has cost · in · out / groups MACs, where cost = kernel elements · output positions. Its
+numbers of input and output channels are affine in the widths of the coupled groups. So the MACs of
+a network follow exactly from its group widths, in closed form and without building the network.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from prunetune.protocols import Shape
 
 
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
-    """MACs of one image through the convolution and linear layers; the model is not touched."""
+    """MACs of one image through the convolution and linear layers; `model` stays as it is."""
     return CostTable.measure(model, input_shape).macs(())
 
 
 def macs_per_channel_pair(model: nn.Module, input_shape: Shape) -> dict[str, int]:
-    """MACs per pair of (input, output) channels of each layer that the forward pass uses.
+    """Layer name -> MACs per pair of (input, output) channels, for layers that are used.
 
-    A layer that is used twice has both uses summed.
+    If the forward pass uses a layer twice, both uses are summed.
     """
     twin = without_data(model)
     costs: dict[str, int] = {}
 
     def hook_of(name: str) -> Any:
         def hook(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            costs[name] = costs.get(name, 0) + _positions(layer, output)
+            costs[name] = costs.get(name, 0) + _cost(layer, output)
 
         return hook
 
@@ -48,7 +48,8 @@ def macs_per_channel_pair(model: nn.Module, input_shape: Shape) -> dict[str, int
     return costs
 
 
-def _positions(layer: nn.Module, output: torch.Tensor) -> int:
+def _cost(layer: nn.Module, output: torch.Tensor) -> int:
+    """Kernel elements · output positions."""
     if isinstance(layer, _ConvNd):
         return math.prod(layer.kernel_size) * math.prod(output.shape[2:])
     return math.prod(output.shape[1:-1])
@@ -66,10 +67,10 @@ class LayerCost:
     units_out: Mapping[int, int]
     groups: int
     depthwise: bool
-    """As many convolution groups as channels, however many those become."""
+    """Whether there are always as many convolution groups as channels, at any width."""
 
     def macs(self, inside: int, outside: int) -> int:
-        """MACs with so many input and output channels."""
+        """MACs with `inside` input channels and `outside` output channels."""
         return self.cost * outside * (1 if self.depthwise else inside) // self.groups
 
 
@@ -79,22 +80,22 @@ class CostTable:
 
     layers: tuple[LayerCost, ...]
     widths: tuple[int, ...]
-    """Of the groups as they are now, in the order of the groups."""
+    """The current width of each group."""
 
     @classmethod
     def measure(
         cls, model: nn.Module, input_shape: Shape, groups: Sequence[Group] = ()
     ) -> CostTable:
         """The table of `model`, from one forward pass that computes shapes only."""
-        ends: dict[tuple[str, str], dict[int, int]] = {}
+        units: dict[tuple[str, str], dict[int, int]] = {}
         for number, group in enumerate(groups):
             for member in group.members:
-                ends.setdefault((member.layer, member.side), {})[number] = member.index.shape[1]
+                units.setdefault((member.layer, member.side), {})[number] = member.index.shape[1]
         widths = tuple(group.width for group in groups)
         layers = tuple(
             _layer_cost(
-                model.get_submodule(name), cost, ends.get((name, "in"), {}),
-                ends.get((name, "out"), {}), widths,
+                model.get_submodule(name), cost, units.get((name, "in"), {}),
+                units.get((name, "out"), {}), widths,
             )
             for name, cost in macs_per_channel_pair(model, input_shape).items()
         )  # fmt: skip
@@ -129,7 +130,7 @@ def _layer_cost(
 
 
 class CostPoint:
-    """One choice of widths, walked unit by unit: a step costs only the layers it touches."""
+    """One choice of widths, changed unit by unit; a change updates only the layers it affects."""
 
     def __init__(self, table: CostTable, widths: Sequence[int]) -> None:
         self.widths = list(widths)
@@ -143,7 +144,7 @@ class CostPoint:
         self.macs = sum(
             c.macs(i, o) for c, i, o in zip(table.layers, self._in, self._out, strict=True)
         )
-        self._touched: list[list[tuple[int, int, int]]] = [
+        self._affected: list[list[tuple[int, int, int]]] = [
             [
                 (i, c.units_in.get(g, 0), c.units_out.get(g, 0))
                 for i, c in enumerate(table.layers)
@@ -153,17 +154,17 @@ class CostPoint:
         ]
 
     def change(self, group: int, by: int) -> int:
-        """By how many MACs the network grows if the group grows `by` units."""
+        """The MACs that the network gains if the group grows by `by` units."""
         total = 0
-        for i, inside, outside in self._touched[group]:
+        for i, inside, outside in self._affected[group]:
             layer, a, b = self._layers[i], self._in[i], self._out[i]
             total += layer.macs(a + by * inside, b + by * outside) - layer.macs(a, b)
         return total
 
     def move(self, group: int, by: int) -> None:
-        """Make the group wider by that many units."""
+        """Make the group wider by `by` units."""
         self.macs += self.change(group, by)
         self.widths[group] += by
-        for i, inside, outside in self._touched[group]:
+        for i, inside, outside in self._affected[group]:
             self._in[i] += by * inside
             self._out[i] += by * outside

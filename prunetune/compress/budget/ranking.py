@@ -1,8 +1,9 @@
-"""Which unit goes first: one ranking of all removable units, whatever the scope.
+"""Ranks all removable units, the first to be removed first, under any scope.
 
-A scope divides the groups into pools. Within a pool units go by their scores; across pools a unit
-goes by the share of its pool that is gone with it, over the pool's rate. So all pools lose equal
-shares, in proportion to their rates, wherever down the ranking one stops:
+A scope divides the groups into pools. Within a pool, units are ranked by their scores. Across
+pools, a unit is ranked by the share of its pool that is removed once this unit is, divided by the
+pool's rate. So wherever down the ranking one stops, all pools have lost shares in proportion to
+their rates:
 
     global, protected_global   one pool of all groups
     isomorphic                 a pool for each class of groups of alike layers (2407.04616)
@@ -34,7 +35,7 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of one group, at its place in the ranking."""
+    """One unit of one group: an entry of the ranking."""
 
     group: int
     unit: int
@@ -42,26 +43,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Rule:
-    """What decides about units beside their scores; one entry a group, in all of these."""
+    """What ranks units beside their scores; every sequence has one entry per group."""
 
     dense_widths: Sequence[int]
     floors: Sequence[int]
-    """Units that stay at least."""
+    """The fewest units that stay."""
     pools: Sequence[Hashable]
-    """What the group is ranked with."""
+    """The pool that the group is ranked in."""
     rates: Sequence[float]
-    """Relative rates of removal, the same for all groups of a pool; 0: the group stays whole."""
+    """Relative rates of removal, equal for all groups of a pool; 0: the group stays whole."""
 
 
 def ranking(scores: Sequence[Scores], rule: Rule) -> list[Step]:
-    """All removable units, the first to go first; ties go by group, then by place in the group.
+    """All removable units, the first to be removed first; ties by group, then by place in it.
 
-    `scores` are of the units that are left; what was removed in earlier rounds counts as gone.
+    `scores` has the remaining units of each group. Units of earlier rounds count as removed.
     """
-    sizes, places = Counter[Hashable](), Counter[Hashable]()
+    sizes, n_removed = Counter[Hashable](), Counter[Hashable]()
     for pool, dense, score in zip(rule.pools, rule.dense_widths, scores, strict=True):
         sizes[pool] += dense
-        places[pool] += dense - len(score)
+        n_removed[pool] += dense - len(score)
     units = sorted(
         (float(score[unit]), group, rank, int(unit))
         for group, (score, floor) in enumerate(zip(scores, rule.floors, strict=True))
@@ -71,8 +72,8 @@ def ranking(scores: Sequence[Scores], rule: Rule) -> list[Step]:
     keyed = []
     for _, group, rank, unit in units:
         pool = rule.pools[group]
-        places[pool] += 1
-        keyed.append((places[pool] / sizes[pool] / rule.rates[group], group, rank, unit))
+        n_removed[pool] += 1
+        keyed.append((n_removed[pool] / sizes[pool] / rule.rates[group], group, rank, unit))
     return [Step(group, unit) for _, group, _, unit in sorted(keyed)]
 
 
@@ -84,7 +85,16 @@ def rule_of(
     removable: Collection[int] = (),
     ratios: Mapping[str, float] | None = None,
 ) -> Rule:
-    """The rule of a scope for the groups of a dense network; see `floors_of`, `rates_of`."""
+    """The rule of a scope for the groups of a dense network.
+
+    Args:
+        scope: how groups are pooled.
+        model: the dense network.
+        groups: its groups that may lose units.
+        floor: the share of every group that stays; see `floors_of`.
+        removable: the numbers of the groups that may lose all their units.
+        ratios: the relative rates of scope per_group; see `rates_of`.
+    """
     widths, names = [group.width for group in groups], [group.name for group in groups]
     return Rule(
         dense_widths=widths,
@@ -97,9 +107,9 @@ def rule_of(
 def floors_of(
     scope: Scope, widths: Sequence[int], share: float, removable: Collection[int] = ()
 ) -> list[int]:
-    """Units that each group keeps at least: ⌈share · width⌉ if protected, else one.
+    """The fewest units that each group keeps: ⌈share · width⌉ if protected, else one.
 
-    With share 0 the groups `removable` may vanish, in every scope.
+    With share 0 the groups in `removable` may lose all units, in every scope.
     """
     if not share:
         return [0 if group in removable else 1 for group in range(len(widths))]
@@ -109,14 +119,14 @@ def floors_of(
 
 
 def pools_of(scope: Scope, model: nn.Module, groups: Sequence[Group]) -> list[Hashable]:
-    """Which groups are ranked together."""
+    """The pool of each group."""
     if scope == "isomorphic":
         return [structure(model, group) for group in groups]
     return [0 if scope in ("global", "protected_global") else i for i in range(len(groups))]
 
 
 def structure(model: nn.Module, group: Group) -> Hashable:
-    """What makes groups alike: the kinds, sides and kernel sizes of all their members."""
+    """The kinds, sides and kernel sizes of all members; equal for groups of alike layers."""
     return tuple(sorted(_kind(model.get_submodule(m.layer), m) for m in group.members))
 
 
@@ -128,12 +138,12 @@ def _kind(layer: nn.Module, member: Member) -> tuple[str, str, tuple[int, ...]]:
 
 
 def rates_of(ratios: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    """The rate of each group, by the longest of the patterns that its name starts with.
+    """The rate of each group: that of the longest pattern that its name starts with, else 1.
 
-    A pattern is a name or the start of one, whole between its dots, which are written as slashes.
+    A pattern is a group's name or its first parts, with a slash for every dot.
 
     Raises:
-        ValueError: a pattern that no name starts with.
+        ValueError: no group's name starts with one of the patterns.
     """
     patterns = {pattern: pattern.replace("/", ".") + "." for pattern in ratios}
     for pattern, start in patterns.items():
@@ -150,7 +160,7 @@ def _rate(ratios: Mapping[str, float], matching: Sequence[str]) -> float:
 
 
 def macs_saved_per_unit(costs: CostTable) -> list[int]:
-    """The MACs that removing one unit of each group saves, at the table's widths."""
+    """For each group the MACs that removing one unit saves, at the table's widths."""
     point = CostPoint(costs, costs.widths)
     return [-point.change(g, -1) if width else 0 for g, width in enumerate(costs.widths)]
 
@@ -158,18 +168,24 @@ def macs_saved_per_unit(costs: CostTable) -> list[int]:
 def weigh_costs(
     scores: Sequence[Scores], costs: Sequence[int], how: CostAware, weight: float
 ) -> list[Scores]:
-    """Scores that take into account what a unit of each group costs (Theis et al., 1801.05787).
+    """Scores that account for the MACs of a unit of each group (Theis et al., 1801.05787).
 
-    Scores and costs are taken relative to their means over all units, so that neither the scale of
-    a criterion nor the size of a network matters.
+    Scores and costs are divided by their means over all units, so that neither the scale of a
+    criterion nor the size of a network matters.
+
+    Args:
+        scores: the scores of each group's units.
+        costs: the MACs that removing one unit of each group saves.
+        how: divide scores by costs, or subtract costs from them.
+        weight: the factor on costs that are subtracted.
     """
     if how == "none" or not sum(map(len, scores)):
         return list(scores)
     mean_score = float(np.concatenate(scores).mean())
     mean_cost = sum(c * len(s) for c, s in zip(costs, scores, strict=True)) / sum(map(len, scores))
     relative = [score / mean_score if mean_score > 0 else score for score in scores]
-    prices = [cost / mean_cost if mean_cost else 1.0 for cost in costs]
+    relative_costs = [cost / mean_cost if mean_cost else 1.0 for cost in costs]
+    pairs = zip(relative, relative_costs, strict=True)
     if how == "divide":
-        pairs = zip(relative, prices, strict=True)
-        return [s / price if price else np.full(len(s), np.inf) for s, price in pairs]
-    return [s - weight * price for s, price in zip(relative, prices, strict=True)]
+        return [score / cost if cost else np.full(len(score), np.inf) for score, cost in pairs]
+    return [score - weight * cost for score, cost in pairs]

@@ -1,9 +1,10 @@
-"""Which units to remove, so that the budget is met to the tolerance.
+"""Chooses the units to remove, so that the MACs lie within tolerance of the budget.
 
-Units are removed down one ranking of them all until the MACs fit. A prefix of the ranking may
-overshoot, by up to one unit of a residual stream; then the smaller of two repairs follows, or,
-where both fail, an earlier unit is skipped. In every group the units kept are its best, and never
-fewer than its floor.
+Units are removed down one ranking until the MACs fit. The last one may overshoot the tolerance,
+because a single unit of a residual stream touches many layers. Then the smaller of two repairs is
+made: the best removed units are given back, or the overshooting unit is skipped for units further
+down. If both fail, units before the overshooting one are tried as the skipped one. Whatever the
+repair, every group keeps its best units, and never fewer than its floor.
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ from prunetune.compress.method import Infeasible
 
 Repair = Literal["none", "give back", "skip"]
 REPAIRS: tuple[Repair, ...] = get_args(Repair)
-SKIPS = 40
-"""How many units before the overshooting one are tried as the one to leave out."""
+_MAX_SKIPS = 40
+"""How many units, the overshooting one and those before it, are tried as the skipped one."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The units to remove and how far they depart from the ranking."""
+    """The units to remove, and how far they depart from the ranking."""
 
     removed: tuple[tuple[int, ...], ...]
-    """Units of each group, ascending."""
+    """The units of each group, ascending."""
     macs: int
     repair: Repair = "none"
     n_departures: int = 0
-    """Units given back, or groups whose next unit was skipped."""
+    """Units that were given back, or groups whose next unit was skipped."""
 
 
 def select(
     steps: Sequence[Step], costs: CostTable, at_most: int, at_least: float = 0.0
 ) -> Selection:
-    """Units down the ranking `steps`, such that MACs lie in [at_least, at_most].
+    """The units to remove, down the ranking `steps`, so that MACs lie in [at_least, at_most].
 
     Raises:
-        Infeasible: the floors forbid it (nearest: the MACs at the floors, above `at_most`), or the
-            units are too coarse (nearest: the most MACs up to `at_most` that were found).
+        Infeasible: the floors keep too many units (nearest: the MACs at the floors), or units are
+            too coarse (nearest: the most MACs up to `at_most` that were found).
     """
     point = CostPoint(costs, costs.widths)
     count = 0
@@ -56,7 +57,7 @@ def select(
     given_back = _give_back(steps, count, costs, at_most, at_least)
     skipped = (
         _skip(steps, start, costs, at_most, at_least)
-        for start in range(count, max(0, count - SKIPS), -1)
+        for start in range(count, max(0, count - _MAX_SKIPS), -1)
     )
     repaired = [given_back, next(skipped)]
     within = [s for s in repaired if s and s.macs >= at_least] or [s for s in skipped if s][:1]
@@ -68,10 +69,11 @@ def select(
 def _give_back(
     steps: Sequence[Step], count: int, costs: CostTable, at_most: int, at_least: float
 ) -> Selection:
-    """Put the best of the removed units back while they fit, until the tolerance is met.
+    """Give back removed units that fit, the best first, until the tolerance is met.
 
-    A unit that does not fit never will (its cost grows with what comes back), nor will worse ones
-    of its group, which cost the same: what a group keeps stays its best.
+    One pass is enough: a unit that does not fit never will, because its MACs grow with every unit
+    that is given back. The worse units of its group have the same MACs, so they do not fit either,
+    and every group keeps its best units.
     """
     point, taken = _removed(steps, count, costs)
     for i in reversed(range(count)):
@@ -86,30 +88,32 @@ def _give_back(
 def _skip(
     steps: Sequence[Step], start: int, costs: CostTable, at_most: int, at_least: float
 ) -> Selection | None:
-    """Leave out the unit at place `start` - 1, go on down the ranking past all that overshoot.
+    """Skip the unit at place `start` - 1, then go down the ranking past all units that overshoot.
 
-    A group whose next unit is left out is done: worse units have gone, better ones must stay. None
-    if the ranking ends before the MACs fit; what is returned is within tolerance.
+    After a skip its group is closed: the units that follow in this group are better than the
+    skipped one, so they must stay. The selection is within tolerance; None if the ranking ends
+    before the MACs fit.
     """
     point, taken = _removed(steps, start - 1, costs)
-    done = {steps[start - 1].group}
+    closed = {steps[start - 1].group}
     for i in range(start, len(steps)):
         group = steps[i].group
         if point.macs <= at_most:
             break
-        if group in done:
+        if group in closed:
             continue
         if point.macs + point.change(group, -1) < at_least:
-            done.add(group)
+            closed.add(group)
             continue
         point.move(group, -1)
         taken.add(i)
     if point.macs > at_most:
         return None
-    return _selection(steps, taken, costs, "skip", len(done))
+    return _selection(steps, taken, costs, "skip", len(closed))
 
 
 def _removed(steps: Sequence[Step], count: int, costs: CostTable) -> tuple[CostPoint, set[int]]:
+    """The network without the first `count` units of the ranking, and their places."""
     point = CostPoint(costs, costs.widths)
     for step in steps[:count]:
         point.move(step.group, -1)
@@ -121,12 +125,12 @@ def _selection(
     taken: set[int],
     costs: CostTable,
     repair: Repair,
-    departures: int,
+    n_departures: int,
 ) -> Selection:
     removed: list[list[int]] = [[] for _ in costs.widths]
     for i in taken:
         removed[steps[i].group].append(steps[i].unit)
     widths = [width - len(units) for width, units in zip(costs.widths, removed, strict=True)]
     return Selection(
-        tuple(tuple(sorted(units)) for units in removed), costs.macs(widths), repair, departures
+        tuple(tuple(sorted(units)) for units in removed), costs.macs(widths), repair, n_departures
     )

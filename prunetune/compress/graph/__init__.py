@@ -1,1 +1,1 @@
-"""Which channels stand or fall together; the one door to torch-pruning."""
+"""Which channels must be removed together. Only this room imports torch-pruning."""

@@ -1,11 +1,13 @@
-"""Coupled groups: which channels of which layers stand or fall together.
+"""Coupled groups: which channels of which layers must be removed together.
 
-A removable *unit* is what is cut at once: one channel of the layer that writes it, with everything
-that is joined to it: batch norm entries, input channels of every reader, channels of other writers
-that a residual sum adds to it, and in grouped convolutions one channel of every convolution group
-(they must stay equally wide). torch-pruning's dependency graph finds the coupling, and modules
-whose channels it cannot follow declare theirs (attention heads); from there on it is our own data,
-so that scores, costs and the cut agree on what a unit is.
+A *unit* is the smallest set of channels that can be removed: one output channel of a layer, with
+all channels that are coupled to it. These are its batch norm entries, the input channels of every
+layer that reads it, and the channels of other layers that a residual sum adds to it. In a grouped
+convolution a unit has one channel of every convolution group, because those must stay equally wide.
+
+torch-pruning's dependency graph finds the coupling. Modules whose channels torch-pruning cannot
+follow declare their units (attention heads). Both are turned into `Group` here, so that scores,
+costs and the cut agree on what a unit is.
 """
 
 from __future__ import annotations
@@ -34,26 +36,29 @@ Side = Literal["out", "in"]
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One side of one layer in a group; batch norm and depthwise convolutions count as `out`."""
+    """One side of one layer in a group.
+
+    Batch norms and depthwise convolutions belong to a group with their output side only.
+    """
 
     layer: str
     side: Side
     index: IntArray
-    """(units, channels per unit): the layer's channels on that side that go with each unit.
+    """(units, channels per unit): the layer's channels on that side that belong to each unit.
 
     A unit has several channels behind a flattening (one per position) and in grouped convolutions
-    (one per convolution group); an offset comes from a concatenation.
+    (one per convolution group). Behind a concatenation the channels have an offset.
     """
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Units that are alike: the same layers, the same sides, one index each."""
+    """Units with channels on the same sides of the same layers."""
 
     members: tuple[Member, ...]
-    """The layers that write come first, in the network's order."""
+    """Layers that write the channels come first, in the network's order."""
     gates: tuple[Member, ...] = ()
-    """Where a factor on the output scales the units as a whole: see `gates.py`."""
+    """The layer outputs where one factor scales a whole unit; see `gates.py`."""
 
     @property
     def name(self) -> str:
@@ -67,7 +72,7 @@ class Group:
 
     @cached_property
     def writers(self) -> tuple[Member, ...]:
-        """The members on whose output side the units are."""
+        """The members whose output channels belong to the units."""
         return tuple(m for m in self.members if m.side == "out")
 
     def channels(self, units: Sequence[int]) -> list[int]:
@@ -77,13 +82,13 @@ class Group:
 
 @runtime_checkable
 class DeclaresUnits(Protocol):
-    """A module that says itself which units may be cut below it, since tracing cannot tell."""
+    """A module that declares its removable units, because tracing cannot find them."""
 
     def prunable_units(self) -> Mapping[tuple[str, Side], Sequence[Sequence[int]]]:
-        """Per layer below and side the channels that go with each unit; what writes comes first."""
+        """(submodule, side) -> the channels of each unit; submodules that write come first."""
 
     def unit_gates(self) -> Mapping[str, Sequence[Sequence[int]]]:
-        """Per layer below the output channels on which one factor scales each unit as a whole."""
+        """Submodule -> the output channels of each unit on which one factor scales the unit."""
 
 
 def find_groups(
@@ -91,26 +96,26 @@ def find_groups(
 ) -> tuple[Group, ...]:
     """The groups whose units may be removed, in the network's order.
 
-    A group is left alone when it writes into a layer of `ignored` (the classifier, say), when it
-    touches a layer that is not a convolution, linear or batch norm layer, or when its channels do
-    not map onto every layer alike. The model is not touched: a copy without data is traced.
+    A group is left out if it has output channels of a layer in `ignored` (such as the classifier),
+    if it has channels of a layer that is no convolution, linear or batch norm layer, or if its
+    channels do not map onto every layer evenly. Only a copy without data is traced.
 
     Raises:
         ValueError: channels cannot be traced through this network.
     """
     twin = without_data(model)
-    names = {id(a): name for (name, a) in model.named_modules()}
+    names = {id(layer): name for name, layer in model.named_modules()}
     order = {name: i for i, name in enumerate(names.values())}
     fixed = {names[id(layer)] for layer in ignored}
     declared = _declared(model)
-    theirs = {(member.layer, member.side) for group in declared for member in group.members}
-    keep_out = fixed | {layer for layer, side in theirs if side == "out"}
-    traced = trace(twin, input_shape)
-    raw = traced.get_all_groups([twin.get_submodule(name) for name in keep_out])
-    found = [group for group in (_group(traced, one, order) for one in raw) if group]
-    found = [g for g in found if theirs.isdisjoint((m.layer, m.side) for m in g.members)]
-    found += [g for g in declared if fixed.isdisjoint(member.layer for member in g.writers)]
-    return tuple(sorted(found, key=lambda group: order[group.name]))
+    declared_sides = {(member.layer, member.side) for group in declared for member in group.members}
+    untraced = fixed | {layer for layer, side in declared_sides if side == "out"}
+    graph = trace(twin, input_shape)
+    raw_groups = graph.get_all_groups([twin.get_submodule(name) for name in untraced])
+    traced = [group for group in (_group(graph, raw, order) for raw in raw_groups) if group]
+    groups = [g for g in traced if declared_sides.isdisjoint((m.layer, m.side) for m in g.members)]
+    groups += [g for g in declared if fixed.isdisjoint(member.layer for member in g.writers)]
+    return tuple(sorted(groups, key=lambda group: order[group.name]))
 
 
 def prunable_groups(model: nn.Module, architecture: Architecture) -> tuple[Group, ...]:
@@ -121,24 +126,24 @@ def prunable_groups(model: nn.Module, architecture: Architecture) -> tuple[Group
 
 def _declared(model: nn.Module) -> list[Group]:
     """The groups that modules of the network declare."""
-    found = []
+    groups = []
     for name, module in model.named_modules():
         if isinstance(module, DeclaresUnits):
-            below = f"{name}." if name else ""
+            prefix = f"{name}." if name else ""
             members = (
-                Member(below + layer, side, np.array(channels, dtype=np.int64))
+                Member(prefix + layer, side, np.array(channels, dtype=np.int64))
                 for (layer, side), channels in module.prunable_units().items()
             )
             gates = (
-                Member(below + layer, "out", np.array(channels, dtype=np.int64))
+                Member(prefix + layer, "out", np.array(channels, dtype=np.int64))
                 for layer, channels in module.unit_gates().items()
             )
-            found.append(Group(tuple(members), tuple(gates)))
-    return found
+            groups.append(Group(tuple(members), tuple(gates)))
+    return groups
 
 
 def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
-    """Our view of one of torch-pruning's groups, or None for one that is left alone."""
+    """One of torch-pruning's groups as a `Group`; None if its units may not be removed."""
     width = len(raw[0].idxs)
     members = []
     for item in raw:
@@ -151,7 +156,7 @@ def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
         if not isinstance(module, _ConvNd | nn.Linear | _BatchNorm):
             return None
         if isinstance(module, _ConvTransposeNd):
-            return None  # its weight has the sides the other way round
+            return None  # its weight has input and output channels the other way round
         index = _index(item, width)
         if index is None:
             return None
@@ -166,27 +171,30 @@ def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
 
 
 def _rank(member: Member, module: nn.Module) -> int:
-    """Layers that write first, then norms, then layers that read."""
+    """0 for layers that write, 1 for their batch norms, 2 for layers that read."""
     return 2 if member.side == "in" else int(isinstance(module, _BatchNorm))
 
 
 def _index(item: Any, width: int) -> IntArray | None:
-    """(width, channels each) channels of the item by root channel; None if they map unevenly."""
+    """(width, channels per unit): the item's channels of each unit; None if they map unevenly."""
     pairs = np.array(sorted(zip(item.root_idxs, item.idxs, strict=True)), dtype=np.int64)
-    each = len(pairs) // width
+    per_unit = len(pairs) // width
     if (
-        not each
-        or len(pairs) != each * width
-        or not np.array_equal(pairs[:, 0], np.repeat(np.arange(width), each))
+        not per_unit
+        or len(pairs) != per_unit * width
+        or not np.array_equal(pairs[:, 0], np.repeat(np.arange(width), per_unit))
     ):
         return None
-    return pairs[:, 1].reshape(width, each)
+    return pairs[:, 1].reshape(width, per_unit)
 
 
 def _bundle(
     members: Sequence[tuple[Member, nn.Module]], width: int, gated: Sequence[str]
 ) -> Group | None:
-    """Units of one channel of every convolution group where grouped convolutions take part."""
+    """The group of these members; None if its grouped convolutions could not stay equally wide.
+
+    With grouped convolutions a unit has one channel of every convolution group.
+    """
     grouped = [
         (member, conv)
         for member, conv in members
@@ -196,7 +204,7 @@ def _bundle(
     plain = np.arange(width).reshape(-1, 1)
     if grouped and (width % fold or any(not np.array_equal(m.index, plain) for m, _ in grouped)):
         return None
-    units = np.arange(width).reshape(fold, -1).T  # (units, fold): alike positions of every group
+    units = np.arange(width).reshape(fold, -1).T  # (units, fold): the same place in each group
     folded = tuple(
         Member(m.layer, m.side, m.index[units].reshape(len(units), -1)) for m, _ in members
     )
@@ -205,12 +213,12 @@ def _bundle(
 
 
 def is_link(layer: nn.Module) -> bool:
-    """Whether it passes on channels one by one, and makes none from others."""
+    """Whether the layer passes channels on one by one instead of computing new ones."""
     return isinstance(layer, _BatchNorm) or is_depthwise(layer)
 
 
 def is_depthwise(module: nn.Module) -> bool:
-    """Whether each input channel is a convolution group of its own with one output channel."""
+    """Whether each input channel is its own convolution group with one output channel."""
     return (
         isinstance(module, _ConvNd)
         and 1 < module.groups == module.in_channels == module.out_channels

@@ -1,4 +1,4 @@
-"""Copies of a network that know shapes alone, and torch-pruning's dependency graph of one."""
+"""Copies of a network that have shapes but no data, and torch-pruning's graph of such a copy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from prunetune.protocols import Shape
 
 
 def without_data(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in eval mode whose memory nobody has written: it knows shapes alone."""
+    """A copy on the CPU in eval mode; its tensors have shapes and uninitialised memory."""
+    # The memo makes deepcopy take the empty tensors instead of copying the data.
     memo: dict[int, Any] = {id(p): nn.Parameter(_empty(p)) for p in model.parameters()}
     memo |= {id(b): _empty(b) for b in model.buffers()}
     return copy.deepcopy(model, memo).eval()
@@ -26,9 +27,13 @@ def _empty(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def trace(twin: nn.Module, input_shape: Shape) -> Any:
-    """torch-pruning's dependency graph of a copy without data."""
+    """torch-pruning's dependency graph of a copy without data.
+
+    Raises:
+        ValueError: torch-pruning cannot follow the channels through this network.
+    """
     with torch.enable_grad():
-        example = (example_input(twin, input_shape),)  # a bare tensor is unpacked into images
+        example = (example_input(twin, input_shape),)  # a bare tensor would be unpacked
         with ShapesOnly():
             try:
                 return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
@@ -40,36 +45,36 @@ def trace(twin: nn.Module, input_shape: Shape) -> Any:
 
 
 def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:
-    """One image without data."""
+    """A batch of one image without data."""
     return torch.empty(1, *input_shape, dtype=next(twin.parameters()).dtype, device="cpu")
 
 
 class ShapesOnly(TorchFunctionMode):
-    """Layers hand on a tensor of the right shape and compute nothing.
+    """Makes layers return a tensor of the right shape without computing it.
 
-    PyTorch's own device for that, meta, takes seconds to import. Each layer stays one operation, by
-    which autograd's graph still knows it.
+    Why not on PyTorch's device "meta": that takes seconds to import. Each layer remains one
+    operation of autograd's graph, because torch-pruning recognises layers by their operations.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """See `TorchFunctionMode`."""
-        if func in POINTWISE:
+        if func in _POINTWISE:
             return args[0].clone()
         if func is F.linear:
             return _Blank.apply(*args[:2], (*args[0].shape[:-1], len(args[1])))
-        if func in CONVOLUTIONS and not isinstance(args[4], str):
+        if func in _CONVOLUTIONS and not isinstance(args[4], str):
             return _Blank.apply(*args[:2], _convolved(*args[:2], *args[3:6]))
         return func(*args, **(kwargs or {}))
 
 
-POINTWISE = {F.batch_norm, F.layer_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
-CONVOLUTIONS = {F.conv1d, F.conv2d, F.conv3d}
+_POINTWISE = {F.batch_norm, F.layer_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
+_CONVOLUTIONS = {F.conv1d, F.conv2d, F.conv3d}
 
 
 class _Blank(torch.autograd.Function):
-    """An operation of two tensors whose result has a shape and nothing else."""
+    """An operation on two tensors whose result has the given shape and uninitialised memory."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, shape: Any) -> torch.Tensor:

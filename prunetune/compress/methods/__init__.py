@@ -1,4 +1,4 @@
-"""Methods, one file or folder each; every module registers its own."""
+"""The methods, one file or folder each; every module registers its own method."""
 
 from prunetune.registry import import_all
 

@@ -1,8 +1,9 @@
-"""Copycat: a pruned profile scaled to other budgets, from scratch (Crowley et al., 1810.04622).
+"""Copycat: the widths of a pruned network, scaled to other budgets (Crowley et al., 1810.04622).
 
-Prune once, read off how many channels each group kept, and scale them all by one factor: a family
-of networks with the pruned one's shape. The factor is the largest that fits the budget; repairs
-that a ranking of channels would need are needed here too, since widths are whole.
+A network is pruned once. Its profile, the number of channels that each group kept, is scaled by one
+factor to get networks of the same shape at other budgets. These are trained from scratch. The
+factor is the largest that fits the budget. Because widths are integers, the same repairs may be
+needed as after a ranking of channels.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class CopycatParams(Params):
     model_config = ConfigDict(populate_by_name=True)
 
     arm: Annotated[str, Field(alias="from", description="the arm whose profile is scaled")]
-    at: Annotated[WrittenBudget, Field(description="the budget at which that arm found it")]
+    at: Annotated[WrittenBudget, Field(description="that arm's budget, whose profile is scaled")]
 
 
 @methods.register("copycat", params=CopycatParams)
@@ -52,9 +53,10 @@ class Copycat:
         self.params = params
 
     def run(self, context: Context) -> CompactModel:
-        """The scaled network; at the budget of its source, the source's own architecture.
+        """The scaled network; at the source's own budget, the source's architecture.
 
-        Raises Infeasible if the widths that the profile leaves are too coarse or too wide.
+        Raises:
+            Infeasible: the scaled widths are too coarse or too wide for the target.
         """
         assert context.source is not None, "copycat needs its source's architecture"
         profile = Profile.of(context.source, context.architecture)
@@ -62,14 +64,14 @@ class Copycat:
         if target.lowest <= profile.macs <= target.macs:
             return CompactModel(context.build(context.source), context.source, profile.macs)
         widths, departures = profile.scaled(profile.kept, target)
-        found = profile.architecture(widths)
-        macs = profile.costs.macs(widths)
-        return CompactModel(context.build(found), found, macs, departures=departures)
+        scaled, macs = profile.architecture(widths), profile.costs.macs(widths)
+        return CompactModel(context.build(scaled), scaled, macs, departures=departures)
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
-        """What can be met: the smallest network is exact, the rest is tried with a few profiles.
+        """Whether the method meets each target, tried with a few profiles.
 
-        The profile that will be scaled is not known before its source's search.
+        The source's search has yet to find the profile that will be scaled. Only the smallest
+        network is known exactly.
         """
         dense = Profile.of(architecture, architecture)
         smallest = dense.costs.macs([1] * len(dense.kept))
@@ -78,64 +80,67 @@ class Copycat:
 
 @dataclass(frozen=True)
 class Profile:
-    """The widths of an architecture's groups, and what networks of other widths cost."""
+    """The widths of an architecture's groups, and the MACs of networks of other widths."""
 
     source: Architecture
     groups: tuple[Group, ...]
     kept: tuple[int, ...]
-    """Units of each group."""
+    """The units of each group."""
     most: tuple[int, ...]
-    """Of the dense network, which no group outgrows."""
+    """The units of each group of the dense network, which no group may exceed."""
     costs: CostTable
-    """From the widths `most` down."""
+    """The costs, starting from the widths `most`."""
 
     @classmethod
     def of(cls, source: Architecture, dense: Architecture) -> Profile:
-        """The profile of `source`, a smaller network of the family of `dense`."""
+        """The profile of `source`, a smaller network of the same family as `dense`."""
         with torch.device("meta"):
             model = rebuild(source)
         groups = prunable_groups(model, source)
         kept = tuple(group.width for group in groups)
-        each = (group.members[0].index.shape[1] for group in groups)
-        full = (dense.channels()[group.name] // n for group, n in zip(groups, each, strict=True))
-        most = tuple(max(pair) for pair in zip(full, kept, strict=True))
+        per_unit = (group.members[0].index.shape[1] for group in groups)
+        pairs = zip(groups, per_unit, strict=True)
+        dense_widths = (dense.channels()[group.name] // n for group, n in pairs)
+        most = tuple(max(pair) for pair in zip(dense_widths, kept, strict=True))
         layers = CostTable.measure(model, source.input_shape, groups).layers
         return cls(source, groups, kept, most, CostTable(layers, most))
 
     @property
     def macs(self) -> int:
-        """Of the architecture itself."""
+        """The MACs of the source architecture."""
         return self.costs.macs(self.kept)
 
     def scaled(self, kept: Sequence[int], target: Target) -> tuple[tuple[int, ...], dict[str, Any]]:
         """The widths `kept` times the largest factor that fits, and how they depart from that.
 
-        Every group has at least one unit, and at most as many as the dense network. Raises
-        Infeasible.
+        Every group has at least one unit, and at most as many as in the dense network.
+
+        Raises:
+            Infeasible: no factor fits, or the widths are too coarse.
         """
         steps = sorted(_steps(kept, self.most), key=lambda step: -step[0])
         ranked = [step for _, step in steps]
-        found = select(ranked, self.costs, target.macs, target.lowest)
-        pairs = zip(self.most, found.removed, strict=True)
+        selection = select(ranked, self.costs, target.macs, target.lowest)
+        pairs = zip(self.most, selection.removed, strict=True)
         widths = tuple(most - len(removed) for most, removed in pairs)
-        if found.repair == "none":
+        if selection.repair == "none":
             return widths, {}
-        return widths, {"repair": found.repair, "channels": found.n_departures}
+        return widths, {"repair": selection.repair, "channels": selection.n_departures}
 
     def architecture(self, widths: Sequence[int]) -> Architecture:
-        """The source with these widths."""
+        """The source architecture with these group widths."""
         layers = {name: list(sizes) for name, sizes in self.source.layers.items()}
-        for group, was, now in zip(self.groups, self.kept, widths, strict=True):
+        for group, before, after in zip(self.groups, self.kept, widths, strict=True):
             for member in group.members:
-                sizes, more = layers[member.layer], (now - was) * member.index.shape[1]
-                for end in _ends(sizes, member.side):
-                    sizes[end] += more
+                sizes, change = layers[member.layer], (after - before) * member.index.shape[1]
+                for position in _positions(sizes, member.side):
+                    sizes[position] += change
         table = {name: tuple(sizes) for name, sizes in layers.items()}
         return self.source.model_copy(update={"layers": table})
 
 
-def _ends(sizes: Sequence[int], side: str) -> tuple[int, ...]:
-    """Which widths of a layer a group's units are counted in."""
+def _positions(sizes: Sequence[int], side: str) -> tuple[int, ...]:
+    """Which entries of `Architecture.layers` count the channels on this side of a layer."""
     if len(sizes) == 1:
         return (0,)
     if len(sizes) == 3 and 1 < sizes[0] == sizes[1] == sizes[2]:  # depthwise
@@ -144,7 +149,7 @@ def _ends(sizes: Sequence[int], side: str) -> tuple[int, ...]:
 
 
 def _steps(kept: Sequence[int], most: Sequence[int]) -> Iterator[tuple[float, Step]]:
-    """Every unit that may go, with the factor below which rounding leaves it out."""
+    """Every unit that may be removed, with the factor below which rounding removes it."""
     for group, (width, full) in enumerate(zip(kept, most, strict=True)):
         for unit in range(1, full):
             yield (2 * unit + 1) / (2 * width), Step(group, unit)

@@ -1,4 +1,4 @@
-"""Dense: the control that trains on without compression (it rules out "just more training")."""
+"""Dense: the control without compression. It shows what further training alone would give."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DenseParams(Params):
 
 @methods.register("dense", params=DenseParams)
 class Dense:
-    """The dense network as it is, given the epochs that fine-tuning has."""
+    """The dense network, trained further for the epochs of fine-tuning."""
 
     inherits: ClassVar[bool] = True
     takes_architecture: ClassVar[bool] = False
@@ -36,7 +36,7 @@ class Dense:
         )
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
-        """The dense MACs, and nothing else."""
+        """The dense MACs, whatever the target."""
         return tuple(
             Reach(smallest_macs=target.dense_macs, nearest_macs=target.dense_macs, within=True)
             for target in targets

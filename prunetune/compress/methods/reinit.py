@@ -31,7 +31,7 @@ class Reinit:
         self.params = params
 
     def run(self, context: Context) -> CompactModel:
-        """The source's architecture; it met the target when it was found."""
+        """The source's architecture, which met the target when it was found."""
         assert context.source is not None, "reinit needs its source's architecture"
         model = context.build(context.source)
         macs = count_macs(model, context.source.input_shape)

@@ -1,1 +1,1 @@
-"""From a network to a narrower one, and to its architecture and back."""
+"""From a network to a narrower one, to its architecture, and back."""

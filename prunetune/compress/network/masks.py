@@ -1,8 +1,8 @@
-"""Masks: weights that stay zero while a network trains.
+"""Masks keep weights at zero while a network trains.
 
-A masked network computes what the cut one would, but at the dense network's price. Two kinds of
-pruning need it: of single weights, which nothing cuts, and of channels that go one by one during a
-training, at the end of which they are cut at once.
+A masked network computes the same as the cut one, but with the MACs of the dense network. Two kinds
+of pruning need masks: pruning of single weights, which are never cut, and pruning of channels
+during training, where channels are masked one after the other and cut together at the end.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from prunetune.compress.graph.groups import Group, Member
 from prunetune.protocols import Hook
 
 Masks = Mapping[str, Tensor]
-"""Parameter name -> a boolean tensor of its shape, true where the weight lives."""
+"""Parameter name -> a boolean tensor of its shape, true where the weight is kept."""
 
 
 class MaskHook(Hook):
-    """Zeroes the masked weights before the first step and after every one.
+    """Zeroes the masked weights before the first step and after every step.
 
-    `masks` may be replaced while it trains; they are the hook's memory, so a training that goes on
-    from a checkpoint has those that it had.
+    `masks` may be replaced during training. They are the hook's state, so a training that goes on
+    from a checkpoint has the same masks as before.
     """
 
     def __init__(self, masks: Masks | None = None) -> None:
@@ -32,7 +32,7 @@ class MaskHook(Hook):
 
     @property
     def masks(self) -> Masks:
-        """What lives."""
+        """The current masks."""
         return self._masks
 
     @masks.setter
@@ -42,7 +42,7 @@ class MaskHook(Hook):
 
     @torch.no_grad()
     def apply(self, model: nn.Module) -> None:
-        """Zero what does not live; without masks nothing is touched."""
+        """Zero the weights that are not kept; without masks the model stays as it is."""
         if not self._masks:
             return
         if self._bound is None or self._bound[0] is not model:
@@ -53,11 +53,11 @@ class MaskHook(Hook):
 
     def begin(self, model: nn.Module) -> None:
         """See `prunetune.protocols.Begins`."""
-        self._bound = None  # the model may have come to another device
+        self._bound = None  # the model may have moved to another device
         self.apply(model)
 
     def after_step(self, model: nn.Module, step: int) -> None:
-        """The optimizer has moved: zero again."""
+        """Zero the masked weights again, which the optimizer has changed."""
         self.apply(model)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -75,10 +75,10 @@ def unit_masks(
     removed: Sequence[Sequence[int]],
     silent: Iterable[str] = (),
 ) -> dict[str, Tensor]:
-    """Masks that silence the units `removed` of each group, and the layers `silent` as a whole.
+    """Masks that silence the units `removed` of each group, and all parameters of layers `silent`.
 
-    Everything that a cut would take is zeroed: filters, biases, batch norm's scales and shifts, and
-    the slices that read them. So nothing of a removed unit gets a gradient, whatever the others do.
+    They zero all that a cut would remove: filters, biases, scales and shifts of batch norms, and
+    the weights that read these channels. So no weight of a removed unit gets a gradient.
     """
     masks: dict[str, Tensor] = {}
     for group, units in zip(groups, removed, strict=True):
@@ -108,7 +108,7 @@ def _mask_member(
 
 
 def _mask_inputs(mask: Tensor, channels: Tensor, groups: int) -> None:
-    """Of a weight (out, in / groups, …): the slices that read these input channels."""
+    """Mask the slices of a weight (out, in / groups, …) that read these input channels."""
     slices = mask.shape[1]
     by_group = mask.view(groups, len(mask) // groups, *mask.shape[1:])
     by_group[channels // slices, :, channels % slices] = False

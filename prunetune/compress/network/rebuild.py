@@ -1,4 +1,4 @@
-"""From a network to its architecture and back, as plain modules."""
+"""From a network to its architecture, and back to a network of plain modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prunetune.registry import models
 def architecture_of(
     model: nn.Module, name: str, params: dict[str, Any], classes: int, input_shape: Shape
 ) -> Architecture:
-    """The architecture of `model`, a network of the registered family `name`, cut or not."""
+    """The architecture of `model`, a network of the registered family `name`; it may be cut."""
     return Architecture(
         model=name,
         params=params,
@@ -29,18 +29,18 @@ def architecture_of(
 
 
 def layer_widths(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The widths of every layer, as `Architecture.layers` has them."""
-    widths = {name: _widths(layer) for name, layer in model.named_modules()}
-    return {name: width for name, width in widths.items() if width}
+    """Layer name -> its widths, in the form of `Architecture.layers`."""
+    by_layer = {name: _widths(layer) for name, layer in model.named_modules()}
+    return {name: widths for name, widths in by_layer.items() if widths}
 
 
 def rebuild(architecture: Architecture) -> nn.Module:
     """The network of an architecture, with PyTorch's default initial weights.
 
-    The global random generators do not move.
+    The state of the global random generators stays as it is.
 
     Raises:
-        ValueError: the layers that the architecture states are not those of its family.
+        ValueError: the architecture lists other layers than its family has.
 
     Example:
         >>> record = json.loads(Path(f"runs/quickstart/records/{key}.json").read_text())
@@ -50,12 +50,14 @@ def rebuild(architecture: Architecture) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         model = family_network(architecture)
-        have = layer_widths(model)
-        if architecture.layers and have.keys() != architecture.layers.keys():
-            odd = sorted(have.keys() ^ architecture.layers.keys())
-            raise ValueError(f"{architecture.model} and its table of layers differ in {odd[:5]}")
+        family_widths = layer_widths(model)
+        if architecture.layers and family_widths.keys() != architecture.layers.keys():
+            differing = sorted(family_widths.keys() ^ architecture.layers.keys())
+            raise ValueError(
+                f"{architecture.model} and its table of layers differ in {differing[:5]}"
+            )
         for name, widths in architecture.layers.items():
-            if widths != have[name]:
+            if widths != family_widths[name]:
                 model.set_submodule(name, _resized(model.get_submodule(name), widths))
     return model
 
@@ -70,29 +72,32 @@ def fresh(architecture: Architecture, seed: int) -> nn.Module:
 
 
 def family_network(architecture: Architecture) -> nn.Module:
-    """The family's network as its parameters describe it, before layers get their own widths."""
+    """The family's network of these parameters; the architecture's table of layers is not used."""
     family, params = family_of(architecture)
     model: nn.Module = family.build(params, architecture.classes, architecture.input_shape)
     return model
 
 
 def family_of(architecture: Architecture) -> tuple[Any, Any]:
-    """The registered family and its parameters, checked."""
+    """The registered family and its checked parameters."""
     return models.checked(Named(name=architecture.model, params=architecture.params))
 
 
 def with_widths(
     architecture: Architecture, widths: tuple[int, ...], inner: tuple[int, ...] | None
 ) -> Architecture:
-    """The family's network of these stage and inner widths, its layers not yet listed.
+    """The architecture with these stage and inner widths, and without a table of layers.
 
-    `inner` None: what the stages' widths say. ValueError where the family has no such widths.
+    If `inner` is None, the family derives the inner widths from the stage widths.
+
+    Raises:
+        ValueError: the family cannot have these widths.
     """
     family, params = family_of(architecture)
     changed = family.with_widths(params, widths, inner)
     checked = type(params).model_validate(changed.model_dump())
-    stated = checked.model_dump(mode="json", exclude_defaults=True)
-    return architecture.model_copy(update={"params": stated, "layers": {}})
+    non_default = checked.model_dump(mode="json", exclude_defaults=True)
+    return architecture.model_copy(update={"params": non_default, "layers": {}})
 
 
 def _widths(layer: nn.Module) -> tuple[int, ...]:
@@ -104,21 +109,21 @@ def _widths(layer: nn.Module) -> tuple[int, ...]:
 
 
 def _resized(layer: nn.Module, widths: tuple[int, ...]) -> nn.Module:
-    """A new layer like `layer` but for its widths."""
+    """A new layer like `layer`, but with these widths."""
     tensor = next(layer.parameters(), None)
-    how: dict[str, Any] = {}
-    alike: tuple[str, ...] = ()
+    arguments: dict[str, Any] = {}
+    copied: tuple[str, ...] = ()
     if tensor is not None:
-        how = {"device": tensor.device, "dtype": tensor.dtype}
+        arguments = {"device": tensor.device, "dtype": tensor.dtype}
     if isinstance(layer, _ConvNd):
-        alike = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
-        how |= dict(zip(("in_channels", "out_channels", "groups"), widths, strict=True))
+        copied = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+        arguments |= dict(zip(("in_channels", "out_channels", "groups"), widths, strict=True))
     elif isinstance(layer, nn.Linear):
-        how |= dict(zip(("in_features", "out_features"), widths, strict=True))
+        arguments |= dict(zip(("in_features", "out_features"), widths, strict=True))
     else:
-        alike = ("eps", "momentum", "affine", "track_running_stats")
-        how |= {"num_features": widths[0]}
+        copied = ("eps", "momentum", "affine", "track_running_stats")
+        arguments |= {"num_features": widths[0]}
     if not isinstance(layer, _BatchNorm):
-        how["bias"] = layer.bias is not None
-    how |= {name: getattr(layer, name) for name in alike}
-    return type(layer)(**how).train(layer.training)
+        arguments["bias"] = layer.bias is not None
+    arguments |= {name: getattr(layer, name) for name in copied}
+    return type(layer)(**arguments).train(layer.training)

@@ -13,7 +13,7 @@ from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
-from prunetune.compress.methods.channel_pruning.state import goals
+from prunetune.compress.methods.channel_pruning.rounds import macs_by_round
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.registry import criteria, models
 from tests.compress.nets import BUDGETS, architecture, context, image, trained
@@ -200,7 +200,7 @@ def test_every_round_scores_the_network_that_the_last_one_left(
     monkeypatch.setattr(criteria.get("magnitude").part, "score", score)
     given = context(R20, 0.3, MODELS[id(R20)])
     found = prune(given, scope="local", steps=2)
-    first = goals(ChannelPruningParams(steps=2), given.target)[0]
+    first = macs_by_round(ChannelPruningParams(steps=2), given.target)[0]
     assert seen[0] == given.target.dense_macs
     assert first * 0.9 < seen[1] <= first
     for name, channels in found.kept.items():
@@ -236,10 +236,10 @@ def test_a_group_that_the_criterion_is_undefined_for_stays_whole_and_is_named() 
 def test_macs_fall_round_by_round_and_end_at_the_target(schedule: Any) -> None:
     target = Target(100, 900, 0.005)
     for steps in (1, 2, 7):
-        found = goals(ChannelPruningParams(steps=steps, schedule=schedule), target)
+        found = macs_by_round(ChannelPruningParams(steps=steps, schedule=schedule), target)
         assert len(found) == steps
         assert found[-1] == 100
         assert found == sorted(found, reverse=True)
         assert max(found) < 900
-    middle = goals(ChannelPruningParams(steps=2, schedule=schedule), target)[0]
+    middle = macs_by_round(ChannelPruningParams(steps=2, schedule=schedule), target)[0]
     assert middle == {"geometric": 300, "linear": 500, "cubic": 200}[schedule]

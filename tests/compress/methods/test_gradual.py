@@ -70,7 +70,7 @@ def test_the_cut_network_computes_what_the_masked_one_did(
     again.load_state_dict(compact.model.state_dict())
 
     masked = copy.deepcopy(model).double().eval()
-    MaskHook(hook.silence(masked)).apply(masked)
+    MaskHook(hook.masks(masked)).apply(masked)
     x = torch.randn(5, *NETWORK.input_shape, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(again.double().eval()(x), masked(x), rtol=1e-12, atol=1e-12)
@@ -118,11 +118,11 @@ def test_without_anything_to_remove_it_is_plain_training(
 
 
 class Watch(GradualPruningHook):
-    """Notes what is left after every step."""
+    """Notes the MACs and the number of units after every step."""
 
     def after_step(self, model: nn.Module, step: int) -> None:
         super().after_step(model, step)
-        seen.append((step + 1, self.survivors.macs, sum(self.survivors.widths)))
+        seen.append((step + 1, self.state.macs, sum(self.state.widths)))
 
 
 seen: list[tuple[int, int, int]] = []
@@ -133,7 +133,7 @@ def test_units_go_as_the_timetable_says(splits: Any, params: dict[str, Any]) -> 
     found, hook, given = begun(recalibrate=0, **params)
     hook.__class__ = Watch
     seen.clear()
-    dense = sum(hook.survivors.widths)
+    dense = sum(hook.state.widths)
     trains(found, splits)
     assert [step for step, _, _ in seen] == list(range(1, 2 * STEPS + 1))
     macs = [m for _, m, _ in seen]

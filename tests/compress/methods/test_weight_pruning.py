@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from prunetune.compress.budget.costs import macs_per_channel_pair
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.method import WeightPruning, WeightPruningParams
-from prunetune.compress.methods.weight_pruning.threshold import Prunable, Quota, living
+from prunetune.compress.methods.weight_pruning.threshold import PrunableWeights, Quota, kept_weights
 from prunetune.config.recipe import Recipe
 from prunetune.records.files import StoredFile
 from prunetune.train.checkpoint import CheckpointFile
@@ -114,7 +114,9 @@ def test_a_budget_in_macs_is_met_by_the_weights_that_are_left(share: float) -> N
     assert found.macs == nonzero_macs(found.model)
 
 
-def brute_force(values: Tensor, tiny: Prunable, quota: int, minimum: int) -> set[tuple[int, ...]]:
+def brute_force(
+    values: Tensor, tiny: PrunableWeights, quota: int, minimum: int
+) -> set[tuple[int, ...]]:
     """The sets of weights of largest total magnitude among those that the rules allow."""
     best, found = -1.0, set()
     for bits in product((0, 1), repeat=len(values)):
@@ -136,36 +138,36 @@ def brute_force(values: Tensor, tiny: Prunable, quota: int, minimum: int) -> set
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("minimum", [0, 1, 2, 3])
 def test_on_a_tiny_network_it_is_the_best_that_the_rules_allow(seed: int, minimum: int) -> None:
-    tiny = Prunable(("a", "b", "c"), (3, 2, 4), (9, 1, 3))
+    tiny = PrunableWeights(("a", "b", "c"), (3, 2, 4), (9, 1, 3))
     values = torch.rand(9, generator=torch.Generator().manual_seed(seed))
     for quota in range(sum(min(minimum, size) for size in tiny.sizes), 10):
-        found = living(values, tiny, Quota("weights", quota, quota), minimum)
+        found = kept_weights(values, tiny, Quota("weights", quota, quota), minimum)
         assert tuple(found.int().tolist()) in brute_force(values, tiny, quota, minimum)
 
 
 def test_weights_that_are_too_coarse_say_what_is_near() -> None:
-    tiny = Prunable(("a",), (4,), (10,))
+    tiny = PrunableWeights(("a",), (4,), (10,))
     with pytest.raises(Infeasible, match="too coarse") as miss:
-        living(torch.rand(4), tiny, Quota("macs", 25, 21), 0)
+        kept_weights(torch.rand(4), tiny, Quota("macs", 25, 21), 0)
     assert miss.value.nearest_macs == 20
-    mixed = Prunable(("a", "b"), (4, 4), (10, 1))
+    mixed = PrunableWeights(("a", "b"), (4, 4), (10, 1))
     values = torch.tensor([1.0, 2.0, 3.0, 4.0, 0.1, 0.2, 0.3, 0.4])
-    found = living(values, mixed, Quota("macs", 33, 32.5), 0)
+    found = kept_weights(values, mixed, Quota("macs", 33, 32.5), 0)
     costs = mixed.per_weight(mixed.costs, values)
     assert int(costs[found].sum()) == 33
 
 
 def test_what_is_gone_never_comes_back_however_large() -> None:
-    tiny = Prunable(("a",), (6,), (1,))
+    tiny = PrunableWeights(("a",), (6,), (1,))
     alive = torch.tensor([True, False, True, True, True, True])
     values = torch.tensor([0.1, 9.0, 0.2, 0.3, 0.4, 0.5])
-    found = living(values, tiny, Quota("weights", 3, 3), 0, alive)
+    found = kept_weights(values, tiny, Quota("weights", 3, 3), 0, alive)
     assert found.tolist() == [False, False, False, True, True, True]
-    assert living(values, tiny, Quota("weights", 6, 6), 0, alive).tolist() == alive.tolist()
+    assert kept_weights(values, tiny, Quota("weights", 6, 6), 0, alive).tolist() == alive.tolist()
 
 
 def test_masks_are_known_by_name_in_whatever_order_a_checkpoint_gives_them() -> None:
-    tiny = Prunable(("b", "a"), (2, 1), (1, 1))
+    tiny = PrunableWeights(("b", "a"), (2, 1), (1, 1))
     given = {"a": torch.tensor([3.0]), "b": torch.tensor([1.0, 2.0])}
     assert tiny.flat(given).tolist() == [1.0, 2.0, 3.0]
 
@@ -186,8 +188,8 @@ def test_the_dense_network_is_left_alone_and_every_prunable_weight_is_used() -> 
     before = {name: value.clone() for name, value in MODEL.state_dict().items()}
     pruned(given(sparsity="0.9"))
     assert all(torch.equal(before[k], v) for k, v in MODEL.state_dict().items())
-    assert len(Prunable.of(MODEL, R14.input_shape).names) == len(layers(MODEL))
-    assert Prunable.of(MODEL, R14.input_shape).macs == DENSE
+    assert len(PrunableWeights.of(MODEL, R14.input_shape).names) == len(layers(MODEL))
+    assert PrunableWeights.of(MODEL, R14.input_shape).macs == DENSE
     assert macs_per_channel_pair(MODEL, R14.input_shape).keys() == layers(MODEL).keys()
 
 
@@ -220,14 +222,14 @@ def test_along_training_masks_only_shrink_and_end_at_the_budget(
         share = 1 - (1 - steps // 3 * 3 / (2 * steps)) ** 3
         alive = sum(int(mask.sum()) for mask in first.values())
         assert alive == pytest.approx(
-            (1 - 0.9 * share) * Prunable.of(MODEL, R14.input_shape).total, abs=1
+            (1 - 0.9 * share) * PrunableWeights.of(MODEL, R14.input_shape).total, abs=1
         )
     for name in first:
         assert not (second[name] & ~first[name]).any()
         assert not found.model.get_parameter(name)[~second[name]].any()
     left = sum(int(w.count_nonzero()) for w in layers(found.model).values())
     if "sparsity" in budget:
-        assert left == round(Prunable.of(MODEL, R14.input_shape).total / Fraction(10))
+        assert left == round(PrunableWeights.of(MODEL, R14.input_shape).total / Fraction(10))
     else:
         assert made.target.lowest <= found.macs <= made.target.macs
     assert sum(int(mask.sum()) for mask in second.values()) > left
@@ -241,6 +243,6 @@ def test_along_training_masks_only_shrink_and_end_at_the_budget(
 
 
 def test_the_schedule_takes_most_of_it_early() -> None:
-    target, tiny = Target(1, 1, TOLERANCE, Fraction("0.9")), Prunable(("a",), (1000,), (1,))
+    target, tiny = Target(1, 1, TOLERANCE, Fraction("0.9")), PrunableWeights(("a",), (1000,), (1,))
     left = [Quota.of(target, tiny, 1 - (1 - t / 4) ** 3).at_most for t in range(5)]
     assert left == [1000, 480, 212, 114, 100]

@@ -1,4 +1,4 @@
-"""Channel pruning: the least important coupled channels go until the budget holds."""
+"""Channel pruning: removes the least important coupled channels until the budget is met."""
 
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 

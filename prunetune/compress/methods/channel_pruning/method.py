@@ -1,4 +1,4 @@
-"""Channel pruning: the least important coupled channels go until the budget holds."""
+"""Channel pruning: removes the least important coupled channels until the budget is met."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from torch import nn
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Refitting
 from prunetune.compress.method import CompactModel, Context, Shrinking, Target, try_to_reach
-from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook, timetable
+from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
-from prunetune.compress.methods.channel_pruning.state import PruningState, down_to, goals
+from prunetune.compress.methods.channel_pruning.rounds import down_to, macs_by_round, timetable
+from prunetune.compress.methods.channel_pruning.state import PruningState
 from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.network.remove_blocks import narrow
 from prunetune.compress.regularizer import sparsified_network
@@ -26,7 +27,7 @@ from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
 
 _DRAWS = 3
-"""Draws of random scores before `reach` calls a budget out of reach."""
+"""How many draws of random scores `reach` tries before it reports that a budget is not met."""
 
 
 @methods.register("channel_pruning", params=ChannelPruningParams)
@@ -40,52 +41,53 @@ class ChannelPruning:
         self.params = params
 
     def run(self, context: Context) -> CompactModel | Shrinking:
-        """The dense network without the channels that go; Infeasible if the target is missed."""
+        """The dense network without the worst channels.
+
+        Raises:
+            Infeasible: the target cannot be met.
+        """
         dense = sparsified_network(context, self.params.sparsify)
-        survivors = PruningState(self.params, dense, context.architecture)
-        survivors.check(context.target)
+        state = PruningState(self.params, dense, context.architecture)
+        state.check(context.target)
         if self.params.gradual and context.epochs:
-            return self._in_training(dense, survivors, context)
-        return self._at_once(dense, survivors, context)
+            return self._in_training(dense, state, context)
+        return self._at_once(dense, state, context)
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
-        """What can be met; see `prunetune.compress.method.reach`."""
+        """Whether the method meets each target; see `prunetune.compress.method.reach`."""
         with torch.device("meta"):
             model = family_network(architecture)
-        survivors = PruningState(self.params, model, architecture)
-        return tuple(self._reach(survivors, target) for target in targets)
+        state = PruningState(self.params, model, architecture)
+        return tuple(self._reach(state, target) for target in targets)
 
-    def _at_once(self, dense: nn.Module, survivors: PruningState, context: Context) -> CompactModel:
-        """Round after round, each on the network that the last one left."""
+    def _at_once(self, dense: nn.Module, state: PruningState, context: Context) -> CompactModel:
+        """Prune in rounds before training; each round starts from the network of the last one."""
         model, architecture = dense, context.architecture
-        for goal in goals(self.params, context.target):
-            scene, removed = survivors.shrink(model, architecture, down_to(goal), context)
+        for macs in macs_by_round(self.params, context.target):
+            scene, removed = state.shrink(model, architecture, down_to(macs), context)
             model, architecture = narrow(model, architecture, scene.groups, removed)
-            if isinstance(survivors.criterion, Refitting):
-                whole = replace(scene, model=dense, groups=survivors.groups)
+            if isinstance(state.criterion, Refitting):
+                dense_scene = replace(scene, model=dense, groups=state.groups)
                 with context.scoring():
-                    survivors.criterion.refit(whole, model, survivors.kept)
-        return self._compact(model, architecture, survivors, context)
+                    state.criterion.refit(dense_scene, model, state.kept)
+        return self._compact(model, architecture, state, context)
 
-    def _in_training(
-        self, dense: nn.Module, survivors: PruningState, context: Context
-    ) -> Shrinking:
-        """A copy of the dense network whose units go while it trains, and the cut after it.
+    def _in_training(self, dense: nn.Module, state: PruningState, context: Context) -> Shrinking:
+        """Prune a copy of the dense network while it trains, and cut it afterwards.
 
-        Nothing is refitted: the training mends.
+        No layer is refitted, because training adapts them.
         """
         assert self.params.gradual is not None
         epochs = min(self.params.gradual.epochs, context.epochs)
-        table = timetable(self.params, context, epochs * context.steps_per_epoch)
-        hook = GradualPruningHook(survivors, context.architecture, context, table)
+        rounds = timetable(self.params, context.target, epochs * context.steps_per_epoch)
+        hook = GradualPruningHook(state, context.architecture, context, rounds)
 
         def finish(model: nn.Module) -> CompactModel:
-            compact, architecture = hook.finish(model)
-            found = self._compact(compact, architecture, survivors, context)
-            found.epochs_used = epochs
-            if isinstance(survivors.criterion, Refitting):
-                found.departures["refit"] = "none: the training mends"
-            return found
+            compact = self._compact(*hook.finish(model), state, context)
+            compact.epochs_used = epochs
+            if isinstance(state.criterion, Refitting):
+                compact.departures["refit"] = "none: the training mends"
+            return compact
 
         return Shrinking(copy.deepcopy(dense), epochs, [hook], finish)
 
@@ -93,28 +95,32 @@ class ChannelPruning:
         self,
         model: nn.Module,
         architecture: Architecture,
-        survivors: PruningState,
+        state: PruningState,
         context: Context,
     ) -> CompactModel:
-        """What is handed over, its batch norm statistics measured anew."""
+        """The compact model, with its batch norm statistics measured anew."""
         if context.recalibrate is not None and self.params.recalibrate:
             context.recalibrate(model, self.params.recalibrate)
         departures: dict[str, Any] = {}
-        if survivors.repair != "none":
-            departures |= {"repair": survivors.repair, "channels": survivors.departures}
-        if survivors.unscored:
-            departures["unscored"] = survivors.unscored
-        kept = survivors.channels()
-        return CompactModel(model, architecture, survivors.macs, kept, departures=departures)
+        if state.repair != "none":
+            departures |= {"repair": state.repair, "channels": state.n_departures}
+        if state.unscored:
+            departures["unscored"] = state.unscored
+        return CompactModel(
+            model, architecture, state.macs, state.channels(), departures=departures
+        )
 
-    def _reach(self, survivors: PruningState, target: Target) -> Reach:
-        """Whether random scores meet the target; where all pools are groups any give the same."""
+    def _reach(self, state: PruningState, target: Target) -> Reach:
+        """Whether random scores meet the target.
+
+        If every group is a pool of its own, the widths do not depend on scores: one draw is enough.
+        """
 
         def attempt(seed: int) -> int:
             generator = np.random.default_rng(seed)
-            scores = [generator.random(width) for width in survivors.widths]
-            return select(*survivors.steps(scores), target.macs, target.lowest).macs
+            scores = [generator.random(width) for width in state.widths]
+            return select(*state.steps(scores), target.macs, target.lowest).macs
 
         draws = range(1 if self.params.scope in ("local", "per_group") else _DRAWS)
         attempts = (partial(attempt, seed) for seed in draws)
-        return try_to_reach(target, survivors.smallest_macs, attempts)
+        return try_to_reach(target, state.smallest_macs, attempts)

@@ -1,4 +1,4 @@
-"""Weight pruning: single weights are zeroed by magnitude (Gupta et al., 2209.14624)."""
+"""Weight pruning: zeroes single weights by magnitude (Gupta et al., 2209.14624)."""
 
 from prunetune.compress.methods.weight_pruning.method import WeightPruning
 

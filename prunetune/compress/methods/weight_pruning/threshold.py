@@ -1,9 +1,9 @@
-"""Single weights ranked over the whole network, with a minimum in each layer (Gupta et al.,
-2209.14624: Global Magnitude Pruning with Minimum Threshold).
+"""Chooses the weights to keep: the largest of the whole network, with a minimum in each layer.
 
-All weights of convolutions and linear layers take part, the first and the last layer's too; biases
-and normalisation do not. A layer keeps at least so many of its largest weights, and what that costs
-the other layers give up: the total is exact.
+This is Global Magnitude Pruning with Minimum Threshold (Gupta et al., 2209.14624). All weights of
+convolutions and linear layers take part, including the first and the last layer; biases and
+normalisation do not. Every layer keeps at least `minimum` of its largest weights. Other layers are
+pruned more in return, so the total still meets the budget exactly.
 """
 
 from __future__ import annotations
@@ -23,138 +23,147 @@ from prunetune.protocols import Shape
 
 
 @dataclass(frozen=True)
-class Prunable:
-    """The weights that may go, layer after layer, end to end."""
+class PrunableWeights:
+    """The weights that may be zeroed: those of all layers, one layer after the other."""
 
     names: tuple[str, ...]
-    """Of the parameters."""
+    """The parameter name of each layer's weight."""
     sizes: tuple[int, ...]
+    """The number of weights of each layer."""
     costs: tuple[int, ...]
-    """MACs of one weight: the positions of its layer's output."""
+    """The MACs of one weight of each layer: the number of positions of the layer's output."""
 
     @classmethod
-    def of(cls, model: nn.Module, input_shape: Shape) -> Prunable:
-        """Those of all layers that the forward pass uses."""
+    def of(cls, model: nn.Module, input_shape: Shape) -> PrunableWeights:
+        """The weights of all convolution and linear layers that the forward pass uses."""
         used = macs_per_channel_pair(model, input_shape)
         layers = {name: model.get_submodule(name) for name in used}
         sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers.items()}
-        taps = {
+        kernel_sizes = {
             name: math.prod(layer.kernel_size) if isinstance(layer, _ConvNd) else 1
             for name, layer in layers.items()
         }
         return cls(
             tuple(f"{name}.weight" for name in used),
             tuple(sizes.values()),
-            tuple(cost // taps[name] for name, cost in used.items()),
+            tuple(cost // kernel_sizes[name] for name, cost in used.items()),
         )
 
     @property
     def total(self) -> int:
-        """All weights."""
+        """The number of all weights."""
         return sum(self.sizes)
 
     @property
     def macs(self) -> int:
-        """With all weights."""
+        """The MACs with all weights."""
         return sum(size * cost for size, cost in zip(self.sizes, self.costs, strict=True))
 
     def least(self, minimum: int) -> tuple[int, int]:
-        """(weights, MACs) with nothing but the minimum of each layer."""
-        left = [min(minimum, size) for size in self.sizes]
-        return sum(left), sum(n * cost for n, cost in zip(left, self.costs, strict=True))
+        """(weights, MACs) if every layer keeps `minimum` weights, or all if it has fewer."""
+        kept = [min(minimum, size) for size in self.sizes]
+        return sum(kept), sum(n * cost for n, cost in zip(kept, self.costs, strict=True))
 
     def flat(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """One value per weight from a tensor per parameter, in whatever order they come."""
+        """One value per weight, from a tensor per parameter name."""
         return torch.cat([tensors[name].detach().reshape(-1) for name in self.names])
 
-    def masks(self, living: Tensor, model: nn.Module) -> dict[str, Tensor]:
-        """A mask per parameter from one value per weight."""
-        parts = torch.split(living, list(self.sizes))
+    def masks(self, kept: Tensor, model: nn.Module) -> dict[str, Tensor]:
+        """A mask per parameter name, from one value per weight."""
+        layers = torch.split(kept, list(self.sizes))
         return {
-            name: part.view(model.get_parameter(name).shape)
-            for name, part in zip(self.names, parts, strict=True)
+            name: layer.view(model.get_parameter(name).shape)
+            for name, layer in zip(self.names, layers, strict=True)
         }
 
     def per_weight(self, values: tuple[int, ...], like: Tensor) -> Tensor:
-        """One value per weight from one per layer."""
+        """One value per weight, from one per layer."""
         sizes = torch.tensor(self.sizes, device=like.device)
         return torch.tensor(values, device=like.device).repeat_interleave(sizes)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """How much of a network may stay."""
+    """How many weights or MACs of a network may stay."""
 
     unit: Literal["weights", "macs"]
     at_most: int
     at_least: float
-    """As many weights, exactly, where the unit is weights."""
+    """Equal to `at_most` if the unit is weights."""
 
     @classmethod
-    def of(cls, target: Target, prunable: Prunable, done: float = 1.0) -> Quota:
-        """What a target asks for; on the way to it (`done` < 1) a share of what goes is gone."""
+    def of(cls, target: Target, prunable: PrunableWeights, done: float = 1.0) -> Quota:
+        """The quota of a target, after the share `done` of all its removals."""
         if target.sparsity is not None:
-            gone = prunable.total - round((1 - target.sparsity) * prunable.total)
-            kept = prunable.total - (gone if done == 1 else round(gone * done))
+            removed = prunable.total - round((1 - target.sparsity) * prunable.total)
+            kept = prunable.total - (removed if done == 1 else round(removed * done))
             return cls("weights", kept, kept)
-        gone = prunable.macs - target.macs
-        return cls(
-            "macs", prunable.macs - (gone if done == 1 else round(gone * done)), target.lowest
-        )
+        removed = prunable.macs - target.macs
+        kept = prunable.macs - (removed if done == 1 else round(removed * done))
+        return cls("macs", kept, target.lowest)
 
 
-def living(
-    magnitudes: Tensor, prunable: Prunable, quota: Quota, minimum: int, alive: Tensor | None = None
+def kept_weights(
+    magnitudes: Tensor,
+    prunable: PrunableWeights,
+    quota: Quota,
+    minimum: int,
+    unmasked: Tensor | None = None,
 ) -> Tensor:
-    """Which weights stay: the largest, at least `minimum` (or all) in each layer.
+    """Which weights stay: the largest, but at least `minimum` (or all) in each layer.
 
-    Ties go by place. Of what is no longer `alive` nothing comes back.
+    Ties are broken by place. Weights that are not `unmasked` never come back.
 
     Raises:
-        Infeasible: the minima of all layers are more than the quota (nearest: their MACs), or
-            weights are too coarse for it (nearest: the most MACs up to it that were found).
+        Infeasible: the minima of all layers exceed the quota (nearest: their MACs), or weights are
+            too coarse for it (nearest: the most MACs up to the quota that were found).
     """
-    scores = magnitudes if alive is None else magnitudes.masked_fill(~alive, -1.0)
-    free = _free(scores, prunable, minimum)
-    order = free[torch.argsort(scores[free], stable=True)]
-    costs = prunable.per_weight(prunable.costs, scores)
-    weighs = costs if quota.unit == "macs" else torch.ones_like(costs)
-    fewer = weighs[order].cumsum(0)
-    excess = int(weighs.sum()) - quota.at_most
-    count = int(torch.searchsorted(fewer, excess)) + 1 if excess > 0 else 0
+    # Masked weights rank below all others, so they are removed again first.
+    scores = magnitudes if unmasked is None else magnitudes.masked_fill(~unmasked, -1.0)
+    candidates = _above_minimum(scores, prunable, minimum)
+    order = candidates[torch.argsort(scores[candidates], stable=True)]
+    macs_each = prunable.per_weight(prunable.costs, scores)
+    amounts = macs_each if quota.unit == "macs" else torch.ones_like(macs_each)
+    cumulative = amounts[order].cumsum(0)
+    excess = int(amounts.sum()) - quota.at_most
+    count = int(torch.searchsorted(cumulative, excess)) + 1 if excess > 0 else 0
     if count > len(order):
         weights, macs = prunable.least(minimum)
         raise Infeasible(
-            f"with at least {minimum} weights in each layer {weights} weights of "
-            f"{prunable.total} and {macs} MACs are left, at most {quota.at_most} {quota.unit} may",
+            f"with at least {minimum} weights in each layer, {weights} of {prunable.total} weights "
+            f"and {macs} MACs stay; the budget is {quota.at_most} {quota.unit}",
             macs,
         )
-    stays = torch.ones_like(scores, dtype=torch.bool)
-    stays[order[:count]] = False
-    left = int(weighs.sum()) - (int(fewer[count - 1]) if count else 0)
-    gone = order[:count] if alive is None else order[:count][alive[order[:count]]]
-    _give_back(stays, gone, weighs, quota, left)
-    return stays if alive is None else stays & alive
+    kept = torch.ones_like(scores, dtype=torch.bool)
+    kept[order[:count]] = False
+    total = int(amounts.sum()) - (int(cumulative[count - 1]) if count else 0)
+    removed = order[:count] if unmasked is None else order[:count][unmasked[order[:count]]]
+    _give_back(kept, removed, amounts, quota, total)
+    return kept if unmasked is None else kept & unmasked
 
 
-def _free(scores: Tensor, prunable: Prunable, minimum: int) -> Tensor:
+def _above_minimum(scores: Tensor, prunable: PrunableWeights, minimum: int) -> Tensor:
     """Places of the weights that are not among their layer's `minimum` largest."""
-    free = torch.ones_like(scores, dtype=torch.bool)
-    at = 0
+    candidates = torch.ones_like(scores, dtype=torch.bool)
+    start = 0
     for size in prunable.sizes:
-        best = torch.sort(scores[at : at + size], descending=True, stable=True).indices[:minimum]
-        free[at + best] = False
-        at += size
-    return free.nonzero().squeeze(1)
+        layer = scores[start : start + size]
+        largest = torch.sort(layer, descending=True, stable=True).indices[:minimum]
+        candidates[start + largest] = False
+        start += size
+    return candidates.nonzero().squeeze(1)
 
 
-def _give_back(stays: Tensor, gone: Tensor, weighs: Tensor, quota: Quota, left: int) -> None:
-    """Put the largest of what went back while it fits, where the last weight was too coarse."""
-    for place in reversed(gone.tolist()) if left < quota.at_least else ():
-        if left >= quota.at_least:
+def _give_back(kept: Tensor, removed: Tensor, amounts: Tensor, quota: Quota, total: int) -> None:
+    """If the last weight overshot the tolerance, give back removed weights that fit, largest first.
+
+    `total` is the amount (weights or MACs) that is kept so far.
+    """
+    for place in reversed(removed.tolist()) if total < quota.at_least else ():
+        if total >= quota.at_least:
             return
-        if left + int(weighs[place]) <= quota.at_most:
-            stays[place] = True
-            left += int(weighs[place])
-    if left < quota.at_least:
-        raise Infeasible.too_coarse("weights", left, quota.at_most, quota.at_least)
+        if total + int(amounts[place]) <= quota.at_most:
+            kept[place] = True
+            total += int(amounts[place])
+    if total < quota.at_least:
+        raise Infeasible.too_coarse("weights", total, quota.at_most, quota.at_least)

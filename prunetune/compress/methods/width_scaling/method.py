@@ -90,7 +90,7 @@ class WidthScaling:
         """
         scaled, architecture = _solve(self._solver(context.architecture), context.target)
         model = context.build(architecture)
-        return CompactModel(model, architecture, scaled.macs, departures=_deviations(scaled))
+        return CompactModel(model, architecture, scaled.macs, departures=_departures(scaled))
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """Whether the method meets each target; see `prunetune.compress.method.reach`."""
@@ -119,7 +119,7 @@ def _macs(solver: WidthSolver, target: Target) -> int:
     return scaled.macs
 
 
-def _deviations(scaled: ScaledWidths) -> dict[str, Any]:
+def _departures(scaled: ScaledWidths) -> dict[str, Any]:
     """How the network differs from rounded uniform widths, for the record."""
     blocks = {"blocks_removed": scaled.inner.count(0)} if 0 in scaled.inner else {}
     if not any(scaled.extra):
