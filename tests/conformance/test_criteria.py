@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+from typing import Any, get_args
+
 import pytest
 
+from prunetune.compress.criterion import Needs
 from prunetune.registry import criteria
 from prunetune.testing import Network, check_criterion_on, check_method
 
@@ -21,6 +25,28 @@ NETWORKS = {
 }
 REFUSED = {("bn_scale", "ViT"), ("hrank", "ViT")}
 """What is defined nowhere on a network, and so is refused by name before training."""
+BASIC = ("ResNet-20 B", "MobileNetV2")
+"""Every criterion is tried on these; the second has depthwise convolutions."""
+TYPICAL = ("magnitude", "activation", "taylor", "obd_hessian")
+"""Tried on every network, one for each of `Needs`: weights, activations, gradients, curvature."""
+
+
+def cells(names: Iterable[str], on_all: Container[str]) -> list[Any]:
+    """(criterion, network): all pairs, most of them under the marker `matrix`.
+
+    Without the marker are the networks `BASIC`, the criteria `on_all`, and refusals.
+    """
+    return [
+        pytest.param(
+            name,
+            network,
+            marks=()
+            if network in BASIC or name in on_all or (name, network) in REFUSED
+            else pytest.mark.matrix,
+        )
+        for name in names
+        for network in NETWORKS
+    ]
 
 
 def small(name: str) -> dict[str, int]:
@@ -28,8 +54,11 @@ def small(name: str) -> dict[str, int]:
     return {"batch": 4} if "batch" in criteria.get(name).params.model_fields else {}
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("name", criteria.names())
+def test_the_typical_criteria_cover_all_needs() -> None:
+    assert {criteria.get(name).part.needs for name in TYPICAL} == {*get_args(Needs)}
+
+
+@pytest.mark.parametrize(("name", "network"), cells(criteria.names(), TYPICAL))
 def test_a_criterion_keeps_its_contract_on_a_network(name: str, network: str) -> None:
     applies = check_criterion_on(NETWORKS[network], name, small(name), feasible=True)
     assert applies == ((name, network) not in REFUSED)
@@ -40,8 +69,7 @@ def test_channel_pruning_by_a_criterion_is_a_sound_method(name: str) -> None:
     check_method("channel_pruning", {"criterion": {name: small(name)}}, shares=(0.4,))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("name", ["cp", "thinet"])
+@pytest.mark.parametrize(("name", "network"), cells(("cp", "thinet"), ("thinet",)))
 def test_what_is_cut_is_mended_on_every_network(name: str, network: str) -> None:
     params = {"criterion": {name: {"images": 8}}, "steps": 2}
     check_method("channel_pruning", params, network=NETWORKS[network], shares=(0.6,))
