@@ -69,6 +69,7 @@ def test_channel_pruning_by_a_criterion_is_a_sound_method(name: str) -> None:
     check_method("channel_pruning", {"criterion": {name: small(name)}}, shares=(0.4,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), cells(("cp", "thinet"), ("thinet",)))
 def test_what_is_cut_is_mended_on_every_network(name: str, network: str) -> None:
     params = {"criterion": {name: {"images": 8}}, "steps": 2}

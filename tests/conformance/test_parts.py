@@ -32,6 +32,7 @@ VIT = Network("vit_tiny", {"patch": 4})
 CONCATENATED = Network("densenet_bc_40", {"growth": 4})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", regularizers.names())
 def test_regularizers_where_channels_are_concatenated(name: str) -> None:
     check_regularizer(name, {"strength": 0.1}, network=CONCATENATED)

@@ -20,7 +20,7 @@ RANDOM = 1000
         "resnet50",
         "resnext50_32x4d",
         "mobilenet_v2",
-        "vgg11_bn",
+        pytest.param("vgg11_bn", marks=pytest.mark.slow),
         "mobilenet_v3_small",
         "densenet121",
         "efficientnet_b0",

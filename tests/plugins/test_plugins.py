@@ -55,6 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(tmp_path_factory.mktemp("site"))
 
 
+@pytest.mark.slow
 def test_list_shows_what_is_installed(site: Path) -> None:
     listed = python("-m", "prunetune.cli", "list", "criteria", path=site)
     assert listed.returncode == 0, listed.stderr
@@ -67,6 +68,7 @@ def test_list_shows_what_is_installed(site: Path) -> None:
         assert len(names) > 1  # beside the product's own
 
 
+@pytest.mark.slow
 def test_a_sweep_of_own_parts_plans_and_all_its_trials_run(site: Path, tmp_path: Path) -> None:
     planned = python("-m", "prunetune.cli", "plan", SWEEP, "--json", path=site)
     assert planned.returncode == 0, planned.stderr
@@ -81,6 +83,7 @@ def test_a_sweep_of_own_parts_plans_and_all_its_trials_run(site: Path, tmp_path:
     assert all(line.endswith(" completed") for line in lines)
 
 
+@pytest.mark.slow
 def test_own_parts_keep_the_contracts(site: Path) -> None:
     tests = EXAMPLE / "tests"
     done = python("-m", "pytest", "-p", "no:cacheprovider", "-n", "0", tests, path=site)
@@ -88,6 +91,7 @@ def test_own_parts_keep_the_contracts(site: Path) -> None:
     assert "6 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_modules_named_in_the_sweep_file_need_no_installation(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / PACKAGE, tmp_path / PACKAGE)
     without = python("-m", "prunetune.cli", "plan", SWEEP, path=tmp_path)

@@ -290,6 +290,7 @@ store.close(120)
 """
 
 
+@pytest.mark.slow
 def test_mlflow_is_not_heard_on_the_console(tmp_path: Path) -> None:
     """In a process of its own, where the tables are made and nobody else imported mlflow."""
     command = [sys.executable, "-c", ALONE, str(tmp_path / "new")]

@@ -17,6 +17,7 @@ PUBLISHED = {"resnet20": ("resnet20-12fca82f.th", 9173), "resnet56": ("resnet56-
 """Akamaster's checkpoints and their hits among 10,000 test images in float32."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_checkpoints_reach_their_accuracy(name: str) -> None:
     file, hits = PUBLISHED[name]

@@ -223,6 +223,7 @@ def test_every_round_is_mended_towards_the_dense_network(monkeypatch: pytest.Mon
     assert told[-1][1] == [len(channels) for channels in found.kept.values()]
 
 
+@pytest.mark.slow
 def test_a_group_that_the_criterion_is_undefined_for_stays_whole_and_is_named() -> None:
     vgg = architecture("vgg11_bn", size=32)
     found = prune(context(vgg, 0.5), criterion="bn_scale")
