@@ -1,4 +1,4 @@
-"""Criteria, one file each; every module registers its own."""
+"""Criteria, one file each; importing the package registers them all."""
 
 from prunetune.registry import import_all
 

@@ -1,4 +1,4 @@
-"""Regularisers, one file each; every module registers its own."""
+"""Regularisers, one file each; importing the package registers them all."""
 
 from prunetune.registry import import_all
 

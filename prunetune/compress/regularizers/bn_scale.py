@@ -25,19 +25,20 @@ class BnScaleRegularizerParams(Strength):
 
 @regularizers.register("bn_scale", params=BnScaleRegularizerParams)
 class BnScaleRegularizer:
-    """Absolute batch norm scales: an L1 penalty on those of removable channels."""
+    """L1 penalty on the batch norm scales of removable channels."""
 
     about: ClassVar[About] = About(
         paper="Liu et al., ICCV 2017, 1708.06519",
-        cost="nothing to speak of",
-        differs="of removable channels alone, not of every batch norm",
+        cost="next to nothing",
+        differs="Only scales of removable channels shrink; torch-pruning shrinks those of every "
+        "batch norm.",
     )
 
     def __init__(self, params: BnScaleRegularizerParams) -> None:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Where at least one batch norm has a scale."""
+        """True if at least one batch norm of the group has a scale."""
         return bool(batch_norms(model, group))
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
@@ -46,7 +47,7 @@ class BnScaleRegularizer:
 
 
 class ScalePenalty(Hook):
-    """The hook that adds strength x the sign of each scale."""
+    """The hook that adds strength x sign to the gradient of each scale."""
 
     def __init__(self, groups: Sequence[Group], params: Strength, steps: int) -> None:
         self.groups, self.params, self.steps = groups, params, steps
@@ -54,19 +55,19 @@ class ScalePenalty(Hook):
 
     @torch.no_grad()
     def after_backward(self, model: nn.Module, step: int) -> None:
-        """Add to the gradients of scales."""
+        """Add to the gradients of the scales."""
         strength = self.params.at(step, self.steps)
         if not strength:
             return
         if self._masks is None:
-            self._masks = _masks(model, self.groups)
+            self._masks = _scale_masks(model, self.groups)
         scales, masks = self._masks
         added = torch._foreach_mul(torch._foreach_sign(scales), masks)
         torch._foreach_add_(gradients(scales), added, alpha=strength)
 
 
-def _masks(model: nn.Module, groups: Sequence[Group]) -> tuple[list[Tensor], list[Tensor]]:
-    """Every scale of the groups' batch norms, and 1 where a group has the channel, else 0."""
+def _scale_masks(model: nn.Module, groups: Sequence[Group]) -> tuple[list[Tensor], list[Tensor]]:
+    """The scales of the groups' batch norms, and per scale 1 for channels of a group, else 0."""
     masks: dict[Tensor, Tensor] = {}
     for group in groups:
         for member, scale in batch_norms(model, group):

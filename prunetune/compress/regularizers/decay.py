@@ -1,4 +1,4 @@
-"""What most regularisers do: pull every unit towards zero, each by a factor of its own."""
+"""A hook that pulls every unit towards zero by a factor of its own, as most regularisers do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prunetune.protocols import Hook
 class Decay(Hook):
     """A hook that adds strength x factor x parameters to the gradient of every unit.
 
-    `factors` gives the factor of each unit, anew in every step.
+    `factors` is called in every step and returns one factor per unit.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Decay(Hook):
         self._units: Units | None = None
 
     def units(self, model: nn.Module) -> Units:
-        """The groups' units in the network that is trained, found once it is on its device."""
+        """The groups' units in `model`, made at the first step, when it is on its device."""
         if self._units is None:
             self._units = Units(model, self.groups)
         return self._units

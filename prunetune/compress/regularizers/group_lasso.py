@@ -1,4 +1,4 @@
-"""Group LASSO: every unit loses the same length in every step, until it is zero."""
+"""Group LASSO: shrink every unit's norm by the same length per step, until it is zero."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class GroupLassoParams(Strength):
 
 @regularizers.register("group_lasso", params=GroupLassoParams)
 class GroupLasso:
-    """Sum of the norms of all units: λ Σ ‖θ‖, over every tensor that a unit is part of."""
+    """Penalty λ Σ ‖θ‖, with θ all parameters of one unit, in every layer that it touches."""
 
     about: ClassVar[About] = About(
         paper="Friedman et al., 2010, 1001.0736",
         cost="one pass over the weights per step",
-        differs="over convolutions too; torch-pruning has it for batch norm scales alone",
+        differs="Convolutions shrink too; torch-pruning's version covers batch norm scales alone.",
     )
 
     def __init__(self, params: GroupLassoParams) -> None:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Everywhere."""
+        """True for every group."""
         return True
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
@@ -49,7 +49,7 @@ class GroupLasso:
         return Decay(groups, self.params, steps, self._factors)
 
     def _factors(self, units: Units) -> Tensor:
-        """The gradient of a norm is θ / ‖θ‖; at zero, where it has none, nothing is added."""
+        """1 / ‖θ‖, since the gradient of a norm is θ / ‖θ‖; 0 for a unit that is zero already."""
         energies = units.energies()
         factors = torch.where(energies > 0, energies.rsqrt(), 0.0)
         return factors * units.sizes.sqrt() if self.params.size else factors

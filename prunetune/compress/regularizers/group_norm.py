@@ -1,4 +1,4 @@
-"""Group norm: the weak units of a group decay faster than the strong ones (DepGraph)."""
+"""Group norm: decay the weak units of a group faster than the strong ones (DepGraph)."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class GroupNormParams(Strength):
 
 @regularizers.register("group_norm", params=GroupNormParams)
 class GroupNorm:
-    """Decay by λ c θ, c from 1 (the strongest unit of a group) to 2^alpha (the weakest)."""
+    """Decay by λ c θ, with c from 1 (the strongest unit of a group) to 2^alpha (the weakest)."""
 
     about: ClassVar[About] = About(
         paper="Fang et al., CVPR 2023, 2301.12900",
         cost="one pass over the weights per step",
-        differs="by the paper's squared norm; alpha is heeded, equal units do not divide by zero, "
-        "biases and shifts decay too",
+        differs="Units are compared by the squared norm, as in the paper. Unlike in torch-pruning, "
+        "alpha has an effect, equal units cause no division by zero, and biases and shifts decay.",
     )
 
     def __init__(self, params: GroupNormParams) -> None:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Everywhere."""
+        """True for every group."""
         return True
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:

@@ -1,4 +1,4 @@
-"""Growing regularisation: decay that grows epoch by epoch, fastest for the weakest units."""
+"""Growing regularisation: decay that grows after every epoch, fastest for the weakest units."""
 
 from __future__ import annotations
 
@@ -30,40 +30,41 @@ class GrowingRegParams(Strength):
 
 @regularizers.register("growing_reg", params=GrowingRegParams)
 class GrowingReg:
-    """Decay by λ_i θ_i, λ_i alike at first and growing after each epoch with a unit's weakness."""
+    """Decay by λ_i θ_i; all λ_i start equal and grow after each epoch by the unit's weakness."""
 
     about: ClassVar[About] = About(
         paper="Wang et al., ICLR 2021, 2012.09243",
         cost="one pass over the weights per step",
-        differs="batch norms decay too, where torch-pruning adds to a copy of their gradient",
+        differs="Batch norms decay too; torch-pruning adds to a copy of their gradient, which has "
+        "no effect.",
     )
 
     def __init__(self, params: GrowingRegParams) -> None:
         self.params = params
 
     def applies(self, model: nn.Module, group: Group) -> bool:
-        """Everywhere."""
+        """True for every group."""
         return True
 
     def hook(self, groups: Sequence[Group], steps: int) -> Hook:
         """See `Regularizer`."""
-        return Growing(groups, self.params, steps)
+        return GrowingDecay(groups, self.params, steps)
 
 
-class Growing(Decay):
-    """The hook, whose state is by how much every unit's decay has grown."""
+class GrowingDecay(Decay):
+    """The hook; its state is the growth of every unit's decay so far."""
 
     def __init__(self, groups: Sequence[Group], params: GrowingRegParams, steps: int) -> None:
-        super().__init__(groups, params, steps, self._now)
+        super().__init__(groups, params, steps, self._current)
         self.growth = params.growth
         self.grown = torch.ones(sum(group.width for group in groups))
-        """(units,) λ_i as a multiple of the strength: all one at first."""
+        """(units,) λ_i as a multiple of the strength; all are 1 at first."""
 
     @torch.no_grad()
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Grow."""
+        """Let the decay of weak units grow."""
         units = self.units(model)
-        self.grown = self._now(units) + self.growth * units.weakness(units.energies())
+        self.grown = self._current(units) + self.growth * units.weakness(units.energies())
 
     def state_dict(self) -> dict[str, Tensor]:
         """For the checkpoint."""
@@ -73,7 +74,7 @@ class Growing(Decay):
         """From the checkpoint."""
         self.grown = state["grown"]
 
-    def _now(self, units: Units) -> Tensor:
-        """Where the units are: the network's device is not known before the first step."""
+    def _current(self, units: Units) -> Tensor:
+        """`grown`, moved to the network's device, which is unknown before the first step."""
         self.grown = self.grown.to(units.sizes.device)
         return self.grown

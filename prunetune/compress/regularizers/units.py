@@ -1,9 +1,9 @@
-"""All units of some groups as one vector, and the parameters that go with each.
+"""All units of some groups in one vector, and the parameters that belong to each unit.
 
-A unit owns what a cut removes with it: the filters, biases and norm entries that write its channels
-and the slices of every layer that reads them. A weight of a convolution may so belong to two units,
-that which it writes and that which it reads. Tensors of one shape are handled as one, so that a
-training step has to start few kernels; nothing here waits for a device.
+A unit owns everything that a cut removes with it: the filters, biases and norm entries that write
+its channels, and the slices of every layer that reads them. So a weight of a convolution may belong
+to two units, the one that it writes and the one that it reads. Parameters of one shape are stacked,
+so that a training step starts few kernels. Nothing in this file waits for a device.
 """
 
 from __future__ import annotations
@@ -22,149 +22,175 @@ from prunetune.compress.graph.groups import Group, IntArray, Member
 class Units:
     """The units of `groups` in `model`, group after group.
 
-    A *slot* is a channel on one side of one parameter; it belongs to one unit, or to none.
+    A *parameter slice* is the part of one parameter that belongs to one channel, on its output or
+    its input side. A slice belongs to one unit or to none.
     """
 
     def __init__(self, model: nn.Module, groups: Sequence[Group]) -> None:
         layers = dict.fromkeys(member.layer for group in groups for member in group.members)
-        layout = _Layout(model, tuple(layers))
-        tables = [
-            np.concatenate([layout.slots(member) for member in group.members], axis=1)
-            for group in groups
-        ]
-        rows = [row for table in tables for row in table]
+        slices = _ParameterSlices(model, tuple(layers))
+        owned = _owned_slices(groups, slices)
+        slice_table = _padded_table(owned, fill=slices.count)
         starts = np.cumsum([0, *(group.width for group in groups)])
-        owner = np.full(layout.count, len(rows))  # behind the last unit: nobody
-        for unit, row in enumerate(rows):
-            owner[row] = unit
-        alike = [np.arange(a, b) for a, b in pairwise(starts)]
+        group_units = [np.arange(start, end) for start, end in pairwise(starts)]
+        unit_group = np.repeat(range(len(groups)), np.diff(starts))
+        sizes = np.append(slices.sizes, 0)[slice_table].sum(1)
         device = next(model.parameters()).device
-        self._stacks = layout.stacks
-        self._owner = torch.from_numpy(owner).to(device)
-        self._table = torch.from_numpy(_table(rows, fill=layout.count)).to(device)
-        self._alike = torch.from_numpy(_table(alike)).to(device)
-        self._group = torch.from_numpy(np.repeat(range(len(groups)), np.diff(starts))).to(device)
-        sizes = np.append(layout.sizes, 0)[_table(rows, fill=layout.count)].sum(1)
+        self._stacks = slices.stacks
+        self._owner = torch.from_numpy(_owners(owned, slices.count)).to(device)
+        """(slices,)"""
+        self._slices = torch.from_numpy(slice_table).to(device)
+        """(units, slices of a unit)"""
+        self._group_units = torch.from_numpy(_padded_table(group_units)).to(device)
+        """(groups, units of a group)"""
+        self._unit_group = torch.from_numpy(unit_group).to(device)
+        """(units,)"""
         self.sizes = torch.from_numpy(sizes).float().to(device)
-        """(units,) how many parameters each has."""
+        """(units,) how many numbers each unit owns."""
 
     @torch.no_grad()
     def energies(self) -> Tensor:
         """(units,) the sum of squares of each unit's parameters."""
-        slots = [stack.energies() for stack in self._stacks]
-        return torch.cat([*slots, slots[0].new_zeros(1)])[self._table].sum(1)
+        by_slice = [stack.energies() for stack in self._stacks]
+        return torch.cat([*by_slice, by_slice[0].new_zeros(1)])[self._slices].sum(1)
 
     def weakness(self, energies: Tensor) -> Tensor:
-        """(units,) from 0, the strongest unit of a group, to 1, its weakest; 0 if all are alike."""
-        within = energies[self._alike]
-        high, low = within.amax(1)[self._group], within.amin(1)[self._group]
+        """(units,) from 0, a group's strongest unit, to 1, its weakest; 0 if all are equal."""
+        within = energies[self._group_units]
+        high, low = within.amax(1)[self._unit_group], within.amin(1)[self._unit_group]
         return torch.where(high > low, (high - energies) / (high - low), 0.0)
 
     @torch.no_grad()
     def shrink(self, factors: Tensor) -> None:
         """Add `factors` (units,) times its parameters to the gradient of every unit."""
-        by_slot = torch.cat([factors, factors.new_zeros(1)])[self._owner]
-        sizes = [stack.count for stack in self._stacks]
-        for stack, own in zip(self._stacks, torch.split(by_slot, sizes), strict=True):
-            stack.shrink(own)
+        by_slice = torch.cat([factors, factors.new_zeros(1)])[self._owner]
+        counts = [stack.count for stack in self._stacks]
+        for stack, stack_factors in zip(self._stacks, torch.split(by_slice, counts), strict=True):
+            stack.shrink(stack_factors)
 
 
 @dataclass(frozen=True)
 class _Stack:
-    """Parameters of one shape. Slots: the outputs of each, then the inputs of each."""
+    """Parameters of one shape, with the slices of all their outputs, then of all their inputs."""
 
     parameters: list[Tensor]
     groups: int
-    """Of a grouped convolution, which reads shape[1] channels in each; else 1."""
+    """Of a grouped convolution, each of whose groups reads shape[1] channels; else 1."""
 
     @property
     def outputs(self) -> int:
-        """Slots that each has for what it writes."""
+        """Slices that each parameter has for the channels it writes."""
         return self.parameters[0].shape[0]
 
     @property
     def inputs(self) -> int:
-        """Slots that each has for what it reads; norms and biases have none."""
+        """Slices that each parameter has for the channels it reads; 0 for norms and biases."""
         shape = self.parameters[0].shape
         return self.groups * shape[1] if len(shape) > 1 else 0
 
     @property
     def count(self) -> int:
-        """All slots."""
+        """The number of slices."""
         return len(self.parameters) * (self.outputs + self.inputs)
 
     def energies(self) -> Tensor:
-        """(slots,) sums of squares."""
+        """(slices,) sums of squares."""
         squares = torch.stack(self.parameters).square()
         if squares.ndim == 2:
             return squares.flatten()
         squares = squares.flatten(3).sum(3) if squares.ndim > 3 else squares
-        n, outputs, slices = squares.shape
-        by_input = squares.view(n, self.groups, outputs // self.groups, slices).sum(2)
+        n, outputs, inputs = squares.shape  # inputs of one convolution group
+        by_input = squares.view(n, self.groups, outputs // self.groups, inputs).sum(2)
         return torch.cat([squares.sum(2).flatten(), by_input.flatten()])
 
     def shrink(self, factors: Tensor) -> None:
-        """Add to every gradient its parameter times the factors of its slots."""
+        """Add to every gradient its parameter times the factors (slices,) of its slices."""
         n, shape = len(self.parameters), self.parameters[0].shape
-        out, read = torch.split(factors, [n * self.outputs, n * self.inputs])
+        written, read = torch.split(factors, [n * self.outputs, n * self.inputs])
         if len(shape) > 1:
-            pairs = out.view(n, self.groups, -1, 1) + read.view(n, self.groups, 1, -1)
-            out = pairs.view(n, *shape[:2], *(1 for _ in shape[2:]))
+            pairs = written.view(n, self.groups, -1, 1) + read.view(n, self.groups, 1, -1)
+            scales = pairs.view(n, *shape[:2], *(1 for _ in shape[2:]))
         else:
-            out = out.view(n, *shape)
-        torch._foreach_addcmul_(gradients(self.parameters), self.parameters, list(out.unbind()))
+            scales = written.view(n, *shape)
+        torch._foreach_addcmul_(gradients(self.parameters), self.parameters, list(scales.unbind()))
 
 
 def gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
-    """What a backward pass has left in each."""
-    found = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    assert len(found) == len(parameters), "a parameter of a group that may shrink has no gradient"
-    return found
+    """The gradient of each parameter after a backward pass."""
+    present = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    assert len(present) == len(parameters), "a parameter of a group that may shrink has no gradient"
+    return present
 
 
-class _Layout:
-    """Which slots the layers have."""
+class _ParameterSlices:
+    """The slices of the parameters of some layers, numbered stack after stack."""
 
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
-        alike: dict[tuple[torch.Size, int], list[tuple[str, nn.Parameter]]] = {}
-        for layer in layers:
-            module = model.get_submodule(layer)
-            for name in ("weight", "bias"):
-                parameter = getattr(module, name, None)
-                if isinstance(parameter, nn.Parameter):
-                    kind = (parameter.shape, getattr(module, "groups", 1))
-                    alike.setdefault(kind, []).append((f"{layer}.{name}", parameter))
         self.stacks: list[_Stack] = []
         self.count = 0
-        self._outputs: dict[str, int] = {}
-        self._inputs: dict[str, int] = {}
+        self._first_output: dict[str, int] = {}
+        """Parameter -> the number of its first output slice."""
+        self._first_input: dict[str, int] = {}
         sizes: list[IntArray] = []
-        for (_, groups), found in alike.items():
-            stack = _Stack([parameter for _, parameter in found], groups)
-            for i, (name, parameter) in enumerate(found):
-                self._outputs[name] = self.count + i * stack.outputs
-                if parameter.ndim > 1:
-                    first = self.count + len(found) * stack.outputs
-                    self._inputs[name] = first + i * stack.inputs
+        for names, stack in _stacks(model, layers):
+            for i, name in enumerate(names):
+                self._first_output[name] = self.count + i * stack.outputs
+                if stack.inputs:
+                    first = self.count + len(names) * stack.outputs
+                    self._first_input[name] = first + i * stack.inputs
             for side in (stack.outputs, stack.inputs):
-                sizes.append(np.full(len(found) * side, found[0][1].numel() // max(1, side)))
+                size = stack.parameters[0].numel() // max(1, side)
+                sizes.append(np.full(len(names) * side, size))
             self.stacks.append(stack)
             self.count += stack.count
         self.sizes = np.concatenate(sizes)
-        """(slots,) how many numbers each has."""
+        """(slices,) how many numbers each slice has."""
 
-    def slots(self, member: Member) -> IntArray:
-        """(units, slots of each) what a member of a group adds to its units."""
+    def of(self, member: Member) -> IntArray:
+        """(units, slices of a unit) the slices that a member of a group adds to its units."""
         weight, bias = f"{member.layer}.weight", f"{member.layer}.bias"
-        if member.side == "in" and weight in self._inputs:
-            return member.index + self._inputs[weight]
-        starts = [self._outputs[name] for name in (weight, bias) if name in self._outputs]
+        if member.side == "in" and weight in self._first_input:
+            return member.index + self._first_input[weight]
+        firsts = [self._first_output[name] for name in (weight, bias) if name in self._first_output]
         empty = np.empty((len(member.index), 0), dtype=np.int64)
-        return np.concatenate([empty, *(member.index + start for start in starts)], axis=1)
+        return np.concatenate([empty, *(member.index + first for first in firsts)], axis=1)
 
 
-def _table(rows: Sequence[IntArray], fill: int | None = None) -> IntArray:
-    """Rows of unequal length as one array, filled up with `fill` or the last of each."""
+def _stacks(model: nn.Module, layers: Sequence[str]) -> list[tuple[list[str], _Stack]]:
+    """The weights and biases of the layers, stacked by shape, with the name of each."""
+    by_shape: dict[tuple[torch.Size, int], dict[str, Tensor]] = {}
+    for layer in layers:
+        module = model.get_submodule(layer)
+        for name in ("weight", "bias"):
+            parameter = getattr(module, name, None)
+            if isinstance(parameter, nn.Parameter):
+                shape = (parameter.shape, getattr(module, "groups", 1))
+                by_shape.setdefault(shape, {})[f"{layer}.{name}"] = parameter
+    return [
+        (list(parameters), _Stack(list(parameters.values()), groups))
+        for (_, groups), parameters in by_shape.items()
+    ]
+
+
+def _owned_slices(groups: Sequence[Group], slices: _ParameterSlices) -> list[IntArray]:
+    """The slices of each unit, group after group."""
+    return [
+        unit_slices
+        for group in groups
+        for unit_slices in np.concatenate([slices.of(m) for m in group.members], axis=1)
+    ]
+
+
+def _owners(owned: Sequence[IntArray], count: int) -> IntArray:
+    """(slices,) the unit that owns each slice, or the number behind the last unit for none."""
+    owner = np.full(count, len(owned))
+    for unit, unit_slices in enumerate(owned):
+        owner[unit_slices] = unit
+    return owner
+
+
+def _padded_table(rows: Sequence[IntArray], fill: int | None = None) -> IntArray:
+    """Rows of unequal length as one array, padded with `fill` or with each row's last number."""
     longest = max(len(row) for row in rows)
     ends = [row[-1] if fill is None else fill for row in rows]
     table = [
