@@ -1,4 +1,4 @@
-"""Trials whose weights are masked one by one: what they cost, what stays zero, how they go on."""
+"""Trials that mask single weights: their cost, which weights stay zero, how they resume."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def masked(key: str, how: str) -> TrialSpec:
 
 
 @pytest.mark.parametrize("how", METHODS)
-def test_masks_hold_to_the_end_and_training_costs_what_the_dense_one_does(store: Store, how: str):  # noqa: F811
+def test_masks_hold_to_the_end_and_training_costs_dense_macs(store: Store, how: str):  # noqa: F811
     record = run(masked(f"masked {how}", how), store)
     assert record.status == "completed"
     model = rebuild(record.architecture)
@@ -42,7 +42,7 @@ def test_masks_hold_to_the_end_and_training_costs_what_the_dense_one_does(store:
 
 
 @pytest.mark.parametrize("reports", [1, 2])
-def test_a_masked_trial_goes_on_bit_for_bit(store: Store, reports: int):  # noqa: F811
+def test_a_masked_trial_resumes_bit_for_bit(store: Store, reports: int):  # noqa: F811
     whole = run(masked(f"whole masked {reports}", "gradual"), store)
     trial = masked(f"broken masked {reports}", "gradual")
     run(trial, store, limit=reports)

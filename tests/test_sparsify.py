@@ -1,4 +1,4 @@
-"""Trials that sparsify: one network for all that ask for it, spent once, inherited in full."""
+"""Sparsified networks: trials share them; they are computed once and inherited in full."""
 
 from __future__ import annotations
 
@@ -81,19 +81,19 @@ def images() -> tuple[int, int]:
 
 
 def sparsifying_macs(epochs: int) -> int:
-    """As spent: training and validation."""
+    """MACs spent on sparsifying: training and validation."""
     train, val = images()
     return training_macs(WORKLOAD.macs, train, epochs) + WORKLOAD.macs * val * epochs
 
 
 def after_sparsifying(record: Record) -> int:
-    """What the rest of the trial spends: scoring, training, validation before and after it."""
+    """MACs spent on the rest of the trial: scoring, training, validation before and after it."""
     train, val = images()
     assert record.macs is not None
     return training_macs(record.macs, train) + record.train_macs.score + 2 * record.macs * val
 
 
-def test_it_is_spent_by_the_first_and_inherited_by_all(store: Store, first: Record):
+def test_the_first_trial_spends_it_and_all_trials_inherit_it(store: Store, first: Record):
     second = run(trial("second", seed=7), store)
     assert first.sparsified == second.sparsified is not None
     assert first.train_macs.spent == sparsifying_macs(KS) + after_sparsifying(first)
@@ -107,16 +107,16 @@ def test_it_is_spent_by_the_first_and_inherited_by_all(store: Store, first: Reco
     assert both.spent_macs == sparsifying_macs(KS) + rest
 
 
-def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store, first: Record):
+def test_it_differs_from_the_dense_network_and_leaves_no_checkpoint(store: Store, first: Record):
     assert first.sparsified is not None
     folder = store.sparse_folder(first.sparsified)
     names = {path.name for path in folder.path.iterdir()}
     assert names == {".lock", "weights.safetensors", "record.json"}
-    found = sparse.SparseRecord.model_validate_json(folder.record.read())
-    assert (found.trial, found.epochs, len(found.curve)) == ("first", KS, KS)
-    assert found.recipe.weight_decay == 0.0
-    assert found.recipe.batch_size == 64
-    assert found.train_macs == training_macs(WORKLOAD.macs, images()[0], KS)
+    record = sparse.SparseRecord.model_validate_json(folder.record.read())
+    assert (record.trial, record.epochs, len(record.curve)) == ("first", KS, KS)
+    assert record.recipe.weight_decay == 0.0
+    assert record.recipe.batch_size == 64
+    assert record.train_macs == training_macs(WORKLOAD.macs, images()[0], KS)
     dense = load_state(store.dense_folder("dense0").weights.path)
     weights = load_state(folder.weights.path)
     assert not torch.equal(dense["conv1.weight"], weights["conv1.weight"])
@@ -126,7 +126,7 @@ def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store,
     ("config", "fields", "same"),
     [
         ({"method.criterion": "random"}, {"seed": 3}, True),
-        ({"recipe.optimizer.sgd.lr": 0.06}, {}, True),  # of what comes after it
+        ({"recipe.optimizer.sgd.lr": 0.06}, {}, True),  # the recipe after sparsifying
         ({"method.sparsify.regularizer.growing_reg.growth": 1.0}, {}, True),  # the default
         ({"method.sparsify.recipe.weight_decay": 0.001}, {}, False),
         ({"method.sparsify.regularizer.growing_reg.strength": 0.02}, {}, False),
@@ -135,7 +135,7 @@ def test_it_is_not_the_dense_network_and_leaves_nothing_but_itself(store: Store,
     ],
     ids=str,
 )
-def test_it_is_shared_by_what_it_is_computed_from(
+def test_trials_share_it_exactly_if_its_inputs_agree(
     store: Store, first: Record, config: dict, fields: dict, same: bool,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
@@ -158,7 +158,7 @@ def test_it_is_shared_by_what_it_is_computed_from(
         assert made != [first.sparsified]
 
 
-def test_a_dead_holder_is_taken_over_and_nothing_is_spent_twice(
+def test_the_next_trial_goes_on_for_a_dead_one_and_no_epoch_is_spent_twice(
     store: Store, first: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     own = with_dense(tmp_path)
@@ -184,21 +184,23 @@ def test_a_dead_holder_is_taken_over_and_nothing_is_spent_twice(
     assert back.val_acc1 == first.val_acc1
 
 
-def test_who_waits_finds_it_made(store: Store, first: Record, monkeypatch: pytest.MonkeyPatch):
+def test_a_trial_that_waited_uses_the_finished_network(
+    store: Store, first: Record, monkeypatch: pytest.MonkeyPatch
+):
     assert first.sparsified is not None
     folder = store.sparse_folder(first.sparsified)
     hidden = folder.path / "hidden"
     folder.record.path.rename(hidden)
     monkeypatch.setattr(sparse.Sparsifier, "_make", lambda *_: pytest.fail("computed twice"))
-    found: list[Record] = []
-    waiter = threading.Thread(target=lambda: found.append(run(trial("waits", seed=8), store)))
+    records: list[Record] = []
+    waiter = threading.Thread(target=lambda: records.append(run(trial("waits", seed=8), store)))
     with folder.lock():
         waiter.start()
         waiter.join(timeout=1.0)
-        assert not found
+        assert not records
         hidden.rename(folder.record.path)
     waiter.join(timeout=120)
-    assert found[0].sparsified == first.sparsified
+    assert records[0].sparsified == first.sparsified
 
 
 def test_without_a_regularizer_the_dense_network_is_pruned(store: Store):

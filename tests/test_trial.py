@@ -1,4 +1,4 @@
-"""One trial, without Ray: what it reports, what it costs, how it goes on, how it ends."""
+"""One trial, without Ray: its reports, its costs, how it resumes, how it ends."""
 
 import json
 from dataclasses import replace
@@ -69,7 +69,7 @@ def run(trial: TrialSpec, store: Store, limit: int | None = None) -> Record | No
     builder = RecordBuilder(trial)
     for report in islice(run_trial(trial, store, device="cpu"), limit):
         builder.add(report)
-        if "status" in report:  # an actor asks for no more
+        if "status" in report:  # an actor stops here
             break
     return builder.record() if limit is None else None
 
@@ -85,7 +85,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def facts(record: Record) -> dict:
-    """All of a record that does not tell the time or count lost work."""
+    """All of a record but times and lost work."""
     tree = json.loads(record.model_dump_json(exclude=TIMES))
     tree["train_macs"].pop("spent")
     for epoch in tree["curve"]:
@@ -150,7 +150,7 @@ def test_a_crash_changes_nothing_but_what_was_spent(store: Store, reports: int):
     assert files[0].read() == files[1].read()
 
 
-def test_a_second_sweep_takes_the_dense_network_for_nothing(store: Store):
+def test_a_second_sweep_spends_nothing_on_a_shared_dense_network(store: Store):
     other = Store(store.storage, "other")
     record = run(spec("dense0", phase="dense", sweep="other"), other)
     first = store.records()["dense0"]
@@ -159,8 +159,8 @@ def test_a_second_sweep_takes_the_dense_network_for_nothing(store: Store):
     assert {**facts(record), "sweep": "s"} == facts(first)
 
 
-def test_a_second_sweep_counts_what_its_own_file_says_of_loaded_weights(store: Store):
-    """Their key names the weights alone; how long they were trained is what a file states."""
+def test_a_second_sweep_inherits_what_its_own_file_says_of_loaded_weights(store: Store):
+    """The key depends on the weights alone; the sweep file states how long they were trained."""
     stated = spec("dense0", phase="dense", sweep="other", inherited_macs=1000)
     macs = run(stated, Store(store.storage, "other")).train_macs
     first = store.records()["dense0"].train_macs
@@ -168,8 +168,8 @@ def test_a_second_sweep_counts_what_its_own_file_says_of_loaded_weights(store: S
     assert macs.total == first.total + 1000 == macs.sparsify + macs.score + macs.train + 1000
 
 
-def bereft(tmp_path: Path) -> tuple[Store, Record, Record]:
-    """A store whose dense weights are gone; the dense record, and a trial's before they went."""
+def without_dense_weights(tmp_path: Path) -> tuple[Store, Record, Record]:
+    """A store without dense weights, the dense record, and the record of an earlier trial."""
     store = Store(tmp_path, "s")
     dense = run(DENSE, store)
     store.write_record(dense)
@@ -179,8 +179,10 @@ def bereft(tmp_path: Path) -> tuple[Store, Record, Record]:
     return store, dense, before
 
 
-def test_weights_that_are_gone_are_trained_again_at_the_expense_of_who_needs_them(tmp_path: Path):
-    store, dense, before = bereft(tmp_path)
+def test_lost_dense_weights_are_trained_again_and_charged_to_the_trial_that_needs_them(
+    tmp_path: Path,
+):
+    store, dense, before = without_dense_weights(tmp_path)
     after, later = run(pruned("second"), store), run(pruned("third"), store)
     assert facts(after) == {**facts(before), "key": "second"}
     assert after.train_macs.spent == before.train_macs.spent + dense.train_macs.spent
@@ -188,10 +190,10 @@ def test_weights_that_are_gone_are_trained_again_at_the_expense_of_who_needs_the
     assert store.records() == {"dense0": dense}
 
 
-def test_a_crash_while_weights_are_trained_again_forgets_no_spending(
+def test_a_crash_while_dense_weights_are_trained_again_forgets_no_spent_macs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    store, dense, before = bereft(tmp_path)
+    store, dense, before = without_dense_weights(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("prunetune.trial.outputs.save", Mock(side_effect=OSError("unplugged")))
         with pytest.raises(OSError, match="unplugged"):
@@ -220,7 +222,7 @@ def test_expected_ends_are_reports(store: Store, fields: dict, status: str, said
     assert said in record.error
 
 
-def test_the_control_trains_the_dense_network_on(store: Store):
+def test_the_control_continues_the_training_of_the_dense_network(store: Store):
     control = {"method": "dense", "budget": None, "study": "control@dense", "config": SGD}
     record = run(pruned("control", arm="control", **control), store)
     dense = store.records()["dense0"]
@@ -243,7 +245,7 @@ GRADUAL = {
 }  # fmt: skip
 
 
-def test_epochs_in_which_a_network_shrinks_count_as_any_others(store: Store):
+def test_epochs_in_which_a_network_shrinks_count_like_all_others(store: Store):
     record = run(pruned("shrinks", epochs=4, config=GRADUAL), store)
     assert record.status == "completed"
     assert [epoch.epoch for epoch in record.curve] == [1, 2, 3, 4]
@@ -259,7 +261,7 @@ def test_epochs_in_which_a_network_shrinks_count_as_any_others(store: Store):
 
 @pytest.mark.parametrize("reports", [2, 3, 5])
 def test_a_crash_while_it_shrinks_or_after_changes_nothing(store: Store, reports: int):
-    """The rounds behind it included, which are not scored again, and cost what they cost."""
+    """Finished rounds of pruning are not scored again, and still count towards the cost."""
     taylor = {"method.criterion": "taylor", "method.criterion.taylor.images": 64}
     fields = {"phase": "confirm", "epochs": 3, "config": {**GRADUAL, **taylor}}
     whole = run(pruned(f"shrunk{reports}", **fields), store)

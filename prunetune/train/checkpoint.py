@@ -1,4 +1,4 @@
-"""The checkpoint of a training: one safetensors file. Its metadata hold all else, as JSON."""
+"""The checkpoint of a training: a safetensors file, with all that is not a tensor as JSON in it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch import nn
 from prunetune.compress.budget.costs import count_macs
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.space import subtree
-from prunetune.protocols import Hook
+from prunetune.protocols import Batch, Hook
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Epoch, TrialSpec, training_macs
@@ -25,10 +25,10 @@ from prunetune.workload import Workload
 
 
 class ScoringCost(Hook):
-    """Keeps the MACs of scoring done inside a training in the training's checkpoint.
+    """Saves in the training's checkpoint how many MACs were spent on scoring during the training.
 
-    A gradual pruning scores in rounds. When it goes on from a checkpoint, it does not score the
-    rounds again that are behind it, yet they count towards the cost of the trial.
+    Gradual pruning scores in rounds while it trains. After a crash, finished rounds are not scored
+    again, but their MACs still count towards the cost of the trial.
     """
 
     def __init__(self, meter: CostMeter) -> None:
@@ -129,12 +129,10 @@ class Trainer:
             pass
         return model
 
-    def calibration(self, images: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def calibration(self, images: int) -> Iterator[Batch]:
         """`images` training images without augmentation, the same at every call."""
         generator = torch.Generator().manual_seed(self.seeds["scoring"])
-        batches: Iterator[tuple[torch.Tensor, torch.Tensor]] = self.splits.train.sample(
-            images, generator
-        )
+        batches: Iterator[Batch] = self.splits.train.sample(images, generator)
         return batches
 
     def recalibrate(self, model: nn.Module, images: int) -> None:

@@ -1,4 +1,4 @@
-"""What a trial spends and what it costs are counted, and no crash forgets what was spent."""
+"""The cost meter: seconds count once, and spent MACs survive a crash."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_second_counts_towards_one_stage(
     assert seconds == {"score": 2, "sparsify": 2, "compress": 3, "train": 1, "total": 11}
 
 
-def test_what_was_spent_survives_and_what_a_point_costs_is_counted_anew(tmp_path: Path) -> None:
+def test_spent_macs_survive_and_attributed_macs_are_counted_anew(tmp_path: Path) -> None:
     first = CostMeter(StoredFile(tmp_path / "spent.json"), 7)
     first.spend(10)
     first.attribute("train", 10)

@@ -1,4 +1,4 @@
-"""A lock that waits for the living and not for the dead."""
+"""A lock waits for a holder that lives, and not for one that died."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with waiting_lock(Path(sys.argv[1])):
 """
 
 
-def test_one_at_a_time(tmp_path: Path):
+def test_only_one_holds_the_lock_at_a_time(tmp_path: Path):
     inside: list[int] = []
     most = 0
 

@@ -1,4 +1,4 @@
-"""Seeds do not share streams, and a key names what is computed and nothing else."""
+"""No two uses share a seed, and a key depends on what is computed and on nothing else."""
 
 import pytest
 
@@ -20,29 +20,29 @@ def test_no_two_streams_of_a_sweep_share_a_seed():
     assert all(0 <= s < 2**63 for s in seeds)
 
 
-def test_names_are_told_apart_however_they_are_cut():
+def test_other_paths_of_names_give_other_seeds_though_their_texts_agree():
     assert child_seed("a", "bc") != child_seed("ab", "c")
     assert child_seed(1, "x") != child_seed("1", "x")
 
 
-def test_phases_and_replicates_never_meet():
-    found = [
+def test_phases_and_replicates_share_no_seed():
+    seeds = [
         f(replicate, i)
         for replicate in range(3)
         for f, n in ((search_seed, MOST_TRIALS), (rescore_seed, 2), (confirm_seed, 100))
         for i in range(n)
     ]
-    assert len(set(found)) == len(found)
+    assert len(set(seeds)) == len(seeds)
 
 
-def test_a_key_does_not_depend_on_order_and_none_does_not_count():
+def test_a_key_depends_neither_on_order_nor_on_fields_that_are_none():
     assert trial_key(a=1, b={"x": 1, "y": 2}) == trial_key(b={"y": 2, "x": 1}, a=1)
     assert trial_key(a=1, b=None) == trial_key(a=1)
     assert trial_key(a=1) != trial_key(a=2) != trial_key(b=1)
     assert trial_key(a=0) != trial_key()
 
 
-def test_the_digest_is_what_it_always_was():
+def test_the_digest_never_changes():
     """Keys of records on disk depend on it: a change here orphans them all."""
     assert canonical({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}'
     assert digest({"a": 1}) == "015abd7f5cc57a2d"

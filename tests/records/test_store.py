@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from prunetune.records.files import CorruptFileError, StorageError, write_whole
+from prunetune.records.files import CorruptFileError, StorageError, to_json, write_whole
 from prunetune.records.record import Record
 from prunetune.records.store import StorageAddressError, Store
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FACTS = {"sweep": "s", "phase": "search", "seed": 0, "status": "completed", "dense_macs": 2}
 COUNTS = {"target_macs": 1, "dense_params": 3, "epochs_planned": 1}
 
@@ -27,6 +29,15 @@ def test_records_survive_the_round_trip(tmp_path):
     assert store.records() == written
 
 
+@pytest.mark.parametrize("experiment", sorted(p.name for p in EXPERIMENTS.glob("20*")))
+def test_keys_of_committed_records_keep_their_order(experiment):
+    for path in (EXPERIMENTS / experiment / "records").glob("*.json"):
+        committed = json.loads(path.read_bytes())
+        written = json.loads(to_json(Record.model_validate(committed)))
+        assert [key for key in written if key in committed] == list(committed)
+        assert {key: written[key] for key in committed} == committed
+
+
 def test_a_record_is_written_once_and_never_changed(tmp_path):
     store = Store(tmp_path, "s")
     store.write_record(record("a", val_acc1=0.5))
@@ -35,7 +46,7 @@ def test_a_record_is_written_once_and_never_changed(tmp_path):
     assert store.record_file("a").read() == before
 
 
-def test_a_failed_record_that_is_set_aside_is_kept_and_counts_no_more(tmp_path):
+def test_a_failed_record_that_is_set_aside_stays_on_disk_but_is_no_longer_read(tmp_path):
     store = Store(tmp_path, "s")
     for _ in range(2):
         store.write_record(record("a", status="failed"))
@@ -56,7 +67,7 @@ def test_a_file_that_is_not_a_record_is_named(tmp_path):
             store.records()
 
 
-def test_a_write_that_fails_leaves_the_former_file_and_no_scrap(tmp_path, monkeypatch):
+def test_a_write_that_fails_leaves_the_former_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "f"
     write_whole(path, b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
@@ -66,7 +77,7 @@ def test_a_write_that_fails_leaves_the_former_file_and_no_scrap(tmp_path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_place_that_is_no_folder_is_named(tmp_path):
+def test_an_error_names_the_file_that_stands_where_a_folder_should(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="file"):
         write_whole(tmp_path / "file" / "x", b"")
@@ -94,7 +105,7 @@ def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
     assert not Store(tmp_path, "s").is_locked()
 
 
-def test_a_storage_that_is_no_folder_is_refused_not_taken_for_one():
+def test_an_address_is_refused_as_storage():
     with pytest.raises(StorageAddressError, match="s3://bucket/runs"):
         Store("s3://bucket/runs", "s")
 

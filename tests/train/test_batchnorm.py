@@ -47,7 +47,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)], ids=["f64", "f32"]
 )
-def test_the_fold_is_batch_norm(
+def test_the_folded_batch_norm_equals_batch_norm(
     shape: tuple[int, ...], dtype: torch.dtype, tolerance: float
 ) -> None:
     plain = norm_with_history(shape[1], dtype)
@@ -55,9 +55,9 @@ def test_the_fold_is_batch_norm(
     x = images(shape, dtype)
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(2), dtype=dtype)
     for _ in range(2):  # the second time running statistics have moved
-        expected, found = results(plain, x, gradient), results(folding, x, gradient)
-        assert len(found) == len(expected) == 6
-        for a, b in zip(found, expected, strict=True):
+        expected, folded = results(plain, x, gradient), results(folding, x, gradient)
+        assert len(folded) == len(expected) == 6
+        for a, b in zip(folded, expected, strict=True):
             torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
     assert folding.num_batches_tracked == plain.num_batches_tracked == 2
 
@@ -105,7 +105,7 @@ def test_only_large_odd_channels_last_batches_are_folded() -> None:
     assert not folds(large, 17, track_running_stats=False)
 
 
-def test_state_dict_and_evaluation_stay_batch_norms_own() -> None:
+def test_the_fold_changes_neither_state_dict_nor_evaluation() -> None:
     plain = norm_with_history(17, torch.float32)
     folding = fold_batch_norms(copy.deepcopy(plain))
     assert folding.state_dict().keys() == plain.state_dict().keys()

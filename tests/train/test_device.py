@@ -9,7 +9,7 @@ from prunetune.train.memory import PeakMemory
 from tests.train.conftest import CPU
 
 
-def test_the_dtype_of_training_is_what_convolutions_compute_in() -> None:
+def test_convolutions_compute_in_the_dtype_of_training() -> None:
     dtype = precision(CPU)
     assert precision_name(CPU) == {torch.bfloat16: "bfloat16", torch.float32: "float32"}[dtype]
     x, convolution = torch.randn(1, 3, 4, 4), torch.nn.Conv2d(3, 2, 1)

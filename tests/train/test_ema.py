@@ -8,7 +8,7 @@ from tests.train.conftest import tiny_network
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.9, 0.999])
-def test_the_average_is_its_closed_form_in_weights_and_running_statistics(decay: float) -> None:
+def test_the_average_equals_its_closed_form_in_weights_and_running_statistics(decay: float) -> None:
     model = tiny_network().double()
     ema = Ema(model, decay)
     states = [{k: v.clone() for k, v in model.state_dict().items()}]

@@ -9,18 +9,18 @@ from prunetune.train.evaluate import evaluate
 from tests.train.conftest import CPU, TinySplits, tiny_network
 
 
-def test_evaluation_is_its_definition_and_independent_of_batch_size(splits: TinySplits) -> None:
+def test_evaluation_follows_its_definition_at_any_batch_size(splits: TinySplits) -> None:
     model = tiny_network().eval()
     with torch.no_grad():
         log_probs = F.log_softmax(model(splits.val.x), 1)
     loss = F.nll_loss(log_probs.double(), splits.val.y).item()
     right = (log_probs.argmax(1) == splits.val.y).double().mean().item()
     for batch_size in (1, 7, 30):
-        found = evaluate(model, splits.val.batches(batch_size), CPU, outputs=True)
-        assert found.acc1 == right
-        assert found.loss == pytest.approx(loss, abs=1e-6)
-        assert found.log_probs is not None
-        torch.testing.assert_close(found.log_probs, log_probs)
+        evaluation = evaluate(model, splits.val.batches(batch_size), CPU, outputs=True)
+        assert evaluation.acc1 == right
+        assert evaluation.loss == pytest.approx(loss, abs=1e-6)
+        assert evaluation.log_probs is not None
+        torch.testing.assert_close(evaluation.log_probs, log_probs)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -47,7 +47,7 @@ def test_the_layout_of_the_weights_changes_no_bit(splits: TinySplits) -> None:
     assert evaluate(model, splits.val.batches(10), CPU) == plain
 
 
-def test_bfloat16_is_what_it_is_asked_for(splits: TinySplits) -> None:
+def test_bfloat16_is_used_on_request(splits: TinySplits) -> None:
     exact = evaluate(tiny_network(), splits.val.batches(10), CPU).loss
     rounded = evaluate(tiny_network(), splits.val.batches(10), CPU, torch.bfloat16).loss
     assert rounded != exact
@@ -61,13 +61,13 @@ def test_no_images_are_refused() -> None:
         recalibrate(tiny_network(), [])
 
 
-def test_recalibration_on_one_batch_is_its_exact_mean_and_variance(splits: TinySplits) -> None:
+def test_recalibration_on_one_batch_gives_its_exact_mean_and_variance(splits: TinySplits) -> None:
     model = tiny_network()
     before = {k: v.clone() for k, v in model.named_parameters()}
     with torch.no_grad():
         model.train()
         for _ in range(3):
-            model(splits.train.x * 5)  # statistics that must be forgotten
+            model(splits.train.x * 5)  # recalibration must forget these statistics
     recalibrate(model.eval(), [splits.train.x])
     x = splits.train.x
     with torch.no_grad():

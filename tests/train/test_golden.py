@@ -1,8 +1,8 @@
-"""Twenty steps, as they were when the engine was last meant to change.
+"""Twenty steps of training give the losses that they gave when the engine last changed on purpose.
 
-In float32 on digits, so that any machine gives these figures but for the order of sums (AVX2 and
-AVX-512 differ by 0.2 % in training, 0.7 % in validation). Whoever changes them says in the commit
-what they mean: published results came from the former ones.
+They run in float32 on digits, so that all machines give the same figures but for the order of sums
+(AVX2 and AVX-512 differ by 0.2 % in training, 0.7 % in validation). A commit that changes the
+figures says what the change means, since published results came from the former figures.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ TRACES = {
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_twenty_steps_are_what_they_were(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_steps_give_the_same_losses_as_ever(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loop, "precision", lambda device: torch.float32)
     recipe, train_losses, val_losses = TRACES[name]
     family, digits = models.get("resnet14"), datasets.get("digits")

@@ -123,7 +123,7 @@ def test_features_with_strength_change_the_result(splits: TinySplits, field: str
     assert not same(plain, strong)
 
 
-def test_seeds_decide_everything(splits: TinySplits) -> None:
+def test_results_depend_on_the_seeds_alone(splits: TinySplits) -> None:
     torch.manual_seed(1)
     first, _ = run(splits, EVERYTHING)
     torch.manual_seed(2)
@@ -150,7 +150,7 @@ def test_hooks_are_called_in_order_with_steps_from_zero(splits: TinySplits) -> N
     assert begun == [1, 2]
 
 
-def test_the_deciding_weights_are_those_validated_last(splits: TinySplits) -> None:
+def test_the_final_weights_are_those_validated_last(splits: TinySplits) -> None:
     model = tiny_network()
     for recipe in (RECIPES["plain"], EVERYTHING):
         curve = list(train(model, splits, recipe, 2, seeds=SEEDS, device=CPU))
@@ -212,7 +212,7 @@ def test_the_learning_rate_of_an_epoch_is_that_of_its_last_step(splits: TinySpli
 
 
 class Averaging(NoOp):
-    """Moves the first weight towards the mean of what it was before every step so far."""
+    """Moves the first weight towards the mean of its values before every step so far."""
 
     def __init__(self) -> None:
         self.sum, self.count = torch.zeros(8, 3, 3, 3), torch.zeros((), dtype=torch.int64)
@@ -236,7 +236,7 @@ class Averaging(NoOp):
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
-def test_a_hooks_memory_comes_back_with_the_checkpoint(
+def test_the_state_of_a_hook_comes_back_with_the_checkpoint(
     splits: TinySplits, tmp_path: Path, stop_after: int
 ) -> None:
     file, whole = CheckpointFile(StoredFile(tmp_path / "checkpoint")), Averaging()

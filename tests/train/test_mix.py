@@ -27,7 +27,7 @@ def soft_labels(mixed: MixedBatch) -> torch.Tensor:
     return (1 - mixed.other_share) * labels + mixed.other_share * other
 
 
-def test_mixup_is_brute_force_blending() -> None:
+def test_mixup_equals_blending_image_by_image() -> None:
     x, y = batch()
     mixed = mixup(x, y, 0.3)
     labels = soft_labels(mixed)
@@ -52,7 +52,7 @@ def test_cutmix_labels_count_pixels(seed: int) -> None:
     assert torch.equal(mixed.other, y.roll(1))  # type: ignore[arg-type]
 
 
-def test_the_box_has_the_area_that_was_asked_for_where_it_lies_within() -> None:
+def test_a_box_inside_the_image_has_the_requested_area() -> None:
     class Centre(random.Random):
         def randrange(self, start: int, *_: object) -> int:
             return start // 2
@@ -62,7 +62,7 @@ def test_the_box_has_the_area_that_was_asked_for_where_it_lies_within() -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_loss_is_cross_entropy_against_the_soft_labels(smoothing: float) -> None:
+def test_the_loss_is_cross_entropy_against_soft_labels(smoothing: float) -> None:
     x, y = batch()
     mixed = mixup(x, y, 0.3)
     logits = torch.randn(6, CLASSES, generator=torch.Generator().manual_seed(1)).double()
@@ -72,7 +72,7 @@ def test_loss_is_cross_entropy_against_the_soft_labels(smoothing: float) -> None
     assert torch.equal(mixed_loss(logits, MixedBatch(x, y), 0.0), F.cross_entropy(logits, y))
 
 
-def test_nothing_asked_for_gives_the_very_batch() -> None:
+def test_without_mixing_the_batch_is_returned_as_it_is() -> None:
     x, y = batch()
     mixed = mix(x, y, Recipe(), random.Random(0))
     assert mixed.x is x
@@ -89,7 +89,7 @@ def test_both_mixtures_share_the_batches_evenly() -> None:
     assert 70 < boxes < 130
 
 
-def test_the_share_follows_beta() -> None:
+def test_the_share_follows_the_beta_distribution() -> None:
     x, y = torch.zeros(2, 1, 2, 2), torch.tensor([0, 1])
     alpha = 0.4
     shares = torch.tensor(

@@ -21,7 +21,7 @@ def test_groups_partition_the_trainable_parameters(norms_and_biases: bool) -> No
     assert set(ids) == {id(p) for p in model.parameters() if p.requires_grad}
 
 
-def test_norms_and_biases_are_spared_unless_asked_for() -> None:
+def test_norms_and_biases_do_not_decay_unless_requested() -> None:
     model = tiny_network()
     vectors = {id(p) for m in model if isinstance(m, nn.BatchNorm2d) for p in m.parameters()}
     vectors.add(id(model[-1].bias))
@@ -48,7 +48,7 @@ def test_without_gradient_only_decaying_weights_shrink(name: str) -> None:
             assert torch.equal(parameter, before[key])
 
 
-def test_sgd_step_is_its_closed_form() -> None:
+def test_an_sgd_step_equals_its_closed_form() -> None:
     weight = nn.Parameter(torch.tensor([[2.0]]))
     model = nn.ParameterList([weight])
     params = {"lr": 0.5, "momentum": 0.8}
@@ -65,6 +65,6 @@ def test_sgd_step_is_its_closed_form() -> None:
         assert weight.item() == pytest.approx(value, rel=1e-6)
 
 
-def test_sgd_without_momentum_has_nothing_to_look_ahead_with() -> None:
+def test_sgd_without_momentum_is_not_nesterov() -> None:
     recipe = Recipe(optimizer=Named(name="sgd", params={"momentum": 0.0}))
     assert not build_optimizer(recipe, tiny_network()).param_groups[0]["nesterov"]

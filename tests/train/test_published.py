@@ -1,4 +1,4 @@
-"""The published CIFAR-10 networks score what is known of them: data, models and engine agree."""
+"""Published CIFAR-10 networks reach their known accuracy, so data, models and engine agree."""
 
 from __future__ import annotations
 

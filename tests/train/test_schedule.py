@@ -28,19 +28,19 @@ def torchs(make: object, steps: int = STEPS) -> list[float]:
     return values
 
 
-def test_cosine_is_pytorchs() -> None:
+def test_cosine_equals_pytorchs() -> None:
     expected = torchs(lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, STEPS))
     assert factors("cosine") == pytest.approx(expected, abs=1e-12)
 
 
-def test_one_cycle_is_pytorchs() -> None:
+def test_one_cycle_equals_pytorchs() -> None:
     expected = torchs(
         lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1.0, STEPS, cycle_momentum=False)
     )
     assert factors("one_cycle") == pytest.approx(expected, abs=1e-12)
 
 
-def test_multistep_is_pytorchs() -> None:
+def test_multistep_equals_pytorchs() -> None:
     expected = torchs(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [60, 90], 0.1))
     assert factors("multistep") == pytest.approx(expected, abs=1e-12)
 
@@ -74,5 +74,5 @@ def test_cosine_after_a_warm_up_is_a_shorter_cosine() -> None:
     assert values[20:] == pytest.approx(closed, abs=1e-12)
 
 
-def test_constant_stays() -> None:
+def test_the_constant_schedule_is_constant() -> None:
     assert set(factors("constant")) == {1.0}
