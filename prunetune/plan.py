@@ -10,12 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named, Params
 from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Config, Space
-
-RecordedBudget = float | str | None
-"""Share of the dense MACs (6 digits); `"sparsity=0.9"`; None for the dense network."""
 
 
 class DensePlan(Params):
@@ -121,6 +119,17 @@ class Comparison(Params):
     b: str
 
 
+class Growth(Params):
+    """One legal change of a sweep that had begun."""
+
+    at: str
+    """When, as an ISO time."""
+    hash: str
+    """The hash of the plan before the change."""
+    changes: tuple[str, ...]
+    """One line for each changed field: its path, the old value and the new value."""
+
+
 class Plan(Params):
     """A sweep as it will run."""
 
@@ -148,6 +157,8 @@ class Plan(Params):
     tracking: dict[str, Any]
     plugins: tuple[str, ...] = ()
     seed: int
+    growth: tuple[Growth, ...] = Field(default=(), exclude=True)
+    """How the sweep has changed since it began; plan.json holds it beside the plan and its hash."""
 
     def study(self, study_id: str) -> Study:
         """The study called `study_id`; KeyError if there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from prunetune.config.budget import kind_of_budget
 from prunetune.config.space.space import Config
 from prunetune.plan import Plan, Study
 from prunetune.records.key import trial_key
@@ -125,7 +126,7 @@ def _study_key(
         method=study.method,
         config=study.space.salient(config),
         # A sparsity budget does not change the MACs of the shape, so the key names the budget.
-        budget=study.budget if isinstance(study.budget, str) else None,
+        budget=study.budget if kind_of_budget(study.budget) == "sparsity" else None,
         target_macs=study.target_macs,
         tolerance=plan.tolerance,
         epochs=study.epochs_of(config),

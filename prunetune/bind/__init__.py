@@ -1,53 +1,72 @@
-"""Binding: the names in a sweep file become the things they name, and the file becomes a plan.
+"""Binding: the names in a sweep file become the parts they name, and the file becomes a plan.
 
-Every part that parsed is bound, so that one reading tells all errors. No image is opened and
-nothing is trained; the dense network is built without data, to count it.
+Every part that parsed is bound, so that one reading reports all errors. Binding opens no image and
+trains nothing; it builds the dense network without data, to count its MACs.
 """
 
 from __future__ import annotations
 
+from prunetune.bind.cells import CellBuilder
+from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
-from prunetune.bind.spaces import Spaces
 from prunetune.bind.sparsify import check_sparsifying
-from prunetune.bind.study_builder import StudyBuilder, family
+from prunetune.bind.study_builder import StudyBuilder
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.problems.errors import Problems
 from prunetune.config.samplers import check_sampler
 from prunetune.config.space.space import Space
-from prunetune.plan import DensePlan, Plan
+from prunetune.plan import DensePlan, Plan, Study
 from prunetune.registry import load_plugins
 from prunetune.workload import Workload
 
-UNCOUNTED = 10**9
-"""Dense MACs to go on with where the network is unknown, so that other errors are found too."""
+PLACEHOLDER_MACS = 10**9
+"""Stands for the dense MACs where the network is unknown, so that other errors are found too."""
 
 
 def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
-    """What `spec` means; SpecError with all its problems, those of parsing included."""
+    """The plan that `spec` means.
+
+    Raises:
+        SpecError: the spec cannot run; holds all its problems, those of parsing included.
+    """
+    _load_plugins(spec, problems)
+    parts = Parts(spec, problems)
+    workload = parts.workload()
+    builder = CellBuilder(spec, parts, workload.macs if workload else PLACEHOLDER_MACS)
+    dense_space = builder.dense_space()
+    cells = builder.cells()
+    dense_fresh = parts.dense_fresh()
+    parts.check_matching()
+    parts.check_control()
+    check_sparsifying(spec, problems, cells, workload)
+    check_sampler(spec.search.sampler, problems)
+    study_builder = StudyBuilder(spec, parts, workload, cells) if workload else None
+    if study_builder and not problems.under(("arms",)):  # budgets do not need the other fields
+        study_builder.find_reach()
+    problems.check(source)
+    assert workload is not None
+    assert study_builder is not None
+    studies = study_builder.studies()
+    problems.check(source)
+    return _plan(spec, workload, _dense_plan(spec, workload, dense_space), studies, dense_fresh)
+
+
+def _load_plugins(spec: SweepSpec, problems: Problems) -> None:
     for i, module in enumerate(spec.plugins):
         try:
             load_plugins([module])
-        except Exception as error:  # whatever goes wrong in it is its author's to mend
+        except Exception as error:  # a plug-in may raise anything; its author has to mend it
             why = f"{type(error).__name__}: {error}"
             problems.add(("plugins", i), f"cannot be imported: {why}", value=module)
-    parts = Parts(spec, problems)
-    workload = parts.workload()
-    spaces = Spaces(spec, parts, workload.macs if workload else UNCOUNTED)
-    dense_space = spaces.dense()
-    by_study = spaces.by_study()
-    fresh = parts.dense_fresh()
-    parts.check_matching()
-    parts.check_control()
-    check_sparsifying(spec, problems, by_study, workload)
-    check_sampler(spec.search.sampler, problems)
-    bound = StudyBuilder(spec, parts, workload, by_study) if workload else None
-    if bound and not problems.under("arms"):  # whatever else is wrong, budgets can be tried
-        bound.reached()
-    problems.check(source)
-    assert workload is not None
-    assert bound is not None
-    studies = bound.bound()
-    problems.check(source)
+
+
+def _plan(
+    spec: SweepSpec,
+    workload: Workload,
+    dense: DensePlan,
+    studies: tuple[Study, ...],
+    dense_fresh: bool,
+) -> Plan:
     early = spec.search.early_stopping
     return Plan(
         sweep=spec.name,
@@ -57,12 +76,12 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
         train_size=workload.info.train_size,
         val_size=workload.info.val_size,
         test_size=workload.info.test_size,
-        dense=_dense(spec, workload, dense_space),
+        dense=dense,
         tolerance=spec.tolerance,
         studies=studies,
-        family=tuple(family(studies, spec.confirm.control)),
+        family=tuple(comparison_family(studies, spec.confirm.control)),
         confirm=spec.confirm,
-        dense_fresh=fresh,
+        dense_fresh=dense_fresh,
         sampler=spec.search.sampler,
         early_stopping=early.asha if early else None,
         replicates=spec.search.replicates,
@@ -74,7 +93,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     )
 
 
-def _dense(spec: SweepSpec, workload: Workload, space: Space) -> DensePlan:
+def _dense_plan(spec: SweepSpec, workload: Workload, space: Space) -> DensePlan:
     way, weights = spec.workload.dense, workload.weights
     config = space.constants()
     return DensePlan(

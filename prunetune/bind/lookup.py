@@ -1,74 +1,88 @@
-"""The parts that a sweep names, looked up and checked."""
+"""Looks up the parts that a sweep names, and checks their parameters."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prunetune.config.file.model import SweepSpec
+from prunetune.config.file.model import ArmSpec, SweepSpec
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import Problems, YamlPath, near_match
-from prunetune.config.problems.pydantic_errors import translate
-from prunetune.registry import KINDS, UnknownNameError
+from prunetune.config.problems.pydantic_errors import note_validation_errors
+from prunetune.registry import KINDS, Entry, UnknownNameError
 from prunetune.workload import Weights, Workload, find_weights
 
 
+@dataclass(frozen=True, eq=False)
+class BoundArm:
+    """An arm of the sweep file with its method looked up."""
+
+    name: str
+    spec: ArmSpec
+    method: Any
+    """The class of the method."""
+    params: type[BaseModel]
+    """The model of the method's parameters."""
+
+    @property
+    def path(self) -> YamlPath:
+        """Where the file states the method's parameters."""
+        return ("arms", self.name, "method", self.spec.method.name)
+
+    @property
+    def source(self) -> Any | None:
+        """The name of the arm whose architecture this arm trains; None if it finds its own."""
+        return self.spec.method.params.get("from") if self.method.takes_architecture else None
+
+
 class Parts:
-    """Looks up names for one sweep; what is wrong becomes a problem at its place in the file."""
+    """Looks up the names of one sweep; each mistake becomes a problem at its place in the file."""
 
     def __init__(self, spec: SweepSpec, problems: Problems) -> None:
         self.spec, self.problems = spec, problems
 
-    def lookup(self, kind: str, name: str) -> type[BaseModel]:
-        """The parameter model of a part; UnknownNameError with the near match."""
+    def params_model(self, kind: str, name: str) -> type[BaseModel]:
+        """The model of a part's parameters.
+
+        Raises:
+            UnknownNameError: there is no such part; carries the near match.
+        """
         return KINDS[kind].get(name).params
 
-    def known(self, kind: str, named: Named, path: YamlPath) -> bool:
-        """Whether there is such a part; a problem if not."""
-        try:
-            KINDS[kind].get(named.name)
-        except UnknownNameError as error:
-            self.problems.add(
-                path,
-                f"unknown name in {kind}",
-                value=named.name,
-                allowed=", ".join(error.allowed),
-                near=error.near,
-            )
-            return False
-        return True
-
-    def method(self, arm: str) -> Any | None:
-        """The class of an arm's method; None (and a problem) where there is none."""
-        named = self.spec.arms[arm].method
-        if not self.known("methods", named, ("arms", arm, "method")):
-            return None
-        return KINDS["methods"].get(named.name).part
+    @cached_property
+    def arms(self) -> dict[str, BoundArm]:
+        """The arms whose methods are known, by name, in the order of the file."""
+        arms = {}
+        for name, arm in self.spec.arms.items():
+            if entry := self._entry("methods", arm.method, ("arms", name, "method")):
+                arms[name] = BoundArm(name, arm, entry.part, entry.params)
+        return arms
 
     def workload(self) -> Workload | None:
-        """Data set, model and loaded weights; None after a problem."""
+        """The data set, the model and the loaded weights; None after a problem."""
         spec = self.spec.workload
-        model = self._part("models", spec.model, ("workload", "model"))
-        dataset = self._part("datasets", spec.dataset, ("workload", "dataset"))
+        model = self._checked("models", spec.model, ("workload", "model"))
+        dataset = self._checked("datasets", spec.dataset, ("workload", "dataset"))
         bare = Workload(model or Named(name=""), dataset or Named(name=""), self.spec.seed)
-        facts = dataset and self._fact(bare, "info", ("workload", "dataset"))
-        if not facts or not model or not self._fact(bare, "macs", ("workload", "model")):
+        info = dataset and self._fact(bare, "info", ("workload", "dataset"))
+        if not info or not model or not self._fact(bare, "macs", ("workload", "model")):
             return None
-        weights = self._weights(bare)
-        return Workload(bare.model, bare.dataset, bare.seed, weights)
+        return Workload(bare.model, bare.dataset, bare.seed, self._weights(bare))
 
     def dense_fresh(self) -> bool:
-        """Whether every confirm seed gets a dense network of its own."""
+        """Whether every confirm seed trains a dense network of its own."""
         trained, wanted = self.spec.workload.dense.train, self.spec.confirm.dense
         if wanted == "fresh" and trained is None:
-            message = "the dense network is loaded, so there is one alone"
+            message = "the dense network is loaded, so there is only one"
             self.problems.add(("confirm", "dense"), message, value=wanted, allowed="shared")
         return trained is not None and wanted != "shared"
 
     def check_matching(self) -> None:
-        """Loaded weights that do not state their epochs leave no compute to match but the rest."""
+        """Refuse every matching but marginal where loaded weights do not state their epochs."""
         if self.spec.workload.dense.epochs is not None:
             return
         way = "checkpoint" if self.spec.workload.dense.checkpoint else "weights"
@@ -79,7 +93,7 @@ class Parts:
                 self.problems.add(("training", "match"), message, value=matching, allowed=allowed)
 
     def check_control(self) -> None:
-        """The arm that all others are compared with is one of them."""
+        """Refuse a control that is not an arm of the sweep."""
         control, arms = self.spec.confirm.control, tuple(self.spec.arms)
         if control is not None and control not in arms:
             self.problems.add(
@@ -87,16 +101,32 @@ class Parts:
                 near=near_match(control, arms),
             )  # fmt: skip
 
-    def _part(self, kind: str, named: Named, path: YamlPath) -> Named | None:
-        """The named part with its parameters checked and defaults left out."""
-        if not self.known(kind, named, path):
-            return None
-        model = self.lookup(kind, named.name)
+    def _entry(self, kind: str, named: Named, path: YamlPath) -> Entry[Any] | None:
+        """The registered part that is named; None after a problem."""
         try:
-            params = model.model_validate(named.params)
+            return KINDS[kind].get(named.name)
+        except UnknownNameError as error:
+            self.problems.add(
+                path,
+                f"unknown name in {kind}",
+                value=named.name,
+                allowed=", ".join(error.allowed),
+                near=error.near,
+            )
+            return None
+
+    def _checked(self, kind: str, named: Named, path: YamlPath) -> Named | None:
+        """The named part with checked parameters, without those at their default."""
+        entry = self._entry(kind, named, path)
+        if entry is None:
+            return None
+        try:
+            params = entry.params.model_validate(named.params)
         except ValidationError as error:
             place = (*path, named.name)
-            translate(error, self.problems, tree=named.params, path=place, of=model)
+            note_validation_errors(
+                error, self.problems, tree=named.params, path=place, of=entry.params
+            )
             return None
         stated = params.model_dump(mode="json", exclude_defaults=True)
         if stated.get("root"):  # workers have other working directories
@@ -104,7 +134,7 @@ class Parts:
         return Named(name=named.name, params=stated)
 
     def _fact(self, workload: Workload, name: str, path: YamlPath) -> Any | None:
-        """A fact of the workload that may turn out not to be had: sizes, MACs."""
+        """A fact of the workload, such as its sizes or MACs; None after a problem."""
         try:
             return getattr(workload, name)
         except (ValueError, OSError) as error:

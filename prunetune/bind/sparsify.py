@@ -1,26 +1,26 @@
-"""Arms that sparsify the dense network before they prune it: for how long, and whether they can."""
+"""Arms that sparsify the dense network before they prune it: their epochs, and whether they can."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from prunetune.bind.spaces import Cell
+from prunetune.bind.cells import Cell
 from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import Problems, YamlPath
-from prunetune.config.space.space import Choice, Config, Constant, Space, any_value, subtree
+from prunetune.config.space.space import Choice, Constant, Space, any_value, subtree
 from prunetune.plan import SPARSIFIER, Sparsifying
 from prunetune.registry import regularizers
 from prunetune.workload import Workload
 
 
 def regularizers_of(space: Space) -> tuple[str | None, ...]:
-    """What a study may sparsify with; None among them where it may leave it."""
+    """The regularisers that a study may sparsify with; None stands for not sparsifying."""
     for dimension in space.dimensions:
         if dimension.path == SPARSIFIER:
             match dimension.domain:
@@ -32,31 +32,30 @@ def regularizers_of(space: Space) -> tuple[str | None, ...]:
 
 
 def sparsifying(space: Space, sparsify_epochs: int, finetune_epochs: int) -> Sparsifying | None:
-    """The epochs of the trials that sparsify, of a study that has this space."""
+    """The epochs of trials that sparsify; None where no configuration of the space does."""
     if not any(regularizers_of(space)):
         return None
     return Sparsifying(epochs=sparsify_epochs, then=finetune_epochs)
 
 
 def check_sparsifying(
-    spec: SweepSpec,
-    problems: Problems,
-    cells: Mapping[Cell, tuple[int, Space, tuple[Config, ...]]],
-    workload: Workload | None,
+    spec: SweepSpec, problems: Problems, cells: Sequence[Cell], workload: Workload | None
 ) -> None:
-    """Tell arms that sparsify for no epochs, and regularisers that this network has nothing for."""
-    seen: set[tuple[str, str]] = set()
-    for (arm, _), (_, space, _) in cells.items():
-        for name in filter(None, regularizers_of(space)):
-            if (arm, name) in seen or name not in regularizers.names():  # which is told already
+    """Refuse sparsifying for no epochs, and regularisers that find nothing in this network."""
+    checked: set[tuple[str, str]] = set()
+    for cell in cells:
+        for name in filter(None, regularizers_of(cell.space)):
+            if (cell.arm.name, name) in checked:
                 continue
-            seen.add((arm, name))
-            path: YamlPath = ("arms", arm, "method", spec.arms[arm].method.name, "sparsify")
+            if name not in regularizers.names():  # expanding the space has noted that
+                continue
+            checked.add((cell.arm.name, name))
+            path = (*cell.arm.path, "sparsify")
             if not spec.training.sparsify_epochs:
                 message = "sparsifies for no epochs"
                 problems.add(path, message, allowed="training.sparsify_epochs of at least 1")
             elif workload is not None:
-                _applies(_named(space, name), workload, problems, path)
+                _check_regularizer(_named(cell.space, name), workload, problems, path)
 
 
 def _named(space: Space, name: str) -> Named:
@@ -66,7 +65,9 @@ def _named(space: Space, name: str) -> Named:
     return Named.model_validate(tree["regularizer"])
 
 
-def _applies(named: Named, workload: Workload, problems: Problems, path: YamlPath) -> None:
+def _check_regularizer(
+    named: Named, workload: Workload, problems: Problems, path: YamlPath
+) -> None:
     with torch.device("meta"):
         model = family_network(workload.architecture)
     try:

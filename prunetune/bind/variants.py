@@ -1,4 +1,4 @@
-"""Which configurations of an arm are tried, to know whether it can reach a budget."""
+"""The configurations of an arm that are tried to learn whether it can meet a budget."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from prunetune.config.space.space import (
     any_value,
 )
 
-BINDING = ("method.scope", "method.floor", "method.criterion", "method.by", "method.cost_aware")
-"""What decides, beside the budget, whether a method can reach it; of other ranges than choices the
-low end is tried."""
+DECISIVE = ("method.scope", "method.floor", "method.criterion", "method.by", "method.cost_aware")
+"""Choices whose every option is tried, because each may change which budgets can be met. Of a range
+of numbers on these paths only the low end is tried."""
 RATIOS = "method.ratios."
-"""Of rates below it the highest is tried: they are relative, and 0 is never."""
+"""Of a range under this prefix only the largest rate is tried: rates are relative to each other,
+and a rate of 0 would mean 'never prune this group'."""
 PROFILE = "method.profile."
-"""Ranges below it decide too; both their ends are tried."""
+"""Of a range under this prefix both ends are tried, of a choice every option."""
 
 
 def variants(space: Space) -> Iterator[Config]:
-    """A configuration for every choice of what decides whether a budget can be reached."""
-    decisive = {d.path: _options(d) for d in space.dimensions if d.searched}
-    options = {path: some for path, some in decisive.items() if some}
+    """One configuration for every combination of the decisive values; others are arbitrary."""
+    tried = {d.path: _tried_values(d) for d in space.dimensions if d.searched}
+    options = {path: values for path, values in tried.items() if values}
     for values in product(*options.values()):
         chosen = dict(zip(options, values, strict=True))
         yield space.draw(lambda d, chosen=chosen: chosen.get(d.path, any_value(d.domain)))  # type: ignore[misc]
 
 
-def _options(dimension: Dimension) -> tuple[Any, ...]:
-    """The values to be tried of a dimension; none where it decides nothing."""
+def _tried_values(dimension: Dimension) -> tuple[Any, ...]:
+    """The values of a dimension that are tried; empty where the dimension is not decisive."""
     path, domain = dimension.path, dimension.domain
-    if isinstance(domain, Choice) and (path in BINDING or path.startswith(PROFILE)):
+    if isinstance(domain, Choice) and (path in DECISIVE or path.startswith(PROFILE)):
         return domain.options
     if isinstance(domain, Int | Float) and path.startswith(PROFILE):
         return (domain.low, domain.high)

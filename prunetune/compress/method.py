@@ -19,20 +19,19 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from pydantic import BaseModel
 from torch import nn
 
+from prunetune.config.budget import BudgetKind
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
 from prunetune.plan import Reach
 from prunetune.protocols import Batches, Hook
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
-
-BudgetKind = Literal["macs", "sparsity"]
 
 
 @dataclass(frozen=True)

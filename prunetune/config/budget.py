@@ -1,8 +1,8 @@
-"""A budget as it is written, and what it means for a dense network.
+"""Reads a budget as the sweep file writes it, and turns it into target MACs of a dense network.
 
-`0.5` is a share of the dense MACs, `2.11x` a speed-up, `63M` (or k, G) MACs themselves, and
-`{sparsity: 0.9}` a share of weights that are zero. Amounts are exact fractions of the decimals that
-were written, so that floors are well defined.
+`0.5` is a share of the dense MACs, `2.11x` a speed-up, `63M` (or k, G) an absolute number of MACs,
+and `{sparsity: 0.9}` a share of the weights that is zero. Amounts are exact fractions of the
+written decimals, so that rounding down has one answer on every machine.
 """
 
 from __future__ import annotations
@@ -12,11 +12,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from prunetune.config.problems.errors import Problems, YamlPath
 
-FORMS = "a share of the dense MACs (0.5), a speed-up (2.11x), MACs (63M) or {sparsity: 0.9}"
+BUDGET_FORMS = "a share of the dense MACs (0.5), a speed-up (2.11x), MACs (63M) or {sparsity: 0.9}"
+
+BudgetKind = Literal["macs", "sparsity"]
+"""The quantity that a budget limits: shares, speed-ups and MACs all limit MACs."""
+RecordedBudget = float | str | None
+"""A budget as JSON in plans, records and reports.
+
+A share of the dense MACs rounded to 6 digits, or text such as `"sparsity=0.9"`; None stands for the
+dense network and for arms without budgets. Only this module tells these forms apart.
+"""
 
 _UNITS = {"x": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 _DECIMAL = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,24})?|\.[0-9]{1,24})(e[-+]?[0-9]{1,2})?")
@@ -24,7 +33,7 @@ _DECIMAL = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,24})?|\.[0-9]{1,24})(e[-+]?[
 
 @dataclass(frozen=True)
 class Budget:
-    """A budget before the dense network is known: a share (speed-ups too), MACs or a sparsity."""
+    """A written budget, before the dense network is known; a speed-up counts as a share."""
 
     kind: Literal["share", "macs", "sparsity"]
     amount: Fraction
@@ -36,8 +45,12 @@ class Budget:
         return share if self.kind == "share" else f"sparsity={share}"
 
     def same(self, other: Budget) -> bool:
-        """Whether both mean one budget, to the 6 digits that records keep."""
+        """Whether both mean the same budget, to the 6 digits that records keep."""
         return self.kind == other.kind and round(self.amount, 6) == round(other.amount, 6)
+
+    def comparable(self, other: Budget) -> bool:
+        """Whether `same` is certain although the dense MACs are unknown."""
+        return self.kind == other.kind or "sparsity" in (self.kind, other.kind)
 
     def recorded(self, dense_macs: int) -> float | str:
         """The budget as records state it: a share to 6 digits, or `"sparsity=0.9"`."""
@@ -45,23 +58,30 @@ class Budget:
             return str(self)
         return round(float(self.amount / (dense_macs if self.kind == "macs" else 1)), 6)
 
-    def comparable(self, other: Budget) -> bool:
-        """Whether the two can be told apart without the dense network."""
-        return self.kind == other.kind or "sparsity" in (self.kind, other.kind)
+
+class ResolvedBudget(NamedTuple):
+    """A budget of a known dense network."""
+
+    budget: RecordedBudget
+    target_macs: int
+    """Sparsity budgets have the dense MACs, since masks remove none."""
 
 
 def read_budget(written: Any) -> Budget:
-    """`written` (in a file: a number, text or {sparsity: s}) understood; ValueError if it is none.
+    """The budget that a file states as a number, as text or as `{sparsity: s}`.
 
-    The text of a number is read as the number, since keys of `by_budget` are text.
+    The text of a number counts as the number, because the keys of `by_budget` are text.
+
+    Raises:
+        ValueError: `written` is not a budget.
     """
     if isinstance(written, Mapping) and set(written) == {"sparsity"}:
-        return _share("sparsity", _number(written["sparsity"]))
+        return _share("sparsity", _exact(written["sparsity"]))
     if isinstance(written, str) and written.startswith("sparsity="):
-        return _share("sparsity", _number(written.removeprefix("sparsity=")))
+        return _share("sparsity", _exact(written.removeprefix("sparsity=")))
     if not isinstance(written, str) or written[-1:] not in _UNITS:
-        return _share("share", _number(written))
-    amount, unit = _number(written[:-1].rstrip()), written[-1]
+        return _share("share", _exact(written))
+    amount, unit = _exact(written[:-1].rstrip()), written[-1]
     if unit != "x":
         return _macs(amount * _UNITS[unit])
     if amount <= 1:
@@ -69,10 +89,10 @@ def read_budget(written: Any) -> Budget:
     return _share("share", 1 / amount)
 
 
-def _number(number: Any) -> Fraction:
-    """The decimal that was written, exactly."""
+def _exact(number: Any) -> Fraction:
+    """The written decimal as a fraction."""
     text = number if isinstance(number, str) else str(number)
-    if isinstance(number, bool) or not _DECIMAL.fullmatch(text):  # half, nan, null, -0.5
+    if isinstance(number, bool) or not _DECIMAL.fullmatch(text):  # half, nan, null, 1/2
         raise ValueError("not a budget")
     return Fraction(text)
 
@@ -89,51 +109,67 @@ def _macs(amount: Fraction) -> Budget:
     return Budget("macs", Fraction(math.floor(amount)))
 
 
-def resolve(written: Any, dense_macs: int) -> tuple[float | str, int]:
-    """(budget as in records, target MACs) of a budget as written.
+def resolve(written: Any, dense_macs: int) -> ResolvedBudget:
+    """The recorded form and the target MACs of a written budget.
 
-    The budget is the share of the dense MACs to 6 digits, or `"sparsity=0.9"`, whose target is the
-    dense MACs: masks remove none. ValueError if it is no budget of this network.
+    Raises:
+        ValueError: `written` is not a budget of a network with so many MACs.
     """
     budget = read_budget(written)
     recorded = budget.recorded(dense_macs)
     if isinstance(recorded, str):
-        return recorded, dense_macs
+        return ResolvedBudget(recorded, dense_macs)
     target = math.floor(budget.amount * (dense_macs if budget.kind == "share" else 1))
     if not 0 < recorded < 1 or target < 1:
         raise ValueError(f"out of range, the dense network has {dense_macs:,} MACs")
-    return recorded, target
-
-
-def kind_of_budget(budget: float | str) -> Literal["macs", "sparsity"]:
-    """What a budget as in records bounds: shares, speed-ups and MACs all bound MACs."""
-    return "sparsity" if isinstance(budget, str) else "macs"
-
-
-def sparsity_of(budget: float | str | None) -> Fraction | None:
-    """The share of weights that are zero, of a budget as in records; None of any other budget."""
-    return read_budget(budget).amount if isinstance(budget, str) else None
-
-
-def place_of(budget: float | str, budgets: Sequence[Any], dense_macs: int) -> int:
-    """Where among the budgets of a file, as written, the one recorded as `budget` stands."""
-    recorded = [read_budget(written).recorded(dense_macs) for written in budgets]
-    return recorded.index(budget)
+    return ResolvedBudget(recorded, target)
 
 
 def resolve_all(
     budgets: Sequence[Any], dense_macs: int, problems: Problems, path: YamlPath = ("budgets",)
-) -> tuple[tuple[float | str, int], ...]:
-    """Every budget resolved, each once; what is none and second spellings become problems."""
-    found: dict[float | str, tuple[int, Any]] = {}
+) -> tuple[ResolvedBudget, ...]:
+    """Every written budget resolved, each once.
+
+    Values that are not budgets, and second spellings of a budget, become problems.
+    """
+    resolved: dict[RecordedBudget, ResolvedBudget] = {}
+    spelling: dict[RecordedBudget, Any] = {}
     for i, written in enumerate(budgets):
         try:
-            budget, target = resolve(written, dense_macs)
+            budget = resolve(written, dense_macs)
         except ValueError as error:
-            problems.add((*path, i), str(error), value=written, allowed=FORMS)
+            problems.add((*path, i), str(error), value=written, allowed=BUDGET_FORMS)
             continue
-        if budget in found:
-            problems.add((*path, i), f"the same budget as {found[budget][1]!r}", value=written)
+        if budget.budget in resolved:
+            refuse_second_spelling(written, spelling[budget.budget], (*path, i), problems)
         else:
-            found[budget] = (target, written)
-    return tuple((budget, target) for budget, (target, _) in found.items())
+            resolved[budget.budget], spelling[budget.budget] = budget, written
+    return tuple(resolved.values())
+
+
+def refuse_second_spelling(written: Any, first: Any, path: YamlPath, problems: Problems) -> None:
+    """Note that `written` means the same budget as `first`, which stands above it."""
+    problems.add(path, f"the same budget as {first!r}", value=written)
+
+
+def index_of_budget(budget: RecordedBudget, budgets: Sequence[Any], dense_macs: int) -> int:
+    """The index of a recorded budget among the written budgets of a file."""
+    recorded: list[RecordedBudget] = [read_budget(b).recorded(dense_macs) for b in budgets]
+    return recorded.index(budget)
+
+
+def kind_of_budget(budget: RecordedBudget) -> BudgetKind | None:
+    """What a recorded budget limits; None where there is no budget."""
+    if budget is None:
+        return None
+    return "sparsity" if isinstance(budget, str) else "macs"
+
+
+def sparsity_of(budget: RecordedBudget) -> Fraction | None:
+    """The share of weights that is zero under a recorded budget; None for any other budget."""
+    return read_budget(budget).amount if kind_of_budget(budget) == "sparsity" else None
+
+
+def budget_words(budget: RecordedBudget) -> str:
+    """A recorded budget as a reader sees it: `0.25 of the dense MACs`, `sparsity=0.9`."""
+    return f"{budget:g} of the dense MACs" if kind_of_budget(budget) == "macs" else str(budget)

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
+NAMED_FORM = "write a name, or {name: {parameters}}"
+
 
 class Params(BaseModel):
     """Base of every model of parameters: immutable, and a key it does not know is an error."""
@@ -38,7 +40,7 @@ class Named(Params):
                 return {"name": name, "params": params or {}}
         if isinstance(value, dict) and set(value) <= {"name", "params"} and "name" in value:
             return value  # from Python: Named(name="sgd")
-        raise ValueError("write a name, or {name: {parameters}}")
+        raise ValueError(NAMED_FORM)
 
     @model_serializer
     def _dump(self) -> Any:

@@ -32,3 +32,8 @@ class Recipe(Params):
     grad_clip: Annotated[float, Field(ge=0, description="largest gradient norm; 0 is off")] = 0.0
     ema: Annotated[float, Field(ge=0, lt=1, description="decay per step; 0 is off")] = 0.0
     augment: Augment = Augment()
+
+
+def steps_per_epoch(n_images: int, batch_size: int) -> int:
+    """Optimizer steps in an epoch: whole batches only, and one where there are fewer images."""
+    return max(1, n_images // batch_size)

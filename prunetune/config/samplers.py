@@ -9,11 +9,11 @@ from pydantic import Field, ValidationError
 
 from prunetune.config.parts import Named, Params
 from prunetune.config.problems.errors import Problems, YamlPath, near_match
-from prunetune.config.problems.pydantic_errors import translate
+from prunetune.config.problems.pydantic_errors import note_validation_errors
 from prunetune.config.space.grid import EndlessError, Grid
 from prunetune.config.space.space import Space
 
-PLACE: YamlPath = ("search", "sampler")
+SAMPLER_PATH: YamlPath = ("search", "sampler")
 """Where a sweep file names it."""
 
 
@@ -70,14 +70,14 @@ def check_sampler(sampler: Named, problems: Problems) -> None:
     if sampler.name not in SAMPLERS:
         near = near_match(sampler.name, SAMPLERS)
         known = ", ".join(SAMPLERS)
-        problems.add(PLACE, "unknown sampler", value=sampler.name, allowed=known, near=near)
+        problems.add(SAMPLER_PATH, "unknown sampler", value=sampler.name, allowed=known, near=near)
         return
-    place = (*PLACE, sampler.name)
+    place = (*SAMPLER_PATH, sampler.name)
     try:
         params = sampler_params(sampler)
     except ValidationError as error:
         of = SAMPLERS[sampler.name]
-        translate(error, problems, tree=sampler.params, path=place, of=of)
+        note_validation_errors(error, problems, tree=sampler.params, path=place, of=of)
         return
     if isinstance(params, Tpe) and params.group and not params.multivariate:
         problems.add((*place, "group"), "needs multivariate: true", value=True, allowed="false")

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from prunetune.config.recipe import Augment
+from prunetune.config.recipe import Augment, steps_per_epoch
 from prunetune.data.augment import crop_flip, cutout, pad
 from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo, DatasetParams, Splits
 from prunetune.data.files import data_root
@@ -58,7 +58,7 @@ class ResidentSplit:
         flip = self.info.flip if augment.flip is None else augment.flip
         padded = self.padded(crop, augment)
         index = torch.randperm(len(self), generator=order)
-        n_used = max(1, len(self) // batch_size) * batch_size
+        n_used = steps_per_epoch(len(self), batch_size) * batch_size
         for part in torch.split(self._on_device(index[:n_used]), batch_size):
             x = self.normalise(crop_flip(padded, part, self.info.shape[1:], flip, augmentation))
             if augment.cutout:

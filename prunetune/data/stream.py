@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader
 
-from prunetune.config.recipe import Augment
+from prunetune.config.recipe import Augment, steps_per_epoch
 from prunetune.data.augment import cutout
 from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo
 from prunetune.data.decode import Decoder, Geometry, ImageFiles, Item
@@ -53,7 +53,7 @@ class StreamSplit:
         augment = augment.model_copy(
             update={name: value for name, value in usual.items() if getattr(augment, name) is None}
         )
-        n_used = max(1, len(self) // batch_size) * batch_size
+        n_used = steps_per_epoch(len(self), batch_size) * batch_size
         index = torch.randperm(len(self), generator=order)[:n_used].tolist()
         seeds = torch.randint(
             _SEED_LIMIT, (len(index),), generator=augmentation, device=self.device

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from prunetune.agenda import Amount, counts
 from prunetune.analysis.power import detectable
+from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Params
-from prunetune.plan import Comparison, Plan, Reach, RecordedBudget, Study
+from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.orchestrate import load_plan

@@ -167,7 +167,8 @@ def load_plan(store: Store) -> Plan:
         there = f"there are: {', '.join(known)}" if known else "there is none"
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {there}")
     with _intact(store.plan_file):
-        return Plan.model_validate(json.loads(store.plan_file.read())["plan"])
+        content = json.loads(store.plan_file.read())
+        return Plan.model_validate({**content["plan"], "growth": content["growth"]})
 
 
 @contextmanager

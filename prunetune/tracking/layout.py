@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prunetune.config.colors import DENSE, arm_colors
+from prunetune.colors import DENSE, arm_colors
 from prunetune.config.space.space import Config
 from prunetune.plan import MASKED, Plan, Study
 from prunetune.records.record import Epoch, Record, Status, TrialSpec

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from prunetune.config.recipe import Recipe
+from prunetune.config.recipe import Recipe, steps_per_epoch
 from prunetune.protocols import Batch, Hook, TrainingSplits
 from prunetune.records.record import Epoch
 from prunetune.records.seeds import child_seed
@@ -50,7 +50,7 @@ class TrainingJob:
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches of the training split; one where it is smaller than a batch."""
-        return max(1, len(self.splits.train) // self.recipe.batch_size)
+        return steps_per_epoch(len(self.splits.train), self.recipe.batch_size)
 
     @property
     def first_step(self) -> int:

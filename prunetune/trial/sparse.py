@@ -19,7 +19,7 @@ from torch import nn
 
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.parts import Named
-from prunetune.config.recipe import Recipe
+from prunetune.config.recipe import Recipe, steps_per_epoch
 from prunetune.records.folders import SharedNetworkFolder
 from prunetune.records.key import trial_key
 from prunetune.records.record import Epoch, Frozen, TrialSpec, training_macs
@@ -101,7 +101,7 @@ class Sparsifier:
     ) -> None:
         spec, trainer = self.spec, self.trainer
         images, validated = len(trainer.splits.train), len(trainer.splits.val)
-        steps = spec.sparsify_epochs * max(1, images // recipe.batch_size)
+        steps = spec.sparsify_epochs * steps_per_epoch(images, recipe.batch_size)
         hook = regularizing(regularizer, model, trainer.workload.architecture, steps)
         epoch_macs = training_macs(spec.dense_macs, images) + spec.dense_macs * validated
         for _ in train(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.config.recipe import Recipe
+from prunetune.config.recipe import Recipe, steps_per_epoch
 from prunetune.config.space.space import subtree
 from prunetune.protocols import Batch, Hook
 from prunetune.records.cost_meter import CostMeter
@@ -68,7 +68,7 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in each epoch."""
-        return max(1, len(self.splits.train) // self.recipe.batch_size)
+        return steps_per_epoch(len(self.splits.train), self.recipe.batch_size)
 
     def train(
         self,

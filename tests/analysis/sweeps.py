@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named
 from prunetune.config.search import Confirm
 from prunetune.config.space.space import Constant, Dimension, Float, Space
-from prunetune.plan import Comparison, DensePlan, Plan, RecordedBudget, Study
+from prunetune.plan import Comparison, DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.key import digest
 from prunetune.records.record import Epoch, Record, TrainMacs

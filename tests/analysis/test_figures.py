@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from prunetune.analysis.page.figures.svg import mark
-from prunetune.config.colors import arm_colors
+from prunetune.colors import arm_colors
 
 
 def test_no_two_of_64_arms_look_alike() -> None:

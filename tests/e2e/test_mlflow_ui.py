@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from prunetune.config.colors import DENSE, arm_colors
+from prunetune.colors import DENSE, arm_colors
 from prunetune.plan import Plan
 from prunetune.tracking.mlflow_store import MlflowStore
 from tests.tracking.dump import by_key

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 from mlflow import MlflowClient
 
-from prunetune.config.colors import DENSE, arm_colors
+from prunetune.colors import DENSE, arm_colors
 from prunetune.plan import Plan
 from prunetune.records.record import Record, Status
 from prunetune.tracking.layout import StudyResult

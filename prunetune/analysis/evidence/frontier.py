@@ -9,7 +9,8 @@ from statistics import median
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy, grain
 from prunetune.analysis.evidence.ledger import spent_macs
 from prunetune.analysis.statistics import Estimate, mean_interval
-from prunetune.plan import Plan, RecordedBudget
+from prunetune.config.budget import RecordedBudget
+from prunetune.plan import Plan
 from prunetune.records.record import Frozen, Record
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
-from prunetune.plan import Plan, RecordedBudget, Study
+from prunetune.config.budget import RecordedBudget
+from prunetune.plan import Plan, Study
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from prunetune.config.colors import arm_colors
+from prunetune.colors import arm_colors
 from prunetune.plan import Plan
 
 

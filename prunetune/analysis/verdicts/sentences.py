@@ -9,12 +9,13 @@ from prunetune.analysis.format import listing, p_value, points
 from prunetune.analysis.statistics import binomial_half_width
 from prunetune.analysis.verdicts.comparisons import OPEN, Pair
 from prunetune.analysis.verdicts.verdict import Verdict
-from prunetune.plan import MASKED, Plan, RecordedBudget
+from prunetune.config.budget import RecordedBudget, budget_words
+from prunetune.plan import MASKED, Plan
 
 
 def contest_name(budget: RecordedBudget, matching: str | None) -> str:
     """A budget under a matching: `0.25 of the dense MACs, scratch_b`."""
-    share = f"{budget:g} of the dense MACs" if isinstance(budget, float | int) else str(budget)
+    share = budget_words(budget)
     return f"{share}, {matching}" if matching else share
 
 

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prunetune.compress.method import BudgetKind, CompactModel, Context, Target
+from prunetune.compress.method import CompactModel, Context, Target
+from prunetune.config.budget import BudgetKind
 from prunetune.config.parts import Params
 from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from prunetune.config.budget import FORMS, read_budget
+from prunetune.config.budget import BUDGET_FORMS, read_budget
 from prunetune.config.matching import Matching
 from prunetune.config.recipe import Recipe
-from prunetune.config.space.ranges import RESERVED
+from prunetune.config.space.nodes import RESERVED
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _budget(written: Any) -> Any:
     try:
         read_budget(written)
     except ValueError as error:
-        raise ValueError(f"{error}; allowed: {FORMS}") from error
+        raise ValueError(f"{error}; allowed: {BUDGET_FORMS}") from error
     return written
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from prunetune.config.budget import FORMS
+from prunetune.config.budget import BUDGET_FORMS
 from prunetune.config.file.fields import (
     ArmName,
     Matchings,
@@ -157,7 +157,7 @@ class SweepSpec(Params):
     question: str = ""
     workload: WorkloadSpec
     budgets: tuple[WrittenBudget, ...] = Field(
-        min_length=1, examples=[[0.5, 0.25]], description=FORMS
+        min_length=1, examples=[[0.5, 0.25]], description=BUDGET_FORMS
     )
     tolerance: float = Field(
         default=0.005, gt=0, lt=1, description="achieved MACs lie within this share below a budget"

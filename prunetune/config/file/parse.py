@@ -15,7 +15,7 @@ from prunetune.config.file.overrides import override
 from prunetune.config.file.shipped import sweep_file
 from prunetune.config.file.yaml import read
 from prunetune.config.problems.errors import Problems, SpecError, YamlPath
-from prunetune.config.problems.pydantic_errors import translate
+from prunetune.config.problems.pydantic_errors import note_validation_errors
 
 
 def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
@@ -74,7 +74,7 @@ def _validated(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
             return SweepSpec.model_validate_json(json.dumps(tree), strict=True)
         except ValidationError as error:
             found = Problems(problems.lines)
-            places = translate(error, found, tree=tree, path=(), of=SweepSpec)
+            places = note_validation_errors(error, found, tree=tree, path=(), of=SweepSpec)
         # What was taken out is then missing: that is no news.
         news = [p for p in found.found if not any(o[: len(p.path)] == p.path for o in out)]
         problems.found.extend(p for p in news if p not in problems.found)

@@ -14,10 +14,10 @@ from prunetune.config.file.fields import TreeOf
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.yaml import flow
 from prunetune.config.problems.pydantic_errors import describe_field, fields_of, nested_model
-from prunetune.config.space.ranges import SHAPES
+from prunetune.config.space.nodes import RANGE_FORMS
 
-WIDTH = 100
-HEAD = """\
+_WIDTH = 100
+_HEAD = """\
 # A sweep file. Only name, workload, budgets and arms must be there; all else stands at its default.
 # A part is written as its name, or {name: {its parameters}}; a value in arms and recipe may be
 """
@@ -28,8 +28,8 @@ def skeleton() -> str:
 
     It is itself a valid sweep.
     """
-    ranges = "".join(f"#   {shape}\n" for shape in SHAPES.values())
-    return HEAD + ranges + "\n" + "\n".join(field_lines(SweepSpec)) + "\n"
+    ranges = "".join(f"#   {form}\n" for form in RANGE_FORMS.values())
+    return _HEAD + ranges + "\n" + "\n".join(field_lines(SweepSpec)) + "\n"
 
 
 def json_schema() -> dict[str, Any]:
@@ -111,8 +111,8 @@ def _about(model: type[BaseModel] | None) -> str:
 
 def _line(name: str, value: Any, comment: str, indent: str) -> Iterator[str]:
     text = f"{indent}{name}: {flow(to_jsonable_python(value))}"
-    if len(text) + len(comment) + 4 > WIDTH:
-        yield from (f"{indent}# {row}" for row in wrap(comment, WIDTH - len(indent) - 2))
+    if len(text) + len(comment) + 4 > _WIDTH:
+        yield from (f"{indent}# {row}" for row in wrap(comment, _WIDTH - len(indent) - 2))
         yield text
     else:
         yield f"{text}  # {comment}"

@@ -86,9 +86,17 @@ class Problems:
         known = ", ".join(names) or "none"
         self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
 
-    def under(self, field: str) -> bool:
-        """Whether anything was found in the field `field` of the file."""
-        return any(problem.path[:1] == (field,) for problem in self.found)
+    def under(self, path: YamlPath) -> bool:
+        """Whether there is a problem at `path` or below it."""
+        return any(problem.path[: len(path)] == path for problem in self.found)
+
+    def fork(self) -> Problems:
+        """An empty list that knows the same lines."""
+        return Problems(self.lines)
+
+    def merge(self, problems: Iterable[Problem]) -> None:
+        """Take over the `problems` that are not yet in the list."""
+        self.found.extend(problem for problem in problems if problem not in self.found)
 
     def line(self, path: YamlPath) -> int | None:
         """The line of `path` or of its nearest parent that the file holds."""

@@ -45,7 +45,7 @@ def nested_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def optional(annotation: Any) -> bool:
+def takes_null(annotation: Any) -> bool:
     """Whether null is among the values."""
     return type(None) in _members(annotation)
 
@@ -95,7 +95,7 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if is_union else (annotation,)
 
 
-def translate(
+def note_validation_errors(
     error: ValidationError,
     problems: Problems,
     *,

@@ -1,4 +1,4 @@
-"""From a raw tree and a model of parameters to the dimensions of a space.
+"""Expands a raw tree and a model of parameters into the dimensions of a space.
 
 A tree holds constants, ranges and named parts, whose own parameters hold the same. Every value that
 could be drawn (each option, both ends of a range) is checked against the field it is for.
@@ -12,26 +12,26 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from prunetune.config.budget import RecordedBudget
 from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.problems.pydantic_errors import (
     describe_field,
     fields_of,
     kind_of,
     nested_model,
-    translate,
+    note_validation_errors,
 )
-from prunetune.config.space.field import Condition, FieldRef
-from prunetune.config.space.ranges import (
-    BY_BUDGET,
-    CHOICE,
-    Located,
-    NamedTree,
-    read_by_budget,
-    read_choice,
-    read_named,
-    read_numbers,
-    word_of,
+from prunetune.config.space.field_ref import Condition, FieldRef
+from prunetune.config.space.nodes import (
+    ByBudgetNode,
+    ChoiceNode,
+    GroupNode,
+    NamedNode,
+    RangeNode,
+    YamlNode,
+    range_word,
 )
+from prunetune.config.space.reading import as_named, read_fields, read_node
 from prunetune.config.space.space import (
     Choice,
     Constant,
@@ -46,8 +46,8 @@ from prunetune.config.space.space import (
 Lookup = Callable[[str, str], type[BaseModel]]
 """(kind, name) -> the model of that part's parameters; LookupError with `allowed` and `near`."""
 
-FEW = 64
-"""Up to so many whole numbers of a range are all checked."""
+MOST_CHECKED = 64
+"""A range of at most so many whole numbers has every number checked, a longer one its ends."""
 
 
 def expand(
@@ -59,19 +59,24 @@ def expand(
     problems: Problems,
     path: YamlPath,
     origins: Mapping[str, YamlPath] | None = None,
-    budget: float | str | None = None,
+    budget: RecordedBudget = None,
     dense_macs: int = 1,
 ) -> tuple[Dimension, ...]:
-    """The dimensions of `tree`, one for every field of `model`, defaults included, in its order.
+    """The dimensions of `tree`: one for every field of `model`, defaults included, in its order.
 
-    `path` is where the tree stands in the file; fields that stand elsewhere are in `origins`.
-    `budget` (as in records) says which value of a `by_budget` is meant; the dense MACs are needed
-    where that names MACs. What is wrong becomes a problem and has no dimension.
+    Args:
+        prefix: the dotted path of the dimensions' parent in a config.
+        path: where the tree stands in the file.
+        origins: the places of fields that stand elsewhere in the file.
+        budget: selects the values of every `by_budget`.
+        dense_macs: needed where a `by_budget` names MACs.
+        problems: receives every mistake; a value with a mistake has no dimension.
     """
-    found = Problems(problems.lines)
+    found = problems.fork()
     expansion = _Expansion(lookup, found, budget, dense_macs)
-    dimensions = expansion.group(prefix, model, Located(tree, path), (), origins or {})
-    problems.found.extend(problem for problem in found.found if problem not in problems.found)
+    group = read_fields(tree, path, model, found, origins)
+    dimensions = expansion.group(prefix, model, group, ())
+    problems.merge(found.found)
     return tuple(dimensions)
 
 
@@ -79,172 +84,158 @@ def expand(
 class _Expansion:
     lookup: Lookup
     problems: Problems
-    budget: float | str | None
+    budget: RecordedBudget
     dense_macs: int
 
     def group(
-        self,
-        prefix: str,
-        model: type[BaseModel],
-        tree: Located,
-        when: Condition,
-        origins: Mapping[str, YamlPath],
+        self, prefix: str, model: type[BaseModel], node: YamlNode, when: Condition
     ) -> list[Dimension]:
         """The dimensions of a mapping of parameters."""
-        if not isinstance(tree.value, Mapping):
-            self.problems.add(tree.path, "must be a mapping of parameters", value=tree.value)
+        if not isinstance(node.value, Mapping):
+            self.problems.add(node.path, "must be a mapping of parameters", value=node.value)
             return []
-        before, fields = len(self.problems.found), fields_of(model)
-        for name in tree.value:
+        entries = node.entries if isinstance(node, GroupNode) else {}
+        fields = fields_of(model)
+        for name in entries if isinstance(node, GroupNode) else node.value:
             if name not in fields:
-                self.problems.unknown(origins.get(name, (*tree.path, name)), fields)
+                self.problems.unknown((*node.path, name), fields)
         dimensions: list[Dimension] = []
         for name in fields:
-            slot = FieldRef(model, name, f"{prefix}.{name}", when)
-            dimensions += self.entry(slot, tree, origins.get(name, (*tree.path, name)))
-        if len(self.problems.found) == before and not any(d.searched for d in dimensions):
-            self.whole(prefix, model, dimensions, tree.path)
+            ref = FieldRef(model, name, f"{prefix}.{name}", when)
+            dimensions += self.field(ref, entries.get(name), (*node.path, name))
+        places = [node.path, *(entry.path for entry in entries.values())]
+        if not any(map(self.problems.under, places)) and not any(d.searched for d in dimensions):
+            self.check_together(prefix, model, dimensions, node.path)
         return dimensions
 
-    def whole(
+    def check_together(
         self, prefix: str, model: type[BaseModel], constants: list[Dimension], path: YamlPath
     ) -> None:
-        """Check constants together, for the sake of the model's own validators."""
+        """Check the constants of a group together, for the sake of the model's own validators."""
         config = Space(dimensions=tuple(constants)).draw(lambda dimension: None)
         values = subtree(config, prefix)
         try:
             model.model_validate(values)
         except ValidationError as error:
-            translate(error, self.problems, tree=values, path=path, of=model)
+            note_validation_errors(error, self.problems, tree=values, path=path, of=model)
 
-    def entry(self, slot: FieldRef, group: Located, path: YamlPath) -> list[Dimension]:
-        """The dimensions of one field, several if it holds parameters of its own."""
-        if slot.name in group.value:
-            tree = self.pick(Located(group.value[slot.name], path))
-        elif slot.field.is_required():
-            self.problems.add(path, "is missing", allowed=describe_field(slot.field))
+    def field(self, ref: FieldRef, written: YamlNode | None, path: YamlPath) -> list[Dimension]:
+        """The dimensions of one field; several if it holds parameters of its own."""
+        if written is not None:
+            node = self.at_budget(written)
+        elif ref.field.is_required():
+            self.problems.add(path, "is missing", allowed=describe_field(ref.field))
             return []
         else:
-            tree = Located(slot.default, path)
-        if tree is None:
+            node = read_node(ref.default, path, self.problems)
+        if node is None:
             return []
-        if slot.mapping and isinstance(tree.value, Mapping) and not word_of(tree.value):
-            return self.entries(slot, tree) if tree.value else self.plain(slot, tree)
-        kind, below = kind_of(slot.field), nested_model(slot.field.annotation)
-        if not (kind or below) or (tree.value is None and slot.nullable):
-            return self.plain(slot, tree)
+        if ref.is_mapping and isinstance(node, GroupNode) and node.entries:
+            return self.entries(ref, node)
+        kind, below = kind_of(ref.field), nested_model(ref.field.annotation)
+        if not (kind or below) or (node.value is None and ref.nullable):
+            return self.plain(ref, node)
         if kind:
-            return self.named(slot, kind, tree)
-        if word := word_of(tree.value):
+            return self.named(ref, kind, node)
+        if word := range_word(node.value):
             allowed = f"{{{word}: …}} for the fields in it"
-            self.problems.add(tree.path, "holds several values", allowed=allowed)
+            self.problems.add(node.path, "holds several values", allowed=allowed)
         elif below:
-            return self.group(slot.path, below, tree, slot.when, {})
+            return self.group(ref.path, below, node, ref.when)
         return []
 
-    def entries(self, slot: FieldRef, tree: Located) -> list[Dimension]:
-        """A dimension for each entry of a mapping of values by name."""
+    def entries(self, ref: FieldRef, group: GroupNode) -> list[Dimension]:
+        """A dimension for each entry of a field that holds values by name."""
         dimensions: list[Dimension] = []
-        for key, value in tree.value.items():
-            path = (*tree.path, key)
+        for key, written in group.entries.items():
             if not isinstance(key, str) or not key or "." in key:
                 message = "a name here must be text without dots, which config paths are made of"
-                self.problems.add(path, message, value=key)
-            elif entry := self.pick(Located(value, path)):
-                dimensions += self.plain(slot.at(key), entry)
+                self.problems.add(written.path, message, value=key)
+            elif node := self.at_budget(written):
+                dimensions += self.plain(ref.entry(key), node)
         return dimensions
 
-    def pick(self, tree: Located) -> Located | None:
-        """The value that is meant at this budget."""
-        if word_of(tree.value) != BY_BUDGET:
-            return tree
+    def at_budget(self, node: YamlNode) -> YamlNode | None:
+        """The value that counts at this budget; None after a problem."""
+        if not isinstance(node, ByBudgetNode):
+            return node
         if self.budget is None:
             message = "differs from budget to budget, where there is none"
-            self.problems.add(tree.path, message, allowed="one value (in the arm's own recipe)")
+            self.problems.add(node.path, message, allowed="one value (in the arm's own recipe)")
             return None
-        before = len(self.problems.found)
-        for written, located in read_by_budget(tree.value, tree.path, self.problems):
+        for written, value in node.values:
             if written.recorded(self.dense_macs) == self.budget:
-                return located
-        if len(self.problems.found) == before:
-            message = f"does not name the budget {self.budget}"
-            self.problems.add((*tree.path, BY_BUDGET), message)
+                return value
+        if node.complete:
+            node.refuse_missing(self.budget, self.problems)
         return None
 
-    def named(self, slot: FieldRef, kind: str, tree: Located) -> list[Dimension]:
+    def named(self, ref: FieldRef, kind: str, node: YamlNode) -> list[Dimension]:
         """The dimension of a name, then those of the parameters of each part it may be."""
-        chosen = word_of(tree.value) == CHOICE
-        options = read_choice(tree.value, tree.path, self.problems) if chosen else [tree]
+        is_choice = isinstance(node, ChoiceNode)
+        options = node.options if isinstance(node, ChoiceNode) else (node,)
         parts: dict[str | None, list[Dimension]] = {}
         for option in options:
-            if option.value is None and slot.nullable:
+            if option.value is None and ref.nullable:
                 parts[None] = []
-            elif part := read_named(option.value, option.path, self.problems):
-                if part.name in parts:
-                    message = "stands twice in this choice"
-                    self.problems.add(option.path, message, value=part.name)
-                    continue
-                when = (*slot.when, (slot.path, part.name)) if chosen else slot.when
-                parts[part.name] = self.part(slot, kind, part, when)
+            elif (part := as_named(option, self.problems)) and part.name not in parts:
+                when = (*ref.when, (ref.path, part.name)) if is_choice else ref.when
+                parts[part.name] = self.part(ref, kind, part, when)
         if not parts:
             return []
-        domain = Choice(options=tuple(parts)) if chosen else Constant(value=next(iter(parts)))
-        return [slot.dimension(domain), *(d for below in parts.values() for d in below)]
+        domain = Choice(options=tuple(parts)) if is_choice else Constant(value=next(iter(parts)))
+        return [ref.dimension(domain), *(d for below in parts.values() for d in below)]
 
-    def part(self, slot: FieldRef, kind: str, part: NamedTree, when: Condition) -> list[Dimension]:
+    def part(self, ref: FieldRef, kind: str, part: NamedNode, when: Condition) -> list[Dimension]:
         """The dimensions of a named part's parameters."""
         try:
             model = self.lookup(kind, part.name)
         except LookupError as error:
             self.problems.add(
-                part.path,
+                part.params.path,
                 f"is not among the {kind}",
                 value=part.name,
                 allowed=", ".join(getattr(error, "allowed", ())),
                 near=getattr(error, "near", None),
             )
             return []
-        params = Located(part.params, part.path)
-        return self.group(f"{slot.path}.{part.name}", model, params, when, {})
+        return self.group(f"{ref.path}.{part.name}", model, part.params, when)
 
-    def plain(self, slot: FieldRef, tree: Located) -> list[Dimension]:
+    def plain(self, ref: FieldRef, node: YamlNode) -> list[Dimension]:
         """The dimension of a value that has no parameters; none after a problem."""
-        word = word_of(tree.value)
-        before = len(self.problems.found)
         domain: Domain | None
-        if word == CHOICE:
-            domain = self.choice(slot, tree)
-        elif word:
-            domain = self.numbers(slot, tree)
+        if isinstance(node, ChoiceNode):
+            domain = self.choice(ref, node)
+        elif isinstance(node, RangeNode):
+            domain = self.numbers(ref, node)
         else:
-            domain = Constant(value=slot.check(tree, self.problems))
-        if domain is None or len(self.problems.found) > before:
+            domain = Constant(value=ref.check(node, self.problems))
+        if domain is None or self.problems.under(node.path):
             return []
-        return [slot.dimension(domain)]
+        return [ref.dimension(domain)]
 
-    def choice(self, slot: FieldRef, tree: Located) -> Choice:
-        """One of the options, each checked; the same one twice is a problem."""
-        options: list[Any] = []
-        for option in read_choice(tree.value, tree.path, self.problems):
-            before = len(self.problems.found)
-            value = slot.check(option, self.problems)
-            if value in options:
-                self.problems.add(option.path, "stands twice in this choice", value=value)
-            if len(self.problems.found) == before:  # what is wrong is twice nothing
-                options.append(value)
-        return Choice(options=tuple(options))
+    def choice(self, ref: FieldRef, node: ChoiceNode) -> Choice:
+        """The options as the field holds them; two that become equal are a problem."""
+        values: list[Any] = []
+        for option in node.options:
+            value = ref.check(option, self.problems)
+            if value in values:
+                node.refuse_repeated(option, value, self.problems)
+            if not self.problems.under(option.path):
+                values.append(value)
+        return Choice(options=tuple(values))
 
-    def numbers(self, slot: FieldRef, tree: Located) -> Int | Float | None:
-        """A range of numbers: both ends are checked, and each of a few whole numbers."""
-        domain = read_numbers(tree.value, tree.path, self.problems)
+    def numbers(self, ref: FieldRef, node: RangeNode) -> Int | Float | None:
+        """The domain of a range whose ends, and numbers if they are few, the field takes."""
+        domain = node.domain
         if domain is None:
             return None
         values: tuple[float, ...] = (domain.low, domain.high)
-        if isinstance(domain, Int) and (domain.high - domain.low) // domain.step < FEW:
+        if isinstance(domain, Int) and (domain.high - domain.low) // domain.step < MOST_CHECKED:
             values = tuple(range(domain.low, domain.high + 1, domain.step))
-        before = len(self.problems.found)
+        place = (*node.path, domain.kind)
         for value in values:
-            slot.check(Located(value, (*tree.path, domain.kind)), self.problems)
-            if len(self.problems.found) > before:
+            ref.check(YamlNode(value, place), self.problems)
+            if self.problems.under(place):
                 return None
         return domain

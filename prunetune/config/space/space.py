@@ -158,12 +158,14 @@ class Space(Params):
             if path not in config:
                 found.append(f"{path} is not named")
             elif not dimension.domain.holds(config[path]):
-                found.append(f"{path}: {config[path]!r} is not within {describe(dimension.domain)}")
+                found.append(
+                    f"{path}: {config[path]!r} is not within {describe_domain(dimension.domain)}"
+                )
         found.extend(f"{path} is not searched by this arm" for path in config if path not in known)
         return found
 
 
-def describe(domain: Constant | Choice | Int | Float) -> str:
+def describe_domain(domain: Constant | Choice | Int | Float) -> str:
     """The domain in the words of the sweep file."""
     match domain:
         case Constant(value=value):

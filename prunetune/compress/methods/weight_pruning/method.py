@@ -15,10 +15,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from prunetune.compress.method import BudgetKind, CompactModel, Context, Shrinking, Target
+from prunetune.compress.method import CompactModel, Context, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.threshold import PrunableWeights, Quota, kept_weights
 from prunetune.compress.network.masks import MaskHook, Masks
 from prunetune.compress.network.rebuild import family_network
+from prunetune.config.budget import BudgetKind
 from prunetune.config.parts import Params
 from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture

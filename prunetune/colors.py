@@ -1,14 +1,14 @@
-"""One colour per arm, the same in MLflow and in the report."""
+"""The colour of each arm, the same in MLflow and in the report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Okabe and Ito (2008): told apart by colour-blind readers, on screen and in print.
+# Okabe and Ito (2008): colour-blind readers tell these apart, on screen and in print.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#000000")
 DENSE = "#666666"
 
 
 def arm_colors(arms: Sequence[str]) -> dict[str, str]:
-    """Arm -> hex colour, by its place in the sweep file; colours repeat after eight arms."""
+    """Arm -> hex colour, by the arm's place in the sweep file; colours repeat after eight arms."""
     return {arm: PALETTE[i % len(PALETTE)] for i, arm in enumerate(arms)}
