@@ -52,8 +52,8 @@ def download(url: str, md5: str, folder: Path) -> bytes:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
             data: bytes = response.read()
     except (OSError, HTTPException) as error:
-        raise DataMissingError(f"{url}: {error}; put what it holds into {folder}") from error
-    return _checked(data, md5, url, f"put what it should hold into {folder}")
+        raise DataMissingError(f"{url}: {error}; put its content into {folder}") from error
+    return _checked(data, md5, url, f"put the published content into {folder}")
 
 
 def _checked(data: bytes, md5: str, source: Path | str, cure: str) -> bytes:

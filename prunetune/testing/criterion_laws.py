@@ -46,7 +46,7 @@ def check_criterion(
     applies = [check_criterion_on(network, name, params, images=images) for network in networks]
     assert any(applies), (
         f"criterion {name!r} applies to none of {', '.join(map(str, networks))}; pass networks=… "
-        "that have what it looks at"
+        "that it applies to"
     )
 
 

@@ -41,7 +41,7 @@ def check_dataset(
     info = _check_facts(name, given, dataset)
     splits = dataset.open(0, CPU, download)
     test = splits.test()
-    assert splits.info == info, f"data set {name!r}: what is opened has another info than info()"
+    assert splits.info == info, f"data set {name!r}: the open splits have another info than info()"
     for part, split, size in (
         ("train", splits.train, info.train_size),
         ("val", splits.val, info.val_size),

@@ -115,8 +115,8 @@ def _check_ignored(network: Network) -> None:
         f"model {network}: ignored_layers must return layers of the model it was given"
     )
     assert network.groups, (
-        f"model {network}: no coupled channels were found, so nothing can be pruned; are layers "
-        "other than convolution, linear and norm layers in the way?"
+        f"model {network}: it has no group of coupled channels, so nothing can be pruned; does it "
+        "have layers other than convolution, linear and norm layers?"
     )
 
 
@@ -153,7 +153,7 @@ def check_rebuild(who: str, architecture: Architecture, compact: nn.Module) -> N
     with torch.no_grad():
         assert torch.equal(again(image), compact(image)), (
             f"{who}: rebuilt from its architecture with the same weights, the network computes "
-            "other logits; what a network is must follow from its parameters and layer widths"
+            "other logits; its parameters and layer widths must determine the network"
         )
 
 

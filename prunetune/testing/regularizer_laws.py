@@ -52,8 +52,8 @@ def check_regularizer(
     _check_about(who, name)
     groups = _groups(who, name, given, network)
     assert bool(groups) != refused, (
-        f"{who} applies to {len(groups)} of {len(network.groups)} groups; pass network=… that has "
-        "what it acts on, or refused=True where it shall be refused"
+        f"{who} applies to {len(groups)} of {len(network.groups)} groups; pass a network=… that it "
+        "applies to, or refused=True if it must be refused"
     )
     if refused:
         _check_refused(who, name, given, network)

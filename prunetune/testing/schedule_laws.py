@@ -38,6 +38,6 @@ def check_schedule(name: str, params: Mapping[str, Any] | None = None) -> None:
         shuffled = random.Random(0).sample(range(total), total)
         again = {step: factor(step, total, per_epoch) for step in shuffled}
         assert [again[step] for step in range(total)] == factors, (
-            f"{where}: a step's factor depends on what was asked before; a schedule is a pure "
+            f"{where}: the factor of a step depends on earlier calls; a schedule is a pure "
             "function of (params, step, total_steps, steps_per_epoch)"
         )

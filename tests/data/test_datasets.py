@@ -1,4 +1,4 @@
-"""Laws of the data sets that live on the device, on the embedded one."""
+"""Laws of data sets that stay on the device, tested on `digits`."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_images_are_float32_normalised_and_channels_last():
 
 def test_the_same_image_is_never_in_two_splits():
     splits = opened()
-    found = [
+    images_per_split = [
         {tuple(row) for row in pixels(split).flatten(1).tolist()}
         for split in (splits.train, splits.val, splits.test())
     ]
-    assert sum(map(len, found)) == 1797  # no two of the digits are alike
-    assert len(set.union(*found)) == 1797
+    assert sum(map(len, images_per_split)) == 1797  # no two of the digits are alike
+    assert len(set.union(*images_per_split)) == 1797
 
 
 def test_the_test_set_is_fixed_and_stratified():
@@ -118,8 +118,8 @@ def test_null_takes_what_is_usual_for_the_data_set():
     train = opened().train
     info = train.info
     usual = torch.cat([x for x, _ in train.epoch(64, Augment(), seeded(0), seeded(0))])
-    told = Augment(crop=info.crop, flip=info.flip)
-    same = torch.cat([x for x, _ in train.epoch(64, told, seeded(0), seeded(0))])
+    explicit = Augment(crop=info.crop, flip=info.flip)
+    same = torch.cat([x for x, _ in train.epoch(64, explicit, seeded(0), seeded(0))])
     assert torch.equal(usual, same)
 
 
@@ -159,7 +159,7 @@ def test_the_digest_tells_apart_what_is_learned_from():
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "message"),
     [
         ({"train_limit": 1400}, "train_limit: got 1400, there are 1293 training images"),
         ({"val_fraction": 1e-6}, "leaves 1437 for training and 0 for validation"),
@@ -168,8 +168,8 @@ def test_the_digest_tells_apart_what_is_learned_from():
         ({"std": [0.0]}, "std above 0"),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused(params, told):
-    with pytest.raises(ValueError, match=told):
+def test_parameters_that_do_not_fit_are_refused(params, message):
+    with pytest.raises(ValueError, match=message):
         made("digits", **params).info()
 
 

@@ -1,4 +1,4 @@
-"""Files of published data sets: missing, corrupt, downloaded, and real ones."""
+"""Files of published data sets: missing, corrupt, downloaded and real ones."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def test_roots_are_looked_for_in_order(tmp_path, monkeypatch):
 def test_a_missing_file_is_named_with_its_source(name, tmp_path):
     with pytest.raises(DataMissingError) as caught:
         made(name, root=str(tmp_path)).open(0, CPU, False)
-    told = str(caught.value)
-    assert f"{name}: no file {tmp_path}" in told
-    assert "http" in told
+    message = str(caught.value)
+    assert f"{name}: no file {tmp_path}" in message
+    assert "http" in message
 
 
 def files_of(name: str) -> tuple[Path, list[str]]:
@@ -115,7 +115,7 @@ def test_what_is_missing_is_downloaded_and_read(tmp_path):
 def test_a_failed_download_says_what_to_put_where(tmp_path):
     kind = tiny_cifar(tmp_path / "source")
     (tmp_path / "source" / "tiny.tar.gz").unlink()
-    with pytest.raises(DataMissingError, match=r"tiny\.tar\.gz: .*put what it holds into .*root"):
+    with pytest.raises(DataMissingError, match=r"tiny\.tar\.gz: .*put its content into .*root"):
         kind(DatasetParams(root=str(tmp_path / "root"))).open(0, CPU, True)
 
 

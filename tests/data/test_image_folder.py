@@ -23,15 +23,15 @@ def folder(tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     for part, share in (("train", 1), ("val", 0.5)):
         for name, n in CLASSES.items():
-            there = root / part / name / ("images" if name == "cat" else "")
-            there.mkdir(parents=True)
+            class_folder = root / part / name / ("images" if name == "cat" else "")
+            class_folder.mkdir(parents=True)
             for i in range(int(n * share)):
                 height, width = rng.integers(20, 60, 2)
                 shape = (height, width) if i == 3 else (height, width, 3)
                 pixels = rng.integers(0, 256, shape, dtype=np.uint8)
                 suffix = "png" if i == 4 else "JPEG"
-                Image.fromarray(pixels).save(there / f"{i}.{suffix}")
-            (there / "notes.txt").write_text("not an image")
+                Image.fromarray(pixels).save(class_folder / f"{i}.{suffix}")
+            (class_folder / "notes.txt").write_text("not an image")
     return root
 
 

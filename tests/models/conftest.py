@@ -23,7 +23,7 @@ def checkpoints() -> Path:
 
 
 def macs(model: nn.Module, shape: tuple[int, int, int]) -> int:
-    """By torch's own counter, for a model on the meta device."""
+    """MACs as PyTorch counts them, of a model on the meta device."""
     with FlopCounterMode(display=False) as counter:
         model.eval()(torch.empty(1, *shape, device="meta"))
     return counter.get_total_flops() // 2

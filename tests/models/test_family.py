@@ -72,8 +72,8 @@ def test_a_block_without_inner_channels_is_its_shortcut_or_refused(name):
             built(name, alone)
         return
     model = built(name, alone).eval()
-    gone = set(shapes(built(name))) - set(shapes(model))
-    assert gone
+    removed = set(shapes(built(name))) - set(shapes(model))
+    assert removed
     assert model(torch.empty(2, *SHAPE, device="meta")).shape == (2, CLASSES)
 
 

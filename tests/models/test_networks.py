@@ -183,7 +183,7 @@ def test_a_block_of_no_inner_channels_computes_its_shortcut(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "shape", "told"),
+    ("name", "params", "shape", "message"),
     [
         ("vit_small", {"patch": 5}, CIFAR, "5 does not divide images of 32 x 32"),
         ("cifar_vgg19_bn", {}, (3, 8, 8), "16 pixels a side and more, not 8 x 8"),
@@ -191,8 +191,8 @@ def test_a_block_of_no_inner_channels_computes_its_shortcut(name):
         ("mobilenet_v2", {"inner": (0, *(8,) * 15)}, CIFAR, "0 in place 1; allowed: 1 and up"),
     ],
 )
-def test_what_does_not_fit_is_refused(name, params, shape, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_does_not_fit_is_refused(name, params, shape, message):
+    with pytest.raises(ValueError, match=message):
         on_meta(name, shape, **params)
 
 

@@ -108,10 +108,10 @@ def test_keys_that_do_not_fit_are_refused_by_name():
     state["0.bias"] = torch.zeros(5)
     with pytest.raises(WeightsFileError) as caught:
         match_state(network(), state)
-    told = str(caught.value)
-    assert "missing: 3.weight" in told
-    assert "unexpected: 4.weight" in told
-    assert "of another shape: 0.bias (5,) instead of (4,)" in told
+    message = str(caught.value)
+    assert "missing: 3.weight" in message
+    assert "unexpected: 4.weight" in message
+    assert "of another shape: 0.bias (5,) instead of (4,)" in message
 
 
 def test_counters_of_old_batch_norms_may_be_absent():

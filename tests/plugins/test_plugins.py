@@ -1,4 +1,4 @@
-"""A user's own parts: installed as a package, or named as modules, they are like any other."""
+"""A user's own parts, installed as a package or named as modules, work like the product's own."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def test_a_sweep_of_own_parts_plans_and_all_its_trials_run(site: Path, tmp_path:
     ran = python("-c", TRIALS, SWEEP, tmp_path, path=site)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()
-    assert (
-        len(lines) == 6
-    )  # a dense network, a search trial and a confirm trial on one of their own
+    assert len(lines) == 6  # two dense networks; for each arm a search and a confirm trial
     assert all(line.endswith(" completed") for line in lines)
 
 

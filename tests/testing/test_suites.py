@@ -44,7 +44,7 @@ def register(monkeypatch: pytest.MonkeyPatch):
 
 
 class Sound(Magnitude):
-    """Magnitude, plus a draw of its own and a look at images."""
+    """Magnitude, with a small term that depends on images."""
 
     needs = "activations"
 
@@ -158,7 +158,7 @@ def test_the_sound_criterion_is_found_sound(register):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         (LeavesHook, "forward_hooks of layer 'conv1'"),
         (LeavesGradient, "gradient of"),
@@ -178,34 +178,34 @@ def test_the_sound_criterion_is_found_sound(register):
         (AppliesNowhere, "applies to none"),
     ],
 )
-def test_a_wrong_criterion_is_found_out(register, part, told):
+def test_a_wrong_criterion_is_found_out(register, part, message):
     register("criteria", part, MagnitudeParams)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_criterion("wrong", networks=[fresh_network()])
 
 
 def fresh_network():
-    """Of its own: a wrong criterion may spoil it."""
+    """A network for one test: a wrong criterion may spoil it."""
     return replace(NETWORKS[0])
 
 
 @pytest.mark.parametrize(
-    ("factor", "told"),
+    ("factor", "message"),
     [
         (lambda _, step, total, per_epoch: -1.0, "finite and at least 0"),
         (lambda _, step, total, per_epoch: float("nan"), "finite and at least 0"),
         (lambda _, step, total, per_epoch: 0.0, "every factor is 0"),
-        (lambda _, step, total, per_epoch: random.random(), "depends on what was asked"),
+        (lambda _, step, total, per_epoch: random.random(), "depends on earlier calls"),
     ],
 )
-def test_a_wrong_schedule_is_found_out(register, factor, told):
+def test_a_wrong_schedule_is_found_out(register, factor, message):
     register("schedules", factor, Params)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_schedule("wrong")
 
 
 class Decay:
-    """A hook that pulls all weights of the groups towards zero, and its regulariser in one."""
+    """A regulariser, and its own hook, that pulls all weights of the groups towards zero."""
 
     about = GroupLasso.about
 
@@ -256,7 +256,7 @@ class MovesWeights(Decay):
 
 
 class ForgetsInACrash(Decay):
-    """Acts from its second epoch on, which it counts itself."""
+    """Acts from the second epoch on, but counts epochs itself."""
 
     epochs, begun = 0, False
 
@@ -268,7 +268,7 @@ class ForgetsInACrash(Decay):
         self.epochs += 1
 
     def by_hand(self, step):
-        """The suite's own call, of the last step before any other."""
+        """Whether the suite calls the hook once by itself: the last step comes first."""
         first, self.begun = not self.begun, True
         return first and step == 3
 
@@ -279,7 +279,7 @@ class AppliesToNothing(Decay):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         (AlwaysActs, "strength 0"),
         (NeverActs, "no gradient changed"),
@@ -288,9 +288,9 @@ class AppliesToNothing(Decay):
         (ForgetsInACrash, "after a crash"),
     ],
 )
-def test_a_wrong_regularizer_is_found_out(register, part, told):
+def test_a_wrong_regularizer_is_found_out(register, part, message):
     register("regularizers", part, GroupLassoParams)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_regularizer("wrong", {"strength": 0.1}, network=fresh_network())
 
 
@@ -328,24 +328,24 @@ class TooWide(WidthScaling):
 
 class Misstated(WidthScaling):
     def run(self, context):
-        found = super().run(context)
-        return replace(found, macs=found.macs - 1)
+        compact = super().run(context)
+        return replace(compact, macs=compact.macs - 1)
 
 
 class ForgetsLayers(WidthScaling):
     def run(self, context):
-        found = super().run(context)
-        return replace(found, architecture=context.architecture)
+        compact = super().run(context)
+        return replace(compact, architecture=context.architecture)
 
 
 class Moody(WidthScaling):
     runs = 0
 
     def run(self, context):
-        found = super().run(context)
+        compact = super().run(context)
         Moody.runs += 1
-        found.model.linear.bias.data += Moody.runs
-        return found
+        compact.model.linear.bias.data += Moody.runs
+        return compact
 
 
 class ChangesDense(ChannelPruning):
@@ -355,7 +355,7 @@ class ChangesDense(ChannelPruning):
 
 
 @pytest.mark.parametrize(
-    ("part", "params", "told"),
+    ("part", "params", "message"),
     [
         (TooWide, WidthScalingParams, "not within tolerance"),
         (Misstated, WidthScalingParams, "it states"),
@@ -364,9 +364,9 @@ class ChangesDense(ChannelPruning):
         (ChangesDense, ChannelPruningParams, "values of 'linear.bias'"),
     ],
 )
-def test_a_wrong_method_is_found_out(register, part, params, told):
+def test_a_wrong_method_is_found_out(register, part, params, message):
     register("methods", part, params)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_method("wrong", network=fresh_network(), shares=(0.5,))
 
 
@@ -396,7 +396,7 @@ class Functional(CifarResNetFamily):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         (RealUnderMeta, "real tensors"),
         (HalfInitialised, "initialise gives another"),
@@ -404,9 +404,9 @@ class Functional(CifarResNetFamily):
         (Functional, "torch's counter sees"),
     ],
 )
-def test_a_wrong_model_is_found_out(register, part, told):
+def test_a_wrong_model_is_found_out(register, part, message):
     register("models", part(14), ResNetParams)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_model("wrong", input_shape=(3, 16, 16))
 
 
@@ -452,7 +452,7 @@ class ForgetsOptions(Digits):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         (OpensFiles, "opened a file"),
         (OneSplit, "seed does not decide"),
@@ -460,7 +460,7 @@ class ForgetsOptions(Digits):
         (ForgetsOptions, "same digest"),
     ],
 )
-def test_a_wrong_data_set_is_found_out(register, part, told):
+def test_a_wrong_data_set_is_found_out(register, part, message):
     register("datasets", part, DatasetParams)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         check_dataset("wrong")
