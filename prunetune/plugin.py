@@ -20,6 +20,7 @@ from prunetune.compress.method import (
 from prunetune.compress.network.cut import cut, kept_channels
 from prunetune.compress.network.rebuild import family_network, layer_widths
 from prunetune.compress.regularizer import Regularizer, Strength
+from prunetune.compress.scoring.bases import BaseCriterion, GroupwiseCriterion
 from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.config.parts import Kind, Named, Params
 from prunetune.config.recipe import Augment
@@ -49,13 +50,13 @@ from prunetune.registry import (
 from prunetune.train.optim import ParamGroups
 
 __all__ = [
-    "About", "Architecture", "Augment", "BaseFamily", "Batch", "Batches", "CompactModel", "Context",
-    "CostTable", "Criterion", "Dataset", "DatasetInfo", "DatasetParams", "DeclaresUnits", "Family",
-    "FixedFamily", "Group", "Hook", "ImageParams", "Images", "Infeasible", "Kind", "Member",
-    "Method", "Named", "Needs", "ParamGroups", "Params", "Reach", "Regularizer", "ResidentDataset",
-    "ScalableFamily", "Scene", "Shape", "Shrinking", "Split", "Splits", "Stateful", "Step",
-    "Strength", "Target", "WeightsFileError", "check_widths", "classifier", "criteria", "cut",
-    "datasets", "family_network", "kept_channels", "layer_widths", "methods", "models",
-    "optimizers", "passes", "prunable_groups", "regularizers", "schedules", "select",
-    "try_to_reach",
+    "About", "Architecture", "Augment", "BaseCriterion", "BaseFamily", "Batch", "Batches",
+    "CompactModel", "Context", "CostTable", "Criterion", "Dataset", "DatasetInfo", "DatasetParams",
+    "DeclaresUnits", "Family", "FixedFamily", "Group", "GroupwiseCriterion", "Hook", "ImageParams",
+    "Images", "Infeasible", "Kind", "Member", "Method", "Named", "Needs", "ParamGroups", "Params",
+    "Reach", "Regularizer", "ResidentDataset", "ScalableFamily", "Scene", "Shape", "Shrinking",
+    "Split", "Splits", "Stateful", "Step", "Strength", "Target", "WeightsFileError", "check_widths",
+    "classifier", "criteria", "cut", "datasets", "family_network", "kept_channels", "layer_widths",
+    "methods", "models", "optimizers", "passes", "prunable_groups", "regularizers", "schedules",
+    "select", "try_to_reach",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group, Member
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, per_unit
 from prunetune.compress.scoring.readers import readers
@@ -26,7 +26,7 @@ class ActivationParams(ImageParams):
 
 
 @criteria.register("activation", params=ActivationParams)
-class Activation(CriterionBase[ActivationParams]):
+class Activation(BaseCriterion[ActivationParams]):
     """Mean absolute activation of a channel as its readers see it.
 
     Readers are convolutions and linear layers; they see the channel behind norm, non-linearity and

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.lasso import entry_penalties
 from prunetune.compress.scoring.readers import grams, is_read
 from prunetune.compress.scoring.refit import RefitParams, damped_solution, refit
@@ -33,7 +33,7 @@ class CpParams(RefitParams):
 
 
 @criteria.register("cp", params=CpParams)
-class Cp(CriterionBase[CpParams]):
+class Cp(BaseCriterion[CpParams]):
     """The LASSO penalty up to which a channel is needed to rebuild its readers' outputs.
 
     The LASSO is min over β of ½ Σ_p ‖y_p - Σ_i β_i x_pi‖² + λ ‖β‖₁, where y_p is the sum of the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.registry import criteria
@@ -16,7 +16,7 @@ class FisherParams(GateParams):
 
 
 @criteria.register("fisher", params=FisherParams)
-class Fisher(CriterionBase[FisherParams]):
+class Fisher(BaseCriterion[FisherParams]):
     """Half the mean over images of the squared gradient with respect to a channel's gate."""
 
     about = About(

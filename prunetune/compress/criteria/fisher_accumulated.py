@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, join_gates
 from prunetune.compress.scoring.passes import Chunks, passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
@@ -32,7 +32,7 @@ class FisherAccumulatedParams(GateParams):
 
 
 @criteria.register("fisher_accumulated", params=FisherAccumulatedParams)
-class FisherAccumulated(CriterionBase[FisherAccumulatedParams]):
+class FisherAccumulated(BaseCriterion[FisherAccumulatedParams]):
     """Half the mean squared gate gradient over the steps of a training.
 
     A schedule that trains between its cuts attaches `accumulator` to that training. Without

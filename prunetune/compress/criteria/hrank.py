@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group, Member
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.passes import ImageParams, passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.compress.scoring.readers import readers
@@ -29,7 +29,7 @@ class HrankParams(ImageParams):
 
 
 @criteria.register("hrank", params=HrankParams)
-class Hrank(CriterionBase[HrankParams]):
+class Hrank(BaseCriterion[HrankParams]):
     """Rank of a channel's feature map after activation, mean over images.
 
     The maps are those that the group's convolutions read, and the rank is the mean over them. A map

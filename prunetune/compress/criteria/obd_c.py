@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from prunetune.compress.criteria.obd_hessian import ObdHessianParams, damage
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.compress.scoring.squared_gradients import squared_gradients
 from prunetune.registry import criteria
@@ -19,7 +19,7 @@ class ObdCParams(ObdHessianParams):
 
 
 @criteria.register("obd_c", params=ObdCParams)
-class ObdC(CriterionBase[ObdCParams]):
+class ObdC(BaseCriterion[ObdCParams]):
     """½ Σ w² E[(∂L/∂w)²] over a channel's filters, labels drawn from the network's own softmax.
 
     As in the paper, the filters of the layers that write the channels count, without biases. One

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.passes import ImageParams
 from prunetune.compress.scoring.per_unit import Normalize, Reduction, normalized, unit_means
 from prunetune.compress.scoring.squared_gradients import squared_gradients
@@ -21,7 +21,7 @@ class ObdHessianParams(ImageParams):
 
 
 @criteria.register("obd_hessian", params=ObdHessianParams)
-class ObdHessian(CriterionBase[ObdHessianParams]):
+class ObdHessian(BaseCriterion[ObdHessianParams]):
     """½ Σ w² E[(∂L/∂w)²] over a channel's weights, with each image's gradient squared by itself.
 
     The weights are those that `magnitude` counts: filters, slices of the readers' filters, and

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from prunetune.compress.criterion import About, Scene
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.compress.scoring.per_unit import normalized
 from prunetune.registry import criteria
@@ -32,7 +32,7 @@ class TaylorParams(GateParams):
 
 
 @criteria.register("taylor", params=TaylorParams)
-class Taylor(CriterionBase[TaylorParams]):
+class Taylor(BaseCriterion[TaylorParams]):
     """Square of the loss's mean gradient with respect to a channel's gate, mean over batches."""
 
     about = About(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
-from prunetune.compress.scoring.bases import CriterionBase
+from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.readers import gram, grams, is_read
 from prunetune.compress.scoring.refit import RefitParams, damped_solution, refit
 from prunetune.registry import criteria
@@ -25,7 +25,7 @@ class ThinetParams(RefitParams):
 
 
 @criteria.register("thinet", params=ThinetParams)
-class Thinet(CriterionBase[ThinetParams]):
+class Thinet(BaseCriterion[ThinetParams]):
     """Error of the readers' outputs once a channel and all before it are removed greedily.
 
     Each step removes the channel for which Σ_p ‖Σ_{i removed} x_pi‖² is smallest, where x_pi is the

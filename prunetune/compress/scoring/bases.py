@@ -14,7 +14,7 @@ from prunetune.config.parts import Params
 CriterionParams = TypeVar("CriterionParams", bound=Params)
 
 
-class CriterionBase(ABC, Generic[CriterionParams]):
+class BaseCriterion(ABC, Generic[CriterionParams]):
     """A criterion that keeps its parameters in `params` and scores every group."""
 
     about: ClassVar[About]
@@ -32,7 +32,7 @@ class CriterionBase(ABC, Generic[CriterionParams]):
         """See `Criterion`."""
 
 
-class GroupwiseCriterion(CriterionBase[CriterionParams]):
+class GroupwiseCriterion(BaseCriterion[CriterionParams]):
     """A criterion that scores one group at a time and looks at no images."""
 
     needs = "weights"

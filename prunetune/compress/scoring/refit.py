@@ -226,8 +226,8 @@ class _Mending:
         groups, rows = inputs.shape[:2]
         rows_per_image = rows // len(self._chunk)
         start, stop = self._chunk.start * rows_per_image, self._chunk.stop * rows_per_image
-        wanted = targets[start:stop].double()
+        target_rows = targets[start:stop].double().view(rows, groups, -1)
         current = torch.einsum("grcn,gocn->rgo", inputs, weight)
         self._fit = self._fit or self._make_fit(weight, rows_per_image * self._images)
-        self._fit.add(inputs, (wanted.view(rows, groups, -1) - current).transpose(0, 1))
+        self._fit.add(inputs, (target_rows - current).transpose(0, 1))
         self._arrived.update(self._chunk)

@@ -36,16 +36,16 @@ def squared_gradients(
     scene's generator per image; how the images are cut into chunks makes no difference.
     """
     draws = torch.rand(images, generator=scene.generator, dtype=torch.float64) if sampled else None
-    seen = 0
+    passed = 0
     with passes(scene, criterion, images, backward=True) as (model, chunks):
         squares = SquaredGradients(model, layers)
         for x, y in chunks:
             logits = model(x.requires_grad_())
             if draws is not None:
-                y = sampled_labels(logits.detach(), draws[seen : seen + len(x)])
+                y = sampled_labels(logits.detach(), draws[passed : passed + len(x)])
             torch.autograd.backward(F.cross_entropy(logits, y, reduction="sum"))
-            seen += len(x)
-    return {name: total.cpu() / seen for name, total in squares.sums.items()}
+            passed += len(x)
+    return {name: total.cpu() / passed for name, total in squares.sums.items()}
 
 
 def sampled_labels(logits: Tensor, draws: Tensor) -> Tensor:
@@ -93,8 +93,8 @@ class SquaredGradients:
 
 def squares(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
     """Σ_n of the squared gradients of a layer's weights, flat, from all uses of the layer."""
-    (x, d), *more = uses
-    if isinstance(layer, nn.Linear) and x.dim() == 2 and not more:
+    (x, d), *other_uses = uses
+    if isinstance(layer, nn.Linear) and x.dim() == 2 and not other_uses:
         return (d.square().T @ x.square()).flatten()  # (δ x)² = δ² x²: no gradients are formed
     assert isinstance(layer.weight, Tensor)
     largest = max(layer.weight.numel(), *(_patch_elements(layer, x, d) for x, d in uses))
