@@ -27,7 +27,7 @@ from prunetune.train.device import pick_device, precision_name, prepare
 from prunetune.train.loop import Diverged
 from prunetune.train.memory import PeakMemory
 from prunetune.trial import outputs
-from prunetune.trial.networks import NetworkMaker
+from prunetune.trial.network_maker import NetworkMaker
 from prunetune.trial.trainer import Trainer
 
 _TESTED_PHASES = ("dense", "confirm")
