@@ -57,7 +57,7 @@ def test_every_room_is_drawn_once() -> None:
     modules = {f.name for f in PACKAGE.glob("*.py") if f.name != "__init__.py"}
     rooms = drawn(ROOMS)
     assert len(rooms) == len(set(rooms))
-    assert set(rooms) == packages | modules
+    assert set(rooms) == packages | modules, "draw the rooms in prunetune/README.md as they are"
 
 
 def test_the_layers_are_those_that_import_linter_checks() -> None:
@@ -72,4 +72,4 @@ def test_the_layers_are_those_that_import_linter_checks() -> None:
         {room.removesuffix("/").removesuffix(".py") for room in block if "/" not in room[:-1]}
         for block in blocks
     ]
-    assert rooms == layers
+    assert rooms == layers, "draw the layers in prunetune/README.md as in pyproject.toml"
