@@ -6,7 +6,6 @@ before anybody hears of its end.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,28 +17,16 @@ from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
 from prunetune.records.cost_meter import CostMeter
-from prunetune.records.files import StorageError
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
+from prunetune.tune.faults import Fault
 from prunetune.tune.rungs import rivals, stop_at
 from prunetune.tune.sampling import ConfigSampler
 
 RETRIES = 2
 """How often a trial that raised or lost its worker is run again before it has failed."""
-STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a trial did not come to an end by itself."""
-
-    error: str
-    traceback: str
-    cause: BaseException | None = None
-    preempted: bool = False
-    """The node was taken away with notice; such a loss is not held against the trial."""
 
 
 @dataclass
@@ -142,7 +129,8 @@ class Driver:
         live = self.running.get(key)
         if live is None:
             return
-        self._check_surroundings(fault)
+        if fault.sweep_error is not None:
+            raise fault.sweep_error
         folder = self.store.trial_folder(key)
         folder.error.write(fault.traceback.encode())
         self._attempts[key] += not fault.preempted
@@ -180,18 +168,6 @@ class Driver:
         self.trials.end(record)
         del self.running[record.key]
         self.observers.on_record(record)
-
-    def _check_surroundings(self, fault: Fault) -> None:
-        """A full or lost disk is nobody's result: it ends the sweep, not the trial.
-
-        So does whatever the user has to mend, missing data say, which bears an `exit_code`.
-        """
-        cause = fault.cause
-        if isinstance(cause, StorageError) or hasattr(cause, "exit_code"):
-            assert cause is not None
-            raise cause
-        if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
-            raise StorageError(fault.error) from cause
 
     def _stops(self, live: Live, known: int) -> bool:
         curves = {key: other.builder.curve for key, other in self.running.items()}

@@ -11,7 +11,8 @@ from prunetune.data.files import DataMissingError
 from prunetune.records.files import StorageError
 from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
-from prunetune.tune.driver import RETRIES, Driver, Fault
+from prunetune.tune.driver import RETRIES, Driver
+from prunetune.tune.faults import Fault, describe, raised
 from tests.tune.fakes import epoch, make_plan, quick
 
 
@@ -175,7 +176,7 @@ def test_a_full_disk_in_a_worker_ends_the_sweep_not_the_trial(store):
     driver, _ = make_driver(store)
     key = driver.deal().spec.key
     with driver.guarded():
-        driver.fault(key, Fault("full", "", cause=OSError(28, "No space left on device")))
+        driver.fault(key, raised(describe(OSError(28, "No space left on device")), ""))
     assert isinstance(driver.failure, StorageError)
     assert driver.abandoned
     assert store.records() == {}
@@ -185,7 +186,7 @@ def test_what_the_user_has_to_mend_ends_the_sweep_not_the_trial(store):
     driver, _ = make_driver(store)
     key = driver.deal().spec.key
     with driver.guarded():
-        driver.fault(key, Fault("no data", "", cause=DataMissingError("put it there")))
+        driver.fault(key, raised(describe(DataMissingError("put it there")), ""))
     assert isinstance(driver.failure, DataMissingError)
     assert driver.abandoned
     assert store.records() == {}

@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle
-from ray.exceptions import RayActorError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from prunetune.tune.driver import Driver, Fault
-from prunetune.tune.ray.trainable import unpack
+from prunetune.tune import faults
+from prunetune.tune.driver import Driver
+from prunetune.tune.ray.trainable import FAULT, unpack
 
-COLOR = re.compile(r"\x1b\[\d*m")
+_ESCAPE = re.compile(r"\x1b\[\d*m")
+"""What colours Ray's messages on a terminal."""
 
 
 class RecordCallback(Callback):  # type: ignore[misc]
@@ -45,15 +45,8 @@ class RecordCallback(Callback):  # type: ignore[misc]
             self._driver.fault(trial.config["key"], fault_of(trial))
 
 
-def fault_of(trial: Trial) -> Fault:
-    """What went wrong in a trial, from the files in which Tune keeps it."""
-    text = COLOR.sub("", Path(trial.error_file).read_text())
-    pickled = trial.pickled_error_file
-    error = cloudpickle.loads(Path(pickled).read_bytes()) if pickled else None
-    if isinstance(error, RayActorError):
-        return Fault("the worker died", text, preempted=error.preempted)
-    cause = getattr(error, "cause", error)
-    if isinstance(cause, BaseException):
-        first = str(cause).strip().partition("\n")[0]
-        return Fault(f"{type(cause).__name__}: {first}", text, cause=cause)
-    return Fault(text.strip().splitlines()[-1], text)
+def fault_of(trial: Trial) -> faults.Fault:
+    """Why a trial broke off: its worker's last report, if any, and the text that Tune keeps."""
+    text = _ESCAPE.sub("", Path(trial.error_file).read_text())
+    description = (trial.last_result or {}).get(FAULT)
+    return faults.lost(text) if description is None else faults.raised(description, text)

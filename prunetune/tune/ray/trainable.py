@@ -14,6 +14,10 @@ from ray import tune
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
+from prunetune.tune.faults import describe
+
+FAULT = "fault"
+"""Of a result: what the trial raised, as `faults.describe` says it."""
 
 
 class RunTrial(Protocol):
@@ -44,6 +48,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """
 
     _reports: Iterator[TrialReport] | None = None
+    _error: Exception | None = None
 
     def setup(self, config: dict[str, Any], work: ActorSetup) -> None:
         """Nothing heavy: torch comes with the first step, when the actor counts as started."""
@@ -55,18 +60,32 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.cleanup()
         return True
 
-    def step(self) -> TrialReport:
-        """The trial's next report, as one opaque string that Tune does not look into."""
+    def step(self) -> dict[str, Any]:
+        """The trial's next report, as one opaque string that Tune does not look into.
+
+        An exception is reported as data first and raised by the next step: Tune hands the driver
+        an exception only as a pickle, and an actor that has raised is not used again.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            report = self._next_report()
+            return {"report": to_json(report).decode(), "done": "status" in report}
+        except Exception as error:
+            self._error = error
+            return {"report": "{}", FAULT: describe(error), "done": False}
+
+    def _next_report(self) -> TrialReport:
         if self._reports is None:
             self._reports = self._start(TrialSpec.model_validate_json(self.config["spec"]))
         report = next(self._reports, None)
         if report is None:
             raise RuntimeError("the trial ended without a status")
-        return {"report": to_json(report).decode(), "done": "status" in report}
+        return report
 
     def cleanup(self) -> None:
         """Close the trial, ended or not."""
-        reports, self._reports = self._reports, None
+        reports, self._reports, self._error = self._reports, None, None
         if isinstance(reports, Generator):
             reports.close()
 
