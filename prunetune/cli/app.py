@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's Markdown alone would double the time of --help
 )
 VERBS: Sequence[Callable[..., None]] = (
     sweep.sweep,

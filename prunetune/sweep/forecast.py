@@ -12,8 +12,8 @@ from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
+from prunetune.sweep.clock import Clock, from_records
 from prunetune.sweep.orchestrate import load_plan
-from prunetune.sweep.timing import Clock, from_records, measured
 
 
 class StudyForecast(Params):
@@ -60,7 +60,7 @@ class Forecast(Params):
 
 def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
     """Count what `plan` amounts to; `timed` measures 20 steps of each network here."""
-    clock = measured(plan) if timed else from_records(plan, _sweeps(storage))
+    clock = _measured(plan) if timed else from_records(plan, _sweeps(storage))
     amounts = counts(plan)
     rows = [_dense_row(plan, amounts.dense, clock)]
     rows += [_row(plan, s, amounts.studies[s.id], clock) for s in plan.studies]
@@ -81,6 +81,12 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         family=plan.family,
         detectable=detectable(plan.n_independent, max(1, len(plan.family))),
     )
+
+
+def _measured(plan: Plan) -> Clock:
+    from prunetune.sweep.timing import measured  # imports all of training
+
+    return measured(plan)
 
 
 def _dense_row(plan: Plan, amount: Amount, clock: Clock | None) -> StudyForecast:

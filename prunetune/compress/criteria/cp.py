@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.scoring.bases import BaseCriterion
-from prunetune.compress.scoring.lasso import entry_penalties
 from prunetune.compress.scoring.readers import grams, is_read
 from prunetune.compress.scoring.refit import RefitParams, damped_solution, refit
 from prunetune.registry import criteria
@@ -69,6 +67,10 @@ class Cp(BaseCriterion[CpParams]):
 
 def lasso_scores(gram: Tensor) -> Tensor:
     """The penalty at which each unit enters the regression of the sum of all contributions."""
+    from threadpoolctl import threadpool_limits
+
+    from prunetune.compress.scoring.lasso import entry_penalties  # imports scipy: not for `plan`
+
     contributions = gram.numpy()
     with threadpool_limits(torch.get_num_threads()):  # numpy gets the trial's threads, not all
         return torch.from_numpy(entry_penalties(contributions, contributions.sum(1)))
