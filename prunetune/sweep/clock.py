@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from prunetune.analysis.verdicts.sentences import plural
+from prunetune.analysis.format import plural
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 
