@@ -8,7 +8,8 @@ import pytest
 from prunetune.agenda import Agenda, Trials, due
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
-from prunetune.tune.ray.trainable import ActorSetup, TrialActor, unpack
+from prunetune.tune.faults import raised
+from prunetune.tune.ray.trainable import FAULT, ActorSetup, TrialActor, unpack
 from tests.tune.fakes import endless, make_plan, quick
 
 
@@ -66,5 +67,8 @@ def test_a_stopped_trial_is_closed_before_the_next_begins(store, spec):
 def test_a_trial_without_an_end_is_a_fault(store, spec):
     made = actor(store, spec, endless)
     made.step()
+    result = made.step()
+    assert raised(result[FAULT], "").error == "RuntimeError: the trial ended without a status"
+    assert (unpack(result), result["done"]) == ({}, False)
     with pytest.raises(RuntimeError, match="without a status"):
         made.step()
