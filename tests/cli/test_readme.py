@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.cli.command import prunetune
 
 README = Path(__file__).parents[2] / "prunetune" / "compress" / "README.md"
 TABLE = re.compile(r"<!-- prunetune (list \w+ --markdown) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
 def printed(words: str) -> str:
-    command = [sys.executable, "-m", "prunetune.cli", *words.split()]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = prunetune(*words.split())
+    assert command.returncode == 0, command.stderr
+    return command.stdout
 
 
 def written_anew(text: str) -> str:
