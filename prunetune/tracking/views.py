@@ -1,9 +1,9 @@
 """Named chart views of MLflow's UI, written as tags of the experiment, and the link to one.
 
 The UI keeps a saved view in the tag `mlflow.sharedViewState.<key>`: a JSON envelope {name,
-createdAt, state}, where state is the state of its page as JSON text. Charts with `isGenerated`
-false in a section of their own come first. Nested runs are drawn only where their row is shown; a
-view sorted by a metric is flat, so it shows all. Proven with MLflow 3.17 in a browser.
+createdAt, state}, where `state` is the page's state as JSON text. Charts with `isGenerated` false
+in a section of their own come first. The UI draws a nested run only while its row is shown; in a
+view that is sorted by a metric all rows are shown. Proven with MLflow 3.17 in a browser.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 
 from prunetune.plan import Plan
 
-TAG = "mlflow.sharedViewState."
+VIEW_TAG = "mlflow.sharedViewState."
 FRONTIER, RECIPES, CURVES = "frontier", "recipes", "curves"
 MAX_AXES = 12
-"""Of a parallel-coordinates chart: more cannot be read."""
+"""A parallel-coordinates chart with more axes cannot be read."""
 
-PAGE: dict[str, Any] = {
+PAGE_STATE: dict[str, Any] = {
     "searchFilter": "",
     "orderByKey": "attributes.start_time",
     "orderByAsc": False,
@@ -44,12 +44,12 @@ PAGE: dict[str, Any] = {
     "autoRefreshEnabled": True,
     "globalLineChartConfig": {"lineSmoothness": 0},
 }
-"""Every field of the page's state that the UI does not fill in by itself."""
+"""The fields of a page's state that the UI does not fill in by itself, at their defaults."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A saved view: its key in the link, its name in the menu, its charts and its page."""
+    """A saved view: its key in the link, its name in the menu, its charts and page state."""
 
     key: str
     name: str
@@ -58,7 +58,7 @@ class View:
     columns: int = 1
 
     def state(self) -> str:
-        """The state of the UI's page, as the JSON text that the UI reads."""
+        """The page's state as the JSON text that the UI reads."""
         section = {
             "uuid": self.key,
             "name": self.name,
@@ -74,21 +74,21 @@ class View:
             {"uuid": f"{self.key}-{number}", **common, **chart}
             for number, chart in enumerate(self.charts)
         ]
-        page = {**PAGE, **self.page}
+        page = {**PAGE_STATE, **self.page}
         return json.dumps({**page, "compareRunCharts": charts, "compareRunSections": [section]})
 
     def envelope(self, created_at: int) -> str:
-        """The value of the experiment's tag; `created_at` in milliseconds since 1970."""
+        """The value of the view's tag; `created_at` is in milliseconds since 1970."""
         return json.dumps({"name": self.name, "createdAt": created_at, "state": self.state()})
 
 
 def saved_views(plan: Plan) -> tuple[View, ...]:
-    """The views of a sweep, the one with the answer first."""
+    """The views of a sweep; the first one shows the answer."""
     return (_frontier(), _recipes(plan), _curves())
 
 
 def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
-    """The address of a saved view under the UI at `base`; the default one has the answer."""
+    """The address of a saved view in the UI at `base`; by default the frontier."""
     query = {
         "viewStateShareKey": key,
         "compareRunsMode": "CHART",
@@ -98,8 +98,8 @@ def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
 
 
 def _frontier() -> View:
-    shown = ("confirm_acc1", "confirm_acc1_low", "confirm_acc1_high", "confirm_n", "macs")
-    page = _of_kind("study", selectedColumns=[f"metrics.`{name}`" for name in shown])
+    metrics = ("confirm_acc1", "confirm_acc1_low", "confirm_acc1_high", "confirm_n", "macs")
+    page = _of_kind("study", selectedColumns=[f"metrics.`{name}`" for name in metrics])
     return View(FRONTIER, "Frontier (confirmed)", (_scatter("macs", "confirm_acc1"),), page)
 
 
@@ -127,10 +127,10 @@ def _curves() -> View:
 
 
 def _axes(plan: Plan) -> list[list[str]]:
-    """The searched paths, those of every trial first, then groups that exist together.
+    """The searched paths in groups, one group for each chart; the paths of all trials come first.
 
-    A parallel-coordinates chart leaves out every run that lacks one of its parameters; so there is
-    one for each set of studies and each condition under which something is searched.
+    A parallel-coordinates chart leaves out every run that lacks one of its parameters. So each set
+    of studies, and each condition under which a path is searched, has a chart of its own.
     """
     studies: dict[str, list[str]] = {}
     when: dict[str, Any] = {}

@@ -23,7 +23,7 @@ from prunetune.plan import Plan
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking import layout
-from prunetune.tracking.experiment import Known, open_experiment, read_runs
+from prunetune.tracking.experiment import TrackedRun, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
 from prunetune.tracking.models import log_winner
 
@@ -113,14 +113,14 @@ class Writer:
                 trial = known.tags.get(layout.KIND) == "trial"
                 self._end(known, "KILLED" if trial else "FINISHED")
 
-    def _stand(self, run: Run, start: int | None = None) -> Known:
+    def _stand(self, run: Run, start: int | None = None) -> TrackedRun:
         """The run as it stands in MLflow, found by its key or created with all its tags."""
         if run.key not in self._known:
             tags = self._tags(run) | ({STATUS: RUNNING} if run.parent else {})
             created = self._client.create_run(
                 self._experiment_id, start_time=start, tags=tags, run_name=run.name
             )
-            self._known[run.key] = Known(created.info.run_id, "RUNNING", tags, steps=set())
+            self._known[run.key] = TrackedRun(created.info.run_id, "RUNNING", tags, steps=set())
         return self._known[run.key]
 
     def _tags(self, run: Run) -> dict[str, str]:
@@ -142,7 +142,7 @@ class Writer:
 
     def _log(
         self,
-        known: Known,
+        known: TrackedRun,
         run: Run,
         points: Sequence[MetricPoint] = (),
         tags: Mapping[str, str] | None = None,
@@ -167,7 +167,7 @@ class Writer:
         if known.steps is not None:
             known.steps.update((p.name, p.step) for p in new_points)
 
-    def _missing(self, known: Known, points: Sequence[MetricPoint]) -> list[MetricPoint]:
+    def _missing(self, known: TrackedRun, points: Sequence[MetricPoint]) -> list[MetricPoint]:
         """The points whose metric has nothing at that step yet, one a step."""
         if points and known.steps is None:
             known.steps = {
@@ -178,13 +178,13 @@ class Writer:
         by_step = {(p.name, p.step): p for p in points}  # a resumed trial tells its past again
         return [p for step, p in by_step.items() if step not in (known.steps or ())]
 
-    def _end(self, known: Known, status: str, at: int | None = None) -> None:
+    def _end(self, known: TrackedRun, status: str, at: int | None = None) -> None:
         if known.status != status:
             self._client.set_terminated(known.run_id, status, at)
             known.status, known.ended = status, at
 
     @staticmethod
-    def _of_another_attempt(known: Known, record: Record) -> bool:
+    def _of_another_attempt(known: TrackedRun, record: Record) -> bool:
         """Whether the run ended before, otherwise than `record` (not: was broken off)."""
         status = known.tags.get(STATUS)
         return status != RUNNING and (status != record.status or known.ended is not None)

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunetune.tracking.backlog import Backlog, Ended, Progress, Work
+from prunetune.tracking.backlog import Backlog
+from prunetune.tracking.updates import EpochsUpdate, RecordUpdate, Update
 from tests.tracking.sweeps import make_epochs, make_plan, make_record, make_spec
 
 PLAN = make_plan()
@@ -16,11 +17,11 @@ EPOCHS = 5
 def test_nothing_is_lost_however_often_writing_fails(data: st.DataObject) -> None:
     """Trials tell their epochs and end, attempts to write succeed or fail: all arrives in time."""
     backlog = Backlog()
-    news: list[list[Work]] = [
+    news: list[list[Update]] = [
         [
-            Progress(s),
-            *(Progress(s, ((e, 0),)) for e in make_epochs(s, EPOCHS)),
-            Ended(make_record(s, epochs=EPOCHS)),
+            EpochsUpdate(s),
+            *(EpochsUpdate(s, ((e, 0),)) for e in make_epochs(s, EPOCHS)),
+            RecordUpdate(make_record(s, epochs=EPOCHS)),
         ]
         for s in SPECS
     ]
@@ -30,45 +31,45 @@ def test_nothing_is_lost_however_often_writing_fails(data: st.DataObject) -> Non
         tell_one(backlog, news, data.draw(st.integers(0, 1)))
         if not data.draw(st.booleans()):
             continue
-        works = backlog.take(0)
-        keep = data.draw(st.integers(0, len(works)))
+        updates = backlog.take(0)
+        keep = data.draw(st.integers(0, len(updates)))
         if any(news) and data.draw(st.booleans()):
             tell_one(backlog, news, data.draw(st.integers(0, 1)))
-        for work in works[:keep]:
-            note(work, written, ended)
-        backlog.put_back(works[keep:])
+        for update in updates[:keep]:
+            note(update, written, ended)
+        backlog.put_back(updates[keep:])
     backlog.close()
-    for work in backlog.take(0):
-        note(work, written, ended)
+    for update in backlog.take(0):
+        note(update, written, ended)
     assert sorted(ended) == sorted(spec.key for spec in SPECS)
     assert all(found == set(range(1, EPOCHS + 1)) for found in written.values())
     assert backlog.take(0) == []
 
 
-def tell_one(backlog: Backlog, news: list[list[Work]], first: int) -> None:
+def tell_one(backlog: Backlog, news: list[list[Update]], first: int) -> None:
     teller = news[first] or news[1 - first]
     backlog.put([teller.pop(0)])
 
 
-def note(work: Work, written: dict[str, set[int]], ended: list[str]) -> None:
-    if isinstance(work, Ended):
-        ended.append(work.slot)
-        written[work.slot] |= {epoch.epoch for epoch in work.record.curve}
-    elif isinstance(work, Progress):
-        assert work.slot not in ended, "what has ended does not go on"
-        told = [epoch.epoch for epoch, _ in work.epochs]
+def note(update: Update, written: dict[str, set[int]], ended: list[str]) -> None:
+    if isinstance(update, RecordUpdate):
+        ended.append(update.subject)
+        written[update.subject] |= {epoch.epoch for epoch in update.record.curve}
+    elif isinstance(update, EpochsUpdate):
+        assert update.subject not in ended, "what has ended does not go on"
+        told = [epoch.epoch for epoch, _ in update.epochs]
         assert told == sorted(told)
-        written[work.slot] |= set(told)
+        written[update.subject] |= set(told)
 
 
 def test_a_thread_is_wanted_only_while_none_serves() -> None:
     backlog = Backlog()
-    assert backlog.put([Progress(SPECS[0])])
-    assert not backlog.put([Progress(SPECS[1])])
+    assert backlog.put([EpochsUpdate(SPECS[0])])
+    assert not backlog.put([EpochsUpdate(SPECS[1])])
     assert len(backlog) == 2
     backlog.close()
-    assert not backlog.put([Progress(SPECS[1])]), "news takes the closing back"
+    assert not backlog.put([EpochsUpdate(SPECS[1])]), "news takes the closing back"
     assert not backlog.ends()
     backlog.close()
     assert backlog.ends()
-    assert backlog.put([Progress(SPECS[0])])
+    assert backlog.put([EpochsUpdate(SPECS[0])])

@@ -17,9 +17,9 @@ from mlflow import MlflowClient
 
 from prunetune.plan import Plan
 from prunetune.tracking import mlflow_store as store_module
-from prunetune.tracking.backlog import Latest
 from prunetune.tracking.layout import StudyResult
 from prunetune.tracking.mlflow_store import MlflowStore
+from prunetune.tracking.updates import ReplacingUpdate
 from prunetune.tracking.writer import Writer
 from tests.tracking.dump import by_key, dump
 from tests.tracking.sweeps import make_epochs, make_plan, make_record, make_spec
@@ -124,8 +124,8 @@ def test_closing_waits_for_as_long_as_something_is_written(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @dataclass(frozen=True)
-    class Slow(Latest):
-        slot: str
+    class Slow(ReplacingUpdate):
+        subject: str
 
         def write(self, writer: Writer) -> None:
             time.sleep(0.3)

@@ -1,0 +1,125 @@
+"""What MLflow is to be told: one class for each kind of update, and how two updates merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prunetune.records.record import Epoch, Record, TrialSpec
+from prunetune.tracking.layout import StudyResult
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from prunetune.tracking.writer import Writer
+
+
+class Update(Protocol):
+    """Something to write to MLflow."""
+
+    @property
+    def subject(self) -> str:
+        """What the update is about; two updates of one subject are merged."""
+        ...
+
+    def after(self, earlier: Any) -> Update:
+        """This update and an earlier one of the same subject as one."""
+        ...
+
+    def write(self, writer: Writer) -> None:
+        """Write the update; a call that raises may be repeated."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpochsUpdate:
+    """A running trial: its epochs, each with the time of its report in ms since 1970."""
+
+    spec: TrialSpec
+    epochs: tuple[tuple[Epoch, int], ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The trial's key."""
+        return self.spec.key
+
+    def after(self, earlier: EpochsUpdate | RecordUpdate) -> Update:
+        """The epochs of both; after a record only these: the trial is tried again."""
+        return replace(self, epochs=(*getattr(earlier, "epochs", ()), *self.epochs))
+
+    def write(self, writer: Writer) -> None:
+        """Log the trial and its epochs."""
+        writer.trial(self.spec, self.epochs)
+
+
+@dataclass(frozen=True)
+class ReplacingUpdate:
+    """Base of the updates that replace any earlier one of their subject."""
+
+    def after(self, earlier: Any) -> Any:
+        """This update alone."""
+        return self
+
+
+@dataclass(frozen=True)
+class RecordUpdate(ReplacingUpdate):
+    """A finished trial."""
+
+    record: Record
+
+    @property
+    def subject(self) -> str:
+        """The trial's key."""
+        return self.record.key
+
+    def write(self, writer: Writer) -> None:
+        """Log the whole record."""
+        writer.record(self.record)
+
+
+@dataclass(frozen=True)
+class StudyUpdate(ReplacingUpdate):
+    """A study's result on fresh seeds."""
+
+    study_id: str
+    result: StudyResult
+
+    @property
+    def subject(self) -> str:
+        """The study."""
+        return f"study {self.study_id}"
+
+    def write(self, writer: Writer) -> None:
+        """Log the result in the study's run."""
+        writer.study(self.study_id, self.result)
+
+
+@dataclass(frozen=True)
+class ReportUpdate(ReplacingUpdate):
+    """A new report, in `folder`."""
+
+    folder: Path
+    subject: str = "report"
+
+    def write(self, writer: Writer) -> None:
+        """Upload the folder."""
+        writer.report(self.folder)
+
+
+@dataclass(frozen=True)
+class WinnerUpdate(ReplacingUpdate):
+    """The network of a study's winner."""
+
+    record: Record
+    model: Any
+    example: np.ndarray[Any, Any]
+
+    @property
+    def subject(self) -> str:
+        """The winner's study."""
+        return f"winner {self.record.study}"
+
+    def write(self, writer: Writer) -> None:
+        """Log the network as a model."""
+        writer.winner(self.record, self.model, self.example)
