@@ -16,6 +16,7 @@ from torchvision.models.vgg import make_layers
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import Group, find_groups
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
+from prunetune.config.parts import Named
 from prunetune.models.cifar_resnet import CifarResNet, ResNetParams
 from prunetune.models.vit import ViT
 from prunetune.protocols import Shape
@@ -192,8 +193,7 @@ def scene_of(
 
 
 def score(name: str, scene: Scene, **params: Any) -> list[Tensor]:
-    entry = criteria.get(name)
-    scores: list[Tensor] = entry.part(entry.params(**params)).score(scene)
+    scores: list[Tensor] = criteria.make(Named(name=name, params=params)).score(scene)
     return scores
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from prunetune.compress.method import Infeasible, Target, reach
+from prunetune.config.parts import Named
 from prunetune.registry import methods
 from tests.compress.nets import architecture, context
 
@@ -16,9 +17,8 @@ SHARES = (0.5, 0.1, 0.002)
     ("width_scaling", {}), ("channel_pruning", {"scope": "local"}),
     ("channel_pruning", {"scope": "protected_global", "floor": 0.3}),
 ])  # fmt: skip
-def test_what_reach_promises_is_what_the_method_does(method: str, params: dict[str, Any]) -> None:
-    entry = methods.get(method)
-    stated = entry.params(**params)
+def test_reach_promises_what_the_method_does(method: str, params: dict[str, Any]) -> None:
+    part, stated = methods.checked(Named(name=method, params=params))
     givens = [context(NETWORK, share) for share in SHARES]
     promised = reach(method, stated, NETWORK, [given.target for given in givens])
     assert promised is not None
@@ -27,11 +27,11 @@ def test_what_reach_promises_is_what_the_method_does(method: str, params: dict[s
     for given, promise in zip(givens, promised, strict=True):
         if not promise.within:
             with pytest.raises(Infeasible) as miss:
-                entry.part(stated).run(given)
+                part(stated).run(given)
             assert promise.nearest_macs == miss.value.nearest_macs
             assert promise.reason == str(miss.value)
             continue
-        macs = entry.part(stated).run(given).macs
+        macs = part(stated).run(given).macs
         assert macs >= promise.smallest_macs
         if params.get("scope") != "protected_global":
             assert macs == promise.nearest_macs
@@ -39,15 +39,14 @@ def test_what_reach_promises_is_what_the_method_does(method: str, params: dict[s
 
 def test_a_borrowed_architecture_has_no_reach_of_its_own() -> None:
     target = Target(1, 2, 0.005)
-    params = methods.get("reinit").params.model_validate({"from": "pruned"})
+    _, params = methods.checked(Named(name="reinit", params={"from": "pruned"}))
     assert reach("reinit", params, NETWORK, [target]) is None
 
 
 def test_reinit_trains_its_sources_architecture() -> None:
     given = context(NETWORK, 0.5)
     given.source = architecture("resnet14", widths=(4, 8, 16))
-    entry = methods.get("reinit")
-    found = entry.part(entry.params.model_validate({"from": "thin"})).run(given)
-    assert found.architecture == given.source
-    assert entry.part.takes_architecture
-    assert not entry.part.inherits
+    reinit = methods.make(Named(name="reinit", params={"from": "thin"}))
+    assert reinit.run(given).architecture == given.source
+    assert reinit.takes_architecture
+    assert not reinit.inherits

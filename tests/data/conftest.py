@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from prunetune.config.parts import Named
 from prunetune.registry import datasets
 
 CPU = torch.device("cpu")
@@ -21,8 +22,7 @@ def real() -> str:
 
 
 def made(name: str, **params):
-    entry = datasets.get(name)
-    return entry.part(entry.params(**params))
+    return datasets.make(Named(name=name, params=params))
 
 
 def seeded(seed: int) -> torch.Generator:

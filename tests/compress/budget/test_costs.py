@@ -41,9 +41,9 @@ def test_the_closed_form_is_what_the_counter_counts_before_and_after_a_cut(
     costs = CostTable.measure(model, network.input_shape, groups)
     assert costs.macs(costs.widths) == counted(model, network.input_shape)
     generator = np.random.default_rng(0)
-    gone = [generator.permutation(g.width)[: generator.integers(g.width)] for g in groups]
-    narrow = cut(model, groups, [g.tolist() for g in gone])
-    widths = [g.width - len(units) for g, units in zip(groups, gone, strict=True)]
+    removed = [generator.permutation(g.width)[: generator.integers(g.width)] for g in groups]
+    narrow = cut(model, groups, [g.tolist() for g in removed])
+    widths = [g.width - len(units) for g, units in zip(groups, removed, strict=True)]
     assert costs.macs(widths) == counted(narrow, network.input_shape)
 
 
@@ -69,7 +69,9 @@ def test_a_layer_used_twice_counts_twice() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(moves=st.lists(st.tuples(st.integers(0, 100), st.sampled_from([-1, 1])), max_size=40))
-def test_walking_agrees_with_counting_anew(moves: list[tuple[int, int]]) -> None:
+def test_changes_unit_by_unit_agree_with_counting_anew(
+    moves: list[tuple[int, int]],
+) -> None:
     point = CostPoint(COSTS, COSTS.widths)
     for group, by in moves:
         group %= len(COSTS.widths)

@@ -12,6 +12,7 @@ from prunetune.compress.budget.ranking import Scope, ranking, rule_of
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Scene
 from prunetune.compress.method import Infeasible
+from prunetune.config.parts import Named
 from prunetune.registry import criteria
 from prunetune.testing.networks import Network, seeded
 from tests.compress.nets import BUDGETS, TOLERANCE
@@ -28,11 +29,12 @@ def costs() -> CostTable:
 
 @pytest.mark.parametrize("name", criteria.names())
 def test_every_budget_is_met_under_every_scope(name: str) -> None:
-    entry = criteria.get(name)
-    few = {key: value for key, value in FEW.items() if key in entry.params.model_fields}
+    fields = criteria.get(name).params.model_fields
+    few = {key: value for key, value in FEW.items() if key in fields}
     batches = NETWORK.batches(IMAGES, 2)
     scene = Scene(NETWORK.model, NETWORK.input_shape, NETWORK.groups, seeded(5), batches)
-    scores = [score.numpy() for score in entry.part(entry.params(**few)).score(scene)]
+    criterion = criteria.make(Named(name=name, params=few))
+    scores = [score.numpy() for score in criterion.score(scene)]
     dense = costs().macs(costs().widths)
     for scope in get_args(Scope):
         rule = rule_of(scope, NETWORK.model, NETWORK.groups, floor=0.1)
@@ -40,7 +42,7 @@ def test_every_budget_is_met_under_every_scope(name: str) -> None:
         for share in BUDGETS:
             target = int(share * dense)
             try:
-                found = select(steps, costs(), target, target * (1 - TOLERANCE))
+                selection = select(steps, costs(), target, target * (1 - TOLERANCE))
             except Infeasible as miss:
                 pytest.fail(f"{scope} at {share}: {miss}")
-            assert target * (1 - TOLERANCE) <= found.macs <= target
+            assert target * (1 - TOLERANCE) <= selection.macs <= target

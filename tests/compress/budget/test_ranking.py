@@ -26,17 +26,17 @@ from tests.compress.nets import architecture, trained
 
 @st.composite
 def rules(draw: st.DrawFn) -> tuple[list[Scores], Rule, list[int]]:
-    """Scores of what two rounds may have left, in pools of one group or more."""
+    """Scores of the units that two rounds may have kept, in pools of one group or more."""
     dense = draw(st.lists(st.integers(1, 7), min_size=1, max_size=4))
-    left = [draw(st.integers(0, width)) for width in dense]
+    remaining = [draw(st.integers(0, width)) for width in dense]
     scores = [
         np.array(draw(st.lists(st.integers(0, 4), min_size=n, max_size=n)), dtype=float)
-        for n in left
+        for n in remaining
     ]
     pools = [draw(st.integers(0, 2)) for _ in dense]
     rate = {pool: draw(st.sampled_from([0.0, 0.3, 1.0, 2.0])) for pool in range(3)}
     floors = [draw(st.integers(0, 2)) for _ in dense]
-    return scores, Rule(dense, floors, pools, [rate[pool] for pool in pools]), left
+    return scores, Rule(dense, floors, pools, [rate[pool] for pool in pools]), remaining
 
 
 @settings(max_examples=200, deadline=None)
@@ -44,10 +44,10 @@ def rules(draw: st.DrawFn) -> tuple[list[Scores], Rule, list[int]]:
 def test_all_pools_lose_their_share_and_the_worst_of_each_go_first(
     problem: tuple[list[Scores], Rule, list[int]],
 ) -> None:
-    scores, rule, left = problem
+    scores, rule, remaining = problem
     steps = ranking(scores, rule)
     assert len({(s.group, s.unit) for s in steps}) == len(steps)
-    for group, width in enumerate(left):
+    for group, width in enumerate(remaining):
         units = [s.unit for s in steps if s.group == group]
         allowed = max(0, width - rule.floors[group]) if rule.rates[group] else 0
         assert units == sorted(range(width), key=lambda u: (scores[group][u], u))[:allowed]
@@ -56,14 +56,14 @@ def test_all_pools_lose_their_share_and_the_worst_of_each_go_first(
         assert within == sorted(within)
     size = {p: sum(d for d, q in zip(rule.dense_widths, rule.pools, strict=True) if q == p)
             for p in rule.pools}  # fmt: skip
-    gone = {p: size[p] - sum(n for n, q in zip(left, rule.pools, strict=True) if q == p)
+    removed = {p: size[p] - sum(n for n, q in zip(remaining, rule.pools, strict=True) if q == p)
             for p in rule.pools}  # fmt: skip
     rate = dict(zip(rule.pools, rule.rates, strict=True))
     levels = []
     for step in steps:
         pool = rule.pools[step.group]
-        gone[pool] += 1
-        levels.append(gone[pool] / size[pool] / rate[pool])
+        removed[pool] += 1
+        levels.append(removed[pool] / size[pool] / rate[pool])
     assert levels == sorted(levels)
 
 
@@ -100,22 +100,22 @@ def test_the_longest_pattern_gives_the_rate(ratios: Any, expected: list[float]) 
 
 
 @pytest.mark.parametrize("pattern", ["layer2", "layer", "layer1/0/conv"])
-def test_a_pattern_that_matches_nothing_is_told_with_the_groups_there_are(pattern: str) -> None:
+def test_a_pattern_without_a_match_is_refused_with_the_names_of_the_groups(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"starts with '.*'; the groups are conv1, layer1/0/conv1"):
         rates_of({pattern: 0.5}, ["conv1", "layer1.0.conv1"])
 
 
-def test_rates_are_relative_and_zero_is_never() -> None:
+def test_rates_are_relative_and_at_rate_zero_a_group_stays_whole() -> None:
     scores = [np.arange(10.0), np.arange(10.0), np.arange(10.0)]
     for factor in (1, 7):
         steps = ranking(scores, Rule([10] * 3, [1] * 3, [0, 1, 2], [0.0, factor, factor / 3]))
-        gone = [sum(s.group == g for s in steps[:12]) for g in range(3)]
-        assert gone == [0, 9, 3]
-    nothing = ranking(scores, Rule([10] * 3, [1] * 3, [0, 1, 2], [0.0] * 3))
-    assert nothing == []
+        removed = [sum(s.group == g for s in steps[:12]) for g in range(3)]
+        assert removed == [0, 9, 3]
+    no_steps = ranking(scores, Rule([10] * 3, [1] * 3, [0, 1, 2], [0.0] * 3))
+    assert no_steps == []
 
 
-def test_with_floor_zero_only_what_is_removable_may_vanish() -> None:
+def test_with_floor_zero_only_removable_groups_may_lose_all_units() -> None:
     for scope in ("local", "global", "protected_global", "isomorphic", "per_group"):
         assert floors_of(scope, [5, 6, 7], 0, {1}) == [1, 0, 1]  # type: ignore[arg-type]
         assert floors_of(scope, [5, 6, 7], 0.1, {1})[1] == 1  # type: ignore[arg-type]
@@ -131,8 +131,8 @@ arrays = st.lists(
 def test_costs_that_are_equal_change_no_ranking(
     scores: list[Scores], how: Any, scale: float
 ) -> None:
-    found = weigh_costs(scores, [int(scale * 100)] * len(scores), how, 1.0)
-    before, after = (np.concatenate(s) for s in (scores, found))
+    weighed = weigh_costs(scores, [int(scale * 100)] * len(scores), how, 1.0)
+    before, after = (np.concatenate(s) for s in (scores, weighed))
     for i, j in itertools.combinations(range(len(before)), 2):
         if before[i] < before[j]:
             assert after[i] <= after[j]
@@ -149,8 +149,8 @@ def test_costs_against_their_definition(scores: list[Scores], data: st.DataObjec
     each = np.concatenate([[c] * len(s) for c, s in zip(costs, scores, strict=True)])
     s, c = units / units.mean(), each / each.mean()
     for weight in (0.0, 0.3, 2.0):
-        found = np.concatenate(weigh_costs(scores, costs, "subtract", weight))
-        np.testing.assert_allclose(found, s - weight * c, atol=1e-12)
+        weighed = np.concatenate(weigh_costs(scores, costs, "subtract", weight))
+        np.testing.assert_allclose(weighed, s - weight * c, atol=1e-12)
     np.testing.assert_allclose(np.concatenate(weigh_costs(scores, costs, "divide", 9)), s / c)
     scaled = [1e-3 * score for score in scores]
     for how in ("divide", "subtract"):
@@ -158,7 +158,7 @@ def test_costs_against_their_definition(scores: list[Scores], data: st.DataObjec
         np.testing.assert_allclose(np.concatenate(a), np.concatenate(b))
 
 
-def test_of_two_units_with_one_score_the_dearer_goes_first() -> None:
+def test_of_two_units_with_equal_scores_the_one_with_more_macs_goes_first() -> None:
     costs = chain([4, 4], [1, 50, 1])
     saved = macs_saved_per_unit(costs)
     assert saved == [1 * 3 + 50 * 4, 50 * 4 + 1 * 10]

@@ -16,7 +16,7 @@ from prunetune.compress.method import Infeasible
 def ranked(
     scores: list[Scores], scope: Scope, floors: list[int], dense: list[int] | tuple[int, ...]
 ) -> list[Step]:
-    """The ranking where all groups are of one class and go at one rate."""
+    """The ranking where all groups are of one class and have one rate."""
     pools = [g if scope in ("local", "per_group") else 0 for g in range(len(scores))]
     return ranking(scores, Rule(dense, floors, pools, [1.0] * len(scores)))
 
@@ -65,20 +65,20 @@ def naive_prefix(
         if r < len(score) - floors[g]
     ]
     for count in range(len(units) + 1):
-        gone = [g for _, g, _ in sorted(units)[:count]]
-        widths = [w - gone.count(g) for g, w in enumerate(costs.widths)]
+        removed = [g for _, g, _ in sorted(units)[:count]]
+        widths = [w - removed.count(g) for g, w in enumerate(costs.widths)]
         if costs.macs(widths) <= at_most:
             return widths
     raise AssertionError("callers ask for what the floors allow")
 
 
-def kept_widths(costs: CostTable, found: Selection) -> list[int]:
-    return [w - len(units) for w, units in zip(costs.widths, found.removed, strict=True)]
+def kept_widths(costs: CostTable, selection: Selection) -> list[int]:
+    return [w - len(units) for w, units in zip(costs.widths, selection.removed, strict=True)]
 
 
 @settings(max_examples=150, deadline=None)
 @given(problems())
-def test_selection_against_all_networks_there_are(
+def test_selection_against_all_possible_networks(
     problem: tuple[CostTable, list[np.ndarray], Scope, float],
 ) -> None:
     costs, scores, scope, share = problem
@@ -107,8 +107,8 @@ def test_selection_against_all_networks_there_are(
     assert at_least <= found.macs <= at_most
     assert all(width >= floor for width, floor in zip(widths, floors, strict=True))
     for score, units in zip(scores, found.removed, strict=True):
-        stay = [score[u] for u in range(len(score)) if u not in units]
-        assert max((score[u] for u in units), default=-1) <= min(stay)
+        kept = [score[u] for u in range(len(score)) if u not in units]
+        assert max((score[u] for u in units), default=-1) <= min(kept)
     prefix = naive_prefix(costs, scores, scope, floors, at_most)
     if costs.macs(prefix) >= at_least:
         assert (widths, found.repair, found.n_departures) == (prefix, "none", 0)
@@ -159,16 +159,16 @@ def test_of_two_repairs_the_one_with_fewer_departures_is_taken() -> None:
 
 def test_ties_go_by_group_and_then_by_channel() -> None:
     steps = ranked([np.tile([1.0, 0.0], 99), np.zeros(2)], "global", [99, 1], [198, 2])
-    odd = [(0, unit) for unit in range(1, 198, 2)]
-    assert [(step.group, step.unit) for step in steps] == [*odd, (1, 0)]
+    last = [(0, unit) for unit in range(1, 198, 2)]
+    assert [(step.group, step.unit) for step in steps] == [*last, (1, 0)]
 
 
 def test_local_takes_the_same_share_of_every_group() -> None:
     scores = [np.arange(8.0), np.arange(100.0, 104.0)]
     steps = ranked(scores, "local", [1, 1], [8, 4])
     for count in range(len(steps)):
-        gone = [sum(step.group == g for step in steps[:count]) for g in (0, 1)]
-        assert abs(gone[0] / 8 - gone[1] / 4) <= 1 / 4
+        lost = [sum(step.group == g for step in steps[:count]) for g in (0, 1)]
+        assert abs(lost[0] / 8 - lost[1] / 4) <= 1 / 4
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.3])

@@ -1,4 +1,4 @@
-"""Where torch-pruning's selection misses what it is asked for, and ours does not."""
+"""Cases where the selection of torch-pruning misses its goal and ours does not."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prunetune.compress.budget.ranking import Scope, ranking, rule_of
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import find_groups
+from prunetune.config.parts import Named
 from prunetune.registry import criteria
 
 SHAPE = (3, 8, 8)
@@ -21,7 +22,7 @@ WIDTH = 16
 
 
 def network(first: float, second: float, *, equal: bool = False) -> nn.Sequential:
-    """Two convolutions of 16 filters, scaled by so much (or every weight so large), and a head."""
+    """Two convolutions of 16 filters, times these factors (or with equal weights), and a head."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, WIDTH, 3, padding=1, bias=False),
@@ -38,7 +39,7 @@ def network(first: float, second: float, *, equal: bool = False) -> nn.Sequentia
 
 
 def theirs(model: nn.Sequential, ratio: float, **params: Any) -> list[int]:
-    """Widths after all its steps towards global pruning of that share of the filters."""
+    """torch-pruning's widths after all its steps towards removing `ratio` of all filters."""
     pruner = tp.pruner.BasePruner(
         model,
         torch.randn(1, *SHAPE),
@@ -56,16 +57,16 @@ def theirs(model: nn.Sequential, ratio: float, **params: Any) -> list[int]:
 def ours(
     model: nn.Sequential, share: float, scope: Scope = "global", floor: float = 0.1
 ) -> list[int]:
-    """Widths of the same ranking cut to that share of the MACs, which must be met within 5 %."""
+    """Our widths for the same ranking and the share `share` of the MACs, met within 5 %."""
     groups = find_groups(model, SHAPE, [model[4]])
     costs = CostTable.measure(model, SHAPE, groups)
-    entry = criteria.get("magnitude")
-    criterion = entry.part(entry.params(p=1, normalize="none", reduction="first"))
+    params = {"p": 1, "normalize": "none", "reduction": "first"}
+    criterion = criteria.make(Named(name="magnitude", params=params))
     scores = criterion.score(Scene(model, SHAPE, groups, torch.Generator()))
     rule = rule_of(scope, model, groups, floor)
     budget = int(share * costs.macs(costs.widths))
-    found = select(ranking([s.numpy() for s in scores], rule), costs, budget, 0.95 * budget)
-    return [WIDTH - len(removed) for removed in found.removed]
+    selection = select(ranking([s.numpy() for s in scores], rule), costs, budget, 0.95 * budget)
+    return [WIDTH - len(removed) for removed in selection.removed]
 
 
 @pytest.mark.parametrize("share", [0.7, 0.5, 0.25, 0.1])
@@ -82,7 +83,7 @@ def test_equal_scores_are_still_cut_to_the_budget(share: float) -> None:
     assert sum(ours(network(1.0, 1.0, equal=True), share)) < 2 * WIDTH
 
 
-def test_a_floor_is_never_passed() -> None:
+def test_no_group_is_narrower_than_its_floor() -> None:
     weak = (0.1, 1.0)
     narrowest = min(theirs(network(*weak), 0.5, iterative_steps=8, max_pruning_ratio=0.6))
     assert narrowest < 0.4 * WIDTH  # at most 60 % were to go

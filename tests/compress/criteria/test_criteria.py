@@ -10,6 +10,7 @@ from prunetune.compress.criteria.fpgm import distance_sums
 from prunetune.compress.criteria.lamp import lamp
 from prunetune.compress.criterion import Scene
 from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.config.parts import Named
 from prunetune.registry import criteria
 from tests.compress.nets import architecture, trained
 
@@ -23,9 +24,8 @@ LABELS = torch.arange(6)
 def score(
     name: str, model: nn.Module = MODEL, seed: int = 0, **params: object
 ) -> list[torch.Tensor]:
-    entry = criteria.get(name)
     generator = torch.Generator().manual_seed(seed)
-    scores: list[torch.Tensor] = entry.part(entry.params(**params)).score(
+    scores: list[torch.Tensor] = criteria.make(Named(name=name, params=params)).score(
         Scene(model, NETWORK.input_shape, GROUPS, generator, lambda n: iter([(IMAGES, LABELS)]))
     )
     return scores
@@ -135,8 +135,7 @@ def test_random_depends_on_its_generator_alone() -> None:
 
 def test_bn_scale_is_undefined_without_batch_norm() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, affine=False))
-    entry = criteria.get("bn_scale")
-    bare = entry.part(entry.params())
+    bare = criteria.make(Named(name="bn_scale"))
     member = type(GROUPS[0].members[0])
     index = torch.arange(4).reshape(4, 1).numpy()
     group = Group((member("0", "out", index), member("1", "out", index)))

@@ -12,12 +12,12 @@ from prunetune.testing.model_laws import silenced
 from tests.compress.gradients import KINDS, groups, images, joint_q, losses, network
 
 JOINED = ("pre-activation", "densenet", "tokens")
-"""Networks where norms read what several layers have joined; a gate does not reach their shifts."""
+"""Networks whose norms read the joined outputs of several layers; no gate reaches their shifts."""
 
 
 @torch.no_grad()
 def scaled(model: nn.Module, group: Group, unit: int, by: float) -> nn.Module:
-    """The network whose gated layers put out `by` times the unit's channels: other weights."""
+    """A copy whose weights scale the unit's channels by `by` in the output of the gated layers."""
     changed = copy.deepcopy(model)
     for gate in group.gates:
         layer, channels = changed.get_submodule(gate.layer), torch.from_numpy(gate.index[unit])
@@ -47,8 +47,8 @@ def test_the_gate_at_zero_is_the_removal(kind: str) -> None:
         removed: list[list[int]] = [[] for _ in groups(kind)]
         removed[number] = [group.width - 1]
         with torch.no_grad():
-            gone = scaled(model, group, group.width - 1, 0.0)(x)
-            torch.testing.assert_close(gone, silenced(model, groups(kind), removed)(x))
+            at_zero = scaled(model, group, group.width - 1, 0.0)(x)
+            torch.testing.assert_close(at_zero, silenced(model, groups(kind), removed)(x))
 
 
 def norms_of(model: nn.Module, group: Group) -> list[str]:
@@ -70,10 +70,10 @@ def test_gates_are_behind_the_batch_norm_of_every_writer_of_a_residual_stream() 
 
 
 def test_a_depthwise_convolution_passes_the_gate_on() -> None:
-    found = gates("mobilenet")
-    assert found["features.0.0"] == ["features.1.conv.0.1"]
-    assert found["features.2.conv.0.0"] == ["features.2.conv.1.1"]
-    assert found["features.1.conv.1"] == [
+    mobilenet = gates("mobilenet")
+    assert mobilenet["features.0.0"] == ["features.1.conv.0.1"]
+    assert mobilenet["features.2.conv.0.0"] == ["features.2.conv.1.1"]
+    assert mobilenet["features.1.conv.1"] == [
         f"features.{i}.conv.{n}" for i, n in ((1, 2), (2, 3), (3, 3))
     ]
 

@@ -20,7 +20,7 @@ def test_resnet_has_one_group_per_block_and_one_per_stage() -> None:
     assert stream[0].name == "conv1"
 
 
-def test_option_a_leaves_the_residual_stream_alone() -> None:
+def test_option_a_keeps_the_residual_stream_whole() -> None:
     network = architecture("resnet20", shortcut="A")
     groups = prunable_groups(trained(network), network)
     assert [g.name for g in groups] == [f"layer{s}.{b}.conv1" for s in (1, 2, 3) for b in range(3)]
@@ -58,14 +58,14 @@ def test_grouped_convolutions_lose_one_channel_of_every_group() -> None:
     assert first.channels([0]) == [0, 2, 4, 6]
 
 
-def test_a_group_with_a_layer_that_cannot_be_cut_is_left_alone() -> None:
+def test_a_group_with_a_layer_that_cannot_be_cut_stays_whole() -> None:
     model = nn.Sequential(
         nn.Conv2d(3, 8, 1), nn.GroupNorm(2, 8), nn.Conv2d(8, 6, 1), nn.Conv2d(6, 2, 1)
     )
     assert [g.name for g in find_groups(model, (3, 4, 4), [model[3]])] == ["2"]
 
 
-def test_heads_are_cut_whole_and_the_embedding_is_left_alone() -> None:
+def test_heads_are_removed_as_a_whole_and_the_embedding_stays() -> None:
     network = architecture("vit_tiny", patch=16)
     groups = prunable_groups(trained(network), network)
     heads, hidden = groups[::2], groups[1::2]
@@ -80,7 +80,7 @@ def test_heads_are_cut_whole_and_the_embedding_is_left_alone() -> None:
     assert gate.index[1].tolist() == (of_head_1 + 384).tolist()
 
 
-def test_a_declared_group_is_left_alone_with_its_layer() -> None:
+def test_a_declared_group_with_an_ignored_layer_stays_whole() -> None:
     network = architecture("vit_tiny", patch=16)
     model = trained(network)
     ignored = [model.get_submodule("head"), model.get_submodule("blocks.3.attn.qkv")]
@@ -95,7 +95,7 @@ def test_networks_whose_channels_are_shuffled_are_refused() -> None:
         prunable_groups(trained(network), network)
 
 
-def test_the_dense_network_is_not_touched() -> None:
+def test_the_dense_network_is_not_changed() -> None:
     network = architecture("resnet14")
     model = trained(network).train()
     model.get_submodule("layer1").eval()

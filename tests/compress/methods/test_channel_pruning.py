@@ -49,7 +49,7 @@ def test_the_budget_is_met(criterion: str, scope: str, network: Any, budgets: An
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_option_a_meets_what_the_floors_allow_and_says_what_they_do_not(scope: str) -> None:
+def test_option_a_meets_budgets_that_the_floors_allow_and_reports_the_others(scope: str) -> None:
     model = MODELS[id(R56A)]
     groups = prunable_groups(model, R56A)
     costs = CostTable.measure(model, R56A.input_shape, groups)
@@ -134,7 +134,7 @@ def test_the_budget_is_met_with_costs_in_mind(scope: str, how: str) -> None:
         assert given.target.lowest <= found.macs <= given.target.macs
 
 
-def test_a_weight_of_nothing_is_as_no_costs() -> None:
+def test_cost_weight_zero_ignores_costs() -> None:
     plain, weightless = (
         prune(context(R20, 0.4, MODELS[id(R20)]), **params)
         for params in ({}, {"cost_aware": "subtract", "cost_weight": 0.0})
@@ -142,7 +142,7 @@ def test_a_weight_of_nothing_is_as_no_costs() -> None:
     assert plain.kept == weightless.kept
 
 
-def test_dear_channels_go_where_costs_count() -> None:
+def test_expensive_channels_are_removed_if_costs_count() -> None:
     kept = {
         how: prune(context(R20, 0.5, MODELS[id(R20)]), criterion="random", cost_aware=how).kept
         for how in ("none", "divide")
@@ -208,7 +208,7 @@ def test_every_round_scores_the_network_that_the_last_one_left(
         assert 0 < channels[0] <= channels[-1] < R20.channels()[name] - 1
 
 
-def test_every_round_is_mended_towards_the_dense_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_round_is_refitted_towards_the_dense_network(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[nn.Module, list[int], list[int]]] = []
 
     def refit(self: object, scene: Scene, compact: nn.Module, kept: Any) -> None:

@@ -73,7 +73,7 @@ def test_widths_grow_with_the_budget_when_nothing_is_repaired() -> None:
         before = list(widths)
 
 
-def test_what_is_out_of_reach_says_what_is_near() -> None:
+def test_an_unreachable_budget_reports_the_nearest_macs() -> None:
     given = context(R20, 0.0005)
     given.source = SOURCES[id(R20)]
     with pytest.raises(Infeasible) as miss:

@@ -23,12 +23,12 @@ def test_the_control_has_the_dense_weights_and_shape() -> None:
         assert value.data_ptr() != state[name].data_ptr()
 
 
-def test_it_meets_no_budget_but_its_own() -> None:
+def test_dense_reaches_the_dense_macs_alone() -> None:
     (found,) = Dense(DenseParams()).reach(NETWORK, [Target(900, 900, 0.005)])
     assert (found.smallest_macs, found.nearest_macs, found.within) == (900, 900, True)
 
 
-def test_who_meets_which_budgets_and_lends_its_architecture() -> None:
+def test_which_methods_meet_which_budgets_and_find_architectures() -> None:
     kinds = {name: budget_kinds(methods.get(name).part) for name in methods.names()}
     assert kinds["channel_pruning"] == kinds["width_scaling"] == kinds["reinit"] == {"macs"}
     assert kinds["dense"] == frozenset()

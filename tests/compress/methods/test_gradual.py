@@ -129,7 +129,7 @@ seen: list[tuple[int, int, int]] = []
 
 
 @pytest.mark.parametrize("params", [ROUNDS, CROWLEY])
-def test_units_go_as_the_timetable_says(splits: Any, params: dict[str, Any]) -> None:  # noqa: F811
+def test_units_are_removed_by_the_timetable(splits: Any, params: dict[str, Any]) -> None:  # noqa: F811
     found, hook, given = begun(recalibrate=0, **params)
     hook.__class__ = Watch
     seen.clear()
@@ -147,7 +147,7 @@ def test_units_go_as_the_timetable_says(splits: Any, params: dict[str, Any]) -> 
         assert [dense - seen[step - 1][2] for step in (2, 3, 6, 9)] == [0, 2, 4, 6]
 
 
-def test_a_phase_longer_than_the_trial_is_all_of_it_and_none_at_all_is_no_phase() -> None:
+def test_gradual_pruning_takes_at_most_the_trials_epochs_and_needs_one() -> None:
     found, _, given = begun(gradual={"epochs": 9}, steps=2)
     assert found.epochs == 3
     given.epochs = 0
@@ -155,6 +155,6 @@ def test_a_phase_longer_than_the_trial_is_all_of_it_and_none_at_all_is_no_phase(
     assert not isinstance(at_once, Shrinking)
 
 
-def test_what_no_scores_can_meet_is_told_before_training() -> None:
+def test_a_budget_that_no_scores_can_meet_is_infeasible_before_training() -> None:
     with pytest.raises(Infeasible, match="smallest network"):
         begun(share=0.001, **ROUNDS)

@@ -44,7 +44,7 @@ def layers(model: nn.Module) -> dict[str, Tensor]:
 
 
 def nonzero_macs(model: nn.Module) -> int:
-    """Each weight left times the positions of its layer's output, counted the long way."""
+    """Each nonzero weight times the positions of its layer's output, counted the long way."""
     positions: dict[str, int] = {}
     named = {module: name for name, module in model.named_modules()}
 
@@ -73,9 +73,9 @@ def test_the_total_is_exact_and_every_layer_keeps_its_minimum(sparsity: str, min
             pruned(made, minimum=minimum)
         return
     found = pruned(made, minimum=minimum)
-    left = {name: int(w.count_nonzero()) for name, w in layers(found.model).items()}
-    assert sum(left.values()) == kept == found.departures["weights"]
-    assert all(left[name] >= floor for name, floor in floors.items())
+    n_kept = {name: int(w.count_nonzero()) for name, w in layers(found.model).items()}
+    assert sum(n_kept.values()) == kept == found.departures["weights"]
+    assert all(n_kept[name] >= floor for name, floor in floors.items())
     assert found.macs == nonzero_macs(found.model)
     assert found.params == sum(p.numel() for p in MODEL.parameters()) - total + kept
     assert (found.cost, found.architecture) == (DENSE, R14)
@@ -84,9 +84,9 @@ def test_the_total_is_exact_and_every_layer_keeps_its_minimum(sparsity: str, min
 def test_no_minimum_is_one_threshold_over_all_weights() -> None:
     found = pruned(given(sparsity="0.9"))
     before, after = layers(MODEL), layers(found.model)
-    gone = torch.cat([before[n][after[n] == 0].abs() for n in before])
-    stayed = torch.cat([before[n][after[n] != 0].abs() for n in before])
-    assert gone.max() <= stayed.min()
+    removed = torch.cat([before[n][after[n] == 0].abs() for n in before])
+    kept = torch.cat([before[n][after[n] != 0].abs() for n in before])
+    assert removed.max() <= kept.min()
     assert all(torch.equal(after[n][after[n] != 0], before[n][after[n] != 0]) for n in before)
 
 
@@ -97,9 +97,9 @@ def test_a_minimum_raises_poor_layers_and_the_others_keep_one_threshold(minimum:
     rich = [n for n in before if after[n].count_nonzero() > minimum]
     poor = [n for n in before if after[n].count_nonzero() == minimum]
     assert rich
-    gone = torch.cat([before[n][after[n] == 0].abs() for n in rich])
-    stayed = torch.cat([before[n][after[n] != 0].abs() for n in rich])
-    assert gone.max() <= stayed.min()
+    removed = torch.cat([before[n][after[n] == 0].abs() for n in rich])
+    kept = torch.cat([before[n][after[n] != 0].abs() for n in rich])
+    assert removed.max() <= kept.min()
     for name in poor:
         assert plain[name].count_nonzero() <= minimum
         best = before[name].abs().flatten().sort().values[-minimum:]
@@ -120,12 +120,12 @@ def brute_force(
     """The sets of weights of largest total magnitude among those that the rules allow."""
     best, found = -1.0, set()
     for bits in product((0, 1), repeat=len(values)):
-        left, at = [], 0
+        n_kept, at = [], 0
         for size in tiny.sizes:
-            left.append(sum(bits[at : at + size]))
+            n_kept.append(sum(bits[at : at + size]))
             at += size
         floors = [min(minimum, size) for size in tiny.sizes]
-        if sum(bits) != quota or any(a < b for a, b in zip(left, floors, strict=True)):
+        if sum(bits) != quota or any(a < b for a, b in zip(n_kept, floors, strict=True)):
             continue
         worth = float(values[torch.tensor(bits, dtype=torch.bool)].sum())
         if worth > best + 1e-9:
@@ -145,7 +145,7 @@ def test_on_a_tiny_network_it_is_the_best_that_the_rules_allow(seed: int, minimu
         assert tuple(found.int().tolist()) in brute_force(values, tiny, quota, minimum)
 
 
-def test_weights_that_are_too_coarse_say_what_is_near() -> None:
+def test_weights_that_are_too_coarse_report_the_nearest_macs() -> None:
     tiny = PrunableWeights(("a",), (4,), (10,))
     with pytest.raises(Infeasible, match="too coarse") as miss:
         kept_weights(torch.rand(4), tiny, Quota("macs", 25, 21), 0)
@@ -157,13 +157,13 @@ def test_weights_that_are_too_coarse_say_what_is_near() -> None:
     assert int(costs[found].sum()) == 33
 
 
-def test_what_is_gone_never_comes_back_however_large() -> None:
+def test_masked_weights_never_come_back_however_large() -> None:
     tiny = PrunableWeights(("a",), (6,), (1,))
-    alive = torch.tensor([True, False, True, True, True, True])
+    unmasked = torch.tensor([True, False, True, True, True, True])
     values = torch.tensor([0.1, 9.0, 0.2, 0.3, 0.4, 0.5])
-    found = kept_weights(values, tiny, Quota("weights", 3, 3), 0, alive)
-    assert found.tolist() == [False, False, False, True, True, True]
-    assert kept_weights(values, tiny, Quota("weights", 6, 6), 0, alive).tolist() == alive.tolist()
+    fewer, same = (kept_weights(values, tiny, Quota("weights", n, n), 0, unmasked) for n in (3, 6))
+    assert fewer.tolist() == [False, False, False, True, True, True]
+    assert same.tolist() == unmasked.tolist()
 
 
 def test_masks_are_known_by_name_in_whatever_order_a_checkpoint_gives_them() -> None:
@@ -217,22 +217,22 @@ def test_along_training_masks_only_shrink_and_end_at_the_budget(
 ) -> None:
     made = given(**budget, epochs=3)
     first, second, found = gradually(made, 3, splits, tmp_path / "whole")
-    if "sparsity" in budget:  # cubic: what the last round of the first epoch has left
+    if "sparsity" in budget:  # cubic: what the last round of the first epoch has kept
         steps = made.steps_per_epoch
         share = 1 - (1 - steps // 3 * 3 / (2 * steps)) ** 3
-        alive = sum(int(mask.sum()) for mask in first.values())
-        assert alive == pytest.approx(
+        unmasked = sum(int(mask.sum()) for mask in first.values())
+        assert unmasked == pytest.approx(
             (1 - 0.9 * share) * PrunableWeights.of(MODEL, R14.input_shape).total, abs=1
         )
     for name in first:
         assert not (second[name] & ~first[name]).any()
         assert not found.model.get_parameter(name)[~second[name]].any()
-    left = sum(int(w.count_nonzero()) for w in layers(found.model).values())
+    n_kept = sum(int(w.count_nonzero()) for w in layers(found.model).values())
     if "sparsity" in budget:
-        assert left == round(PrunableWeights.of(MODEL, R14.input_shape).total / Fraction(10))
+        assert n_kept == round(PrunableWeights.of(MODEL, R14.input_shape).total / Fraction(10))
     else:
         assert made.target.lowest <= found.macs <= made.target.macs
-    assert sum(int(mask.sum()) for mask in second.values()) > left
+    assert sum(int(mask.sum()) for mask in second.values()) > n_kept
     assert (found.epochs_used, found.macs) == (2, nonzero_macs(found.model))
 
     gradually(made, 3, splits, tmp_path / "broken", stop=1)
@@ -242,7 +242,7 @@ def test_along_training_masks_only_shrink_and_end_at_the_budget(
         assert torch.equal(a, b)
 
 
-def test_the_schedule_takes_most_of_it_early() -> None:
+def test_the_schedule_removes_most_weights_early() -> None:
     target, tiny = Target(1, 1, TOLERANCE, Fraction("0.9")), PrunableWeights(("a",), (1000,), (1,))
-    left = [Quota.of(target, tiny, 1 - (1 - t / 4) ** 3).at_most for t in range(5)]
-    assert left == [1000, 480, 212, 114, 100]
+    n_kept = [Quota.of(target, tiny, 1 - (1 - t / 4) ** 3).at_most for t in range(5)]
+    assert n_kept == [1000, 480, 212, 114, 100]

@@ -65,7 +65,7 @@ def test_the_candidates_are_all_uniform_scalings_in_order() -> None:
         assert all(x <= y for x, y in zip(a, b, strict=True))
 
 
-def test_too_coarse_and_too_small_say_what_is_near() -> None:
+def test_budgets_that_are_too_coarse_or_too_small_report_the_nearest_macs() -> None:
     solver = WidthSolver(architecture("resnet14"))
     smallest = solver.smallest_macs()
     with pytest.raises(Infeasible) as small:
@@ -216,7 +216,9 @@ def test_a_profile_that_the_family_cannot_have_is_infeasible() -> None:
 
 
 @pytest.mark.parametrize("params", WAYS, ids=str)
-def test_what_is_out_of_reach_in_any_way_says_what_is_near(params: dict[str, Any]) -> None:
+def test_an_unreachable_budget_reports_the_nearest_macs(
+    params: dict[str, Any],
+) -> None:
     given = context(architecture("resnet14"), 0.0001)
     method = WidthScaling(WidthScalingParams.model_validate(params))
     (promise,) = method.reach(given.architecture, [given.target])

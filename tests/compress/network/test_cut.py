@@ -40,10 +40,10 @@ def test_a_cut_network_is_the_dense_one_with_those_channels_silenced(
     with torch.no_grad():
         expected = silenced(model, groups, removed)(x)
         torch.testing.assert_close(narrow(x), expected, rtol=0, atol=1e-12 * expected.abs().max())
-        assert not torch.allclose(model(x), expected)  # else the law would hold of anything
+        assert not torch.allclose(model(x), expected)  # else the law would hold for any network
 
-    found = network.model_copy(update={"layers": layer_widths(narrow)})
-    again = rebuild(type(found).model_validate_json(found.model_dump_json())).double().eval()
+    compact = network.model_copy(update={"layers": layer_widths(narrow)})
+    again = rebuild(type(compact).model_validate_json(compact.model_dump_json())).double().eval()
     again.load_state_dict(narrow.state_dict())
     with torch.no_grad():
         assert torch.equal(again(x), narrow(x))

@@ -37,7 +37,7 @@ def test_a_masked_network_computes_what_the_cut_one_does(name: str, params: Any)
         torch.testing.assert_close(model(x), expected, rtol=0, atol=1e-12 * expected.abs().max())
 
 
-def test_nothing_that_is_removed_gets_a_gradient() -> None:
+def test_removed_units_get_no_gradient() -> None:
     network = architecture("resnet14")
     model = trained(network).train()
     groups = prunable_groups(model, network)
@@ -72,15 +72,15 @@ def test_masks_hold_through_training_and_its_average_and_come_back(
     recipe = Recipe(batch_size=16, ema=0.9)
     file = CheckpointFile(StoredFile(tmp_path / "c"))
 
-    def go(model: nn.Module, hook: MaskHook, epochs: int) -> None:
-        found = train(model, splits, recipe, 2, seeds=SEEDS, device=CPU, hooks=[hook],
+    def run(model: nn.Module, hook: MaskHook, epochs: int) -> None:
+        epoch_reports = train(model, splits, recipe, 2, seeds=SEEDS, device=CPU, hooks=[hook],
                       checkpoint=file)  # fmt: skip
-        for _, _ in zip(range(epochs), found, strict=False):
+        for _, _ in zip(range(epochs), epoch_reports, strict=False):
             pass
 
-    go(copy.deepcopy(model), MaskHook(masks), 1)
+    run(copy.deepcopy(model), MaskHook(masks), 1)
     again = MaskHook()  # its masks come from the checkpoint
-    go(model, again, 3)
+    run(model, again, 3)
     assert again.masks.keys() == masks.keys()
     for name, mask in masks.items():
         assert torch.equal(again.masks[name], mask)

@@ -27,7 +27,7 @@ NETWORKS = [
 
 
 @pytest.mark.parametrize(("name", "params"), NETWORKS)
-def test_a_vanished_block_is_the_network_with_its_branch_silenced(
+def test_a_network_without_a_block_is_the_dense_one_with_its_branch_silenced(
     name: str, params: dict[str, Any]
 ) -> None:
     network = architecture(name, **params)
@@ -39,14 +39,14 @@ def test_a_vanished_block_is_the_network_with_its_branch_silenced(
     first, *_, last = blocks
     removed = [range(g.width) if i in (first, last) else (0,) for i, g in enumerate(groups)]
     narrowed, found = narrow(model, network, groups, removed)
-    gone = {*blocks[first], *blocks[last]}
-    assert gone
-    assert not gone & found.layers.keys()
-    assert not gone & {layer for layer, _ in narrowed.named_modules()}
+    removed_layers = {*blocks[first], *blocks[last]}
+    assert removed_layers
+    assert not removed_layers & found.layers.keys()
+    assert not removed_layers & {layer for layer, _ in narrowed.named_modules()}
     assert found.params["inner"].count(0) == 2
 
     silent = copy.deepcopy(model)
-    MaskHook(unit_masks(silent, groups, removed, gone)).apply(silent)
+    MaskHook(unit_masks(silent, groups, removed, removed_layers)).apply(silent)
     x = image(network)
     with torch.no_grad():
         expected = silent(x)
@@ -60,7 +60,7 @@ def test_a_vanished_block_is_the_network_with_its_branch_silenced(
 
 
 def _holds(model: torch.nn.Module, found: Architecture) -> None:
-    """It is rebuilt bit for bit, and made anew with fresh weights."""
+    """The network is rebuilt bit for bit, and can be made with fresh weights."""
     found = Architecture.model_validate_json(found.model_dump_json())
     again = rebuild(found).to(next(model.parameters()).dtype)
     again.load_state_dict(model.state_dict())
@@ -70,7 +70,7 @@ def _holds(model: torch.nn.Module, found: Architecture) -> None:
         assert fresh(found, 3).eval()(x.float()).isfinite().all()
 
 
-def test_narrowing_keeps_modes_and_what_is_frozen() -> None:
+def test_narrowing_keeps_modes_and_frozen_parameters() -> None:
     network = architecture("resnet14")
     model = trained(network).train()
     model.get_submodule("layer3.1.conv1").requires_grad_(False)
@@ -86,7 +86,7 @@ def test_narrowing_keeps_modes_and_what_is_frozen() -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2"])
-def test_where_a_branch_has_several_groups_or_none_nothing_vanishes(name: str) -> None:
+def test_a_branch_of_several_groups_or_none_is_not_removable(name: str) -> None:
     params = {"widths": (8, 8, 8, 8)} if name == "resnet50" else {}
     network = architecture(name, **params)
     with torch.device("meta"):
@@ -103,7 +103,7 @@ def test_bottlenecks_can_be_built_without_their_branch() -> None:
 
 @pytest.mark.parametrize("scope", ["local", "protected_global", "isomorphic", "per_group"])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_blocks_vanish_under_any_scope_and_the_budget_holds(scope: str, steps: int) -> None:
+def test_blocks_are_removed_under_any_scope_and_the_budget_is_met(scope: str, steps: int) -> None:
     network = architecture("resnet20", shortcut="A")
     given = context(network, 0.03 if scope == "local" else 0.1)
     given.target = type(given.target)(given.target.macs, given.target.dense_macs, 0.05)

@@ -88,9 +88,8 @@ def norm(model: nn.Module, group: Group, unit: int, grad: bool = False) -> Tenso
 
 
 def hook_of(name: str, groups: tuple[Group, ...], steps: int = 10, **params: object):
-    entry = regularizers.get(name)
     given = {"strength": STRENGTH, **params}
-    return entry.part(entry.params.model_validate(given)).hook(groups, steps)
+    return regularizers.make(Named(name=name, params=given)).hook(groups, steps)
 
 
 def added(model: nn.Module, hook, step: int = 0) -> dict[str, Tensor]:

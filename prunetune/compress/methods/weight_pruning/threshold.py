@@ -122,24 +122,33 @@ def kept_weights(
     scores = magnitudes if unmasked is None else magnitudes.masked_fill(~unmasked, -1.0)
     candidates = _above_minimum(scores, prunable, minimum)
     order = candidates[torch.argsort(scores[candidates], stable=True)]
-    macs_each = prunable.per_weight(prunable.costs, scores)
-    amounts = macs_each if quota.unit == "macs" else torch.ones_like(macs_each)
+    amounts = _amounts(prunable, quota, scores)
     cumulative = amounts[order].cumsum(0)
     excess = int(amounts.sum()) - quota.at_most
     count = int(torch.searchsorted(cumulative, excess)) + 1 if excess > 0 else 0
     if count > len(order):
-        weights, macs = prunable.least(minimum)
-        raise Infeasible(
-            f"with at least {minimum} weights in each layer, {weights} of {prunable.total} weights "
-            f"and {macs} MACs stay; the budget is {quota.at_most} {quota.unit}",
-            macs,
-        )
+        raise _minimum_too_large(prunable, quota, minimum)
     kept = torch.ones_like(scores, dtype=torch.bool)
     kept[order[:count]] = False
     total = int(amounts.sum()) - (int(cumulative[count - 1]) if count else 0)
     removed = order[:count] if unmasked is None else order[:count][unmasked[order[:count]]]
     _give_back(kept, removed, amounts, quota, total)
     return kept if unmasked is None else kept & unmasked
+
+
+def _amounts(prunable: PrunableWeights, quota: Quota, like: Tensor) -> Tensor:
+    """What each weight takes of the quota: its MACs, or one weight."""
+    macs = prunable.per_weight(prunable.costs, like)
+    return macs if quota.unit == "macs" else torch.ones_like(macs)
+
+
+def _minimum_too_large(prunable: PrunableWeights, quota: Quota, minimum: int) -> Infeasible:
+    weights, macs = prunable.least(minimum)
+    return Infeasible(
+        f"with at least {minimum} weights in each layer, {weights} of {prunable.total} weights "
+        f"and {macs} MACs stay; the budget is {quota.at_most} {quota.unit}",
+        macs,
+    )
 
 
 def _above_minimum(scores: Tensor, prunable: PrunableWeights, minimum: int) -> Tensor:
