@@ -1,11 +1,12 @@
-"""The plan: what a sweep file means once its names are bound. Pure data, hashed before trial 1.
+"""The plan: the meaning of a sweep file once its names are bound, as pure data.
 
-bind.py makes it, agenda.py deals from it, analysis judges by it, `prunetune plan` prints it.
+`bind` makes the plan, `agenda` deals trials from it, `analysis` judges by it, and `prunetune plan`
+prints it. Its hash is fixed before the first trial.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -17,38 +18,37 @@ from prunetune.config.space.space import Config, Space
 
 
 class DensePlan(Params):
-    """Where the dense network comes from, and what it costs."""
+    """Where the dense network comes from, and its cost."""
 
     source: Literal["train", "checkpoint", "weights"]
     epochs: int | None
-    """Epochs of training; None where loaded weights do not state theirs."""
+    """Epochs of training; None where the file of loaded weights does not state them."""
     config: Config = Field(default_factory=dict)
-    """The recipe it is trained with, dotted under `recipe`; empty where it is loaded."""
+    """Its recipe, with dotted names under `recipe`; empty where the network is loaded."""
     salient: Config = Field(default_factory=dict)
+    """The values of `config` that are not at their default: they enter the key."""
     path: str | None = None
-    """The checkpoint's file, or the name of torchvision's weights."""
+    """The file of a checkpoint, or the name of torchvision's weights."""
     sha256: str | None = None
     architecture: dict[str, Any]
-    """The dense Architecture, as JSON."""
+    """The dense `Architecture` as JSON."""
     macs: int
     params: int
 
 
 class Sparsifying(Params):
-    """How long a trial trains that sparsifies the dense network before it prunes it."""
+    """The epochs of a trial that sparsifies the dense network before it prunes it."""
 
     epochs: int
-    """At dense MACs, before pruning."""
+    """Epochs at dense MACs, before pruning."""
     then: int
-    """After it."""
+    """Epochs after pruning."""
 
 
 SPARSIFIER = "method.sparsify.regularizer"
-"""Where a configuration names what it sparsifies with; null, or absent, where it does not."""
-
-
+"""Where a configuration names its sparsifying regulariser; null or absent where it has none."""
 MASKED = "no speed-up without sparse kernels"
-"""What must be said of networks with single weights zeroed, wherever they appear."""
+"""The caveat that accompanies networks with single weights zeroed, wherever they appear."""
 
 
 class Study(Params):
@@ -63,19 +63,19 @@ class Study(Params):
     replicate: int = 0
     target_macs: int
     epochs: int
-    """Of a trial that does not sparsify (of any, where all do: those after it)."""
+    """Epochs of a trial that does not sparsify; where all trials sparsify, the epochs after it."""
     sparsifying: Sparsifying | None = None
-    """Of one that does; None where no configuration of the study can."""
+    """Epochs of a trial that sparsifies; None where no configuration of the study does."""
     trials: int
     space: Space
     first: tuple[Config, ...] = ()
     inherits: bool
     """Whether trials start from the weights of the dense network."""
     masked: bool = False
-    """Whether its networks keep the dense shape, some of their weights zero: they are trained at
-    the dense MACs, and are no faster without sparse kernels."""
+    """Whether its networks keep the dense shape, with some weights zero. Such networks train at the
+    dense MACs, and are no faster without sparse kernels."""
     source: str | None = None
-    """The study whose winning architecture this one trains from scratch."""
+    """The id of the study whose winning architecture this study trains from scratch."""
     infeasible: str | None = None
     """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
     reach: tuple[Reach, ...] = ()
@@ -85,13 +85,13 @@ class Study(Params):
         return self.sparsifying is not None and config.get(SPARSIFIER) is not None
 
     def epochs_of(self, config: Config) -> int:
-        """Epochs of a trial of this configuration, those of sparsifying left out."""
+        """Epochs of a trial of this configuration, without those of sparsifying."""
         if self.sparsifying is not None and self.sparsifies(config):
             return self.sparsifying.then
         return self.epochs
 
     def sparsify_epochs_of(self, config: Config) -> int:
-        """Epochs at dense MACs that a trial of this configuration sparsifies for."""
+        """Epochs at dense MACs for which a trial of this configuration sparsifies."""
         return self.sparsifying.epochs if self.sparsifying and self.sparsifies(config) else 0
 
 
@@ -111,7 +111,7 @@ class Reach(Params):
 
 
 class Comparison(Params):
-    """One member of the family of comparisons, written down before trial 1."""
+    """One member of the family of comparisons, which is fixed before the first trial."""
 
     budget: RecordedBudget
     matching: str | None
@@ -137,7 +137,7 @@ class Plan(Params):
     sweep: str
     question: str
     workload: dict[str, Any]
-    """What a worker needs to open the data and build the model, as JSON."""
+    """The JSON from which a worker opens the data and builds the model."""
     data_key: str
     """Digest of the data set's files, val_fraction, train_limit and the sweep's seed."""
     train_size: int
@@ -161,32 +161,35 @@ class Plan(Params):
     """How the sweep has changed since it began; plan.json holds it beside the plan and its hash."""
 
     def study(self, study_id: str) -> Study:
-        """The study called `study_id`; KeyError if there is none."""
+        """The study called `study_id`.
+
+        Raises:
+            KeyError: there is no such study.
+        """
         for study in self.studies:
             if study.id == study_id:
                 return study
         raise KeyError(study_id)
 
     def budgets(self) -> tuple[RecordedBudget, ...]:
-        """All budgets in the order of the file, each once."""
+        """Every budget once, in the order of the file."""
         return tuple(dict.fromkeys(s.budget for s in self.studies))
 
     def arms(self) -> tuple[str, ...]:
-        """All arms in the order of the file."""
+        """Every arm once, in the order of the file."""
         return tuple(dict.fromkeys(s.arm for s in self.studies))
 
     def matchings(self) -> tuple[str | None, ...]:
         """The matchings of scratch-trained arms; (None,) where every arm inherits weights."""
-        found = tuple(dict.fromkeys(s.matching for s in self.studies if s.matching))
-        return found or (None,)
+        return matchings_of(self.studies)
 
     @property
     def n_independent(self) -> int:
-        """Independent results behind a mean: confirm seeds, or searches where there are several."""
+        """Independent results behind a mean: searches if there are several, else confirm seeds."""
         return self.replicates if self.replicates > 1 else self.confirm.seeds
 
     def computed_macs(self, study: Study) -> int:
-        """MACs at which the networks of a study are trained."""
+        """MACs of a forward pass of the study's networks in training."""
         return self.dense.macs if study.masked else study.target_macs
 
     def feasible(self) -> Iterator[Study]:
@@ -194,11 +197,16 @@ class Plan(Params):
         return (s for s in self.studies if s.infeasible is None)
 
     def infeasible(self, study_id: str | None) -> str | None:
-        """Why a study (or what it takes its architecture from) meets no budget; None if it can."""
+        """Why a study, or the source of its architecture, cannot meet its budget; None if it can."""
         study = self.study(study_id) if study_id is not None else None
         if study is None:
             return None
         return study.infeasible or self.infeasible(study.source)
+
+
+def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:
+    """The matchings of scratch-trained studies, each once; (None,) if all inherit weights."""
+    return tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,)
 
 
 Study.model_rebuild()

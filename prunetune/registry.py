@@ -1,7 +1,7 @@
 """A registry of named parts: models, data sets, methods, criteria, regularizers, optimizers …
 
-A part is one object with one pydantic model of its parameters beside it. The product's own parts
-and a user's come in by the same door: a decorator in a module that is imported on first look-up.
+A part is an object (usually a class) with a pydantic model of its parameters. Built-in parts and a
+user's parts register in the same way: by a decorator, in a module that the first look-up imports.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pydantic import BaseModel
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import near_match
 
-T = TypeVar("T")
+_Part = TypeVar("_Part")
 
 
 class UnknownNameError(LookupError):
-    """A name that no part of this kind bears; carries the names allowed and the near match."""
+    """No part of this kind has this name; carries the allowed names and the near match."""
 
     exit_code = 2
 
@@ -34,17 +34,17 @@ class UnknownNameError(LookupError):
 
 
 class PluginError(ImportError):
-    """An installed package's entry point that cannot be loaded; says which, and why."""
+    """The entry point of an installed package cannot be loaded; the message says which, and why."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
-class Entry(Generic[T]):
+class Entry(Generic[_Part]):
     """A registered part: its name, the object itself and the model of its parameters."""
 
     name: str
-    part: T
+    part: _Part
     params: type[BaseModel]
 
     @property
@@ -53,23 +53,27 @@ class Entry(Generic[T]):
         return (self.part.__doc__ or "").strip().partition("\n")[0]
 
 
-class Registry(Generic[T]):
-    """The parts of one kind by name, those of `package`, entry points and plug-ins alike.
+class Registry(Generic[_Part]):
+    """The parts of one kind by name: those of `package`, of entry points and of plug-ins.
 
-    `package` is imported on the first look-up, and so are the entry points of the group
-    `prunetune.<kind>`; until then nothing heavy is loaded.
+    The first look-up imports `package` and the entry points of the group `prunetune.<kind>`, so
+    that importing this module stays fast.
     """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
         self._package = package
-        self._entries: dict[str, Entry[T]] = {}
+        self._entries: dict[str, Entry[_Part]] = {}
         self._loaded = False
 
-    def register(self, name: str, *, params: type[BaseModel]) -> Callable[[T], T]:
-        """Decorator that registers a part under `name`; ValueError if the name is taken."""
+    def register(self, name: str, *, params: type[BaseModel]) -> Callable[[_Part], _Part]:
+        """A decorator that registers a part under `name`.
 
-        def add(part: T) -> T:
+        Raises:
+            ValueError: another part of this kind has the name.
+        """
+
+        def add(part: _Part) -> _Part:
             if name in self._entries:
                 raise ValueError(f"{self.kind}: the name {name!r} is taken")
             self._entries[name] = Entry(name, part, params)
@@ -77,14 +81,18 @@ class Registry(Generic[T]):
 
         return add
 
-    def get(self, name: str) -> Entry[T]:
-        """The part called `name`; UnknownNameError with the near match otherwise."""
+    def get(self, name: str) -> Entry[_Part]:
+        """The part called `name`.
+
+        Raises:
+            UnknownNameError: no part has this name.
+        """
         self._load()
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self.names())
         return self._entries[name]
 
-    def checked(self, named: Named) -> tuple[T, BaseModel]:
+    def checked(self, named: Named) -> tuple[_Part, BaseModel]:
         """The part called `named.name`, and `named.params` as the model of its parameters.
 
         Raises:
@@ -107,29 +115,29 @@ class Registry(Generic[T]):
 
     def _load(self) -> None:
         if not self._loaded:
-            self._loaded = True  # first, since the package's own modules look names up
+            self._loaded = True  # set first, because modules of the package look names up too
             importlib.import_module(self._package)
             for point in entry_points(group=f"prunetune.{self.kind}"):
                 _load(point)
 
 
 def _load(point: EntryPoint) -> None:
-    """Import what an entry point names; whatever goes wrong in it is its package's to mend."""
+    """Import the object of an entry point, whatever error that package may raise."""
     try:
         point.load()
     except Exception as error:
-        whose = point.dist.name if point.dist else point.value
-        raise PluginError(f"plug-in {whose}: {point.value} cannot be loaded: {error}") from error
+        package = point.dist.name if point.dist else point.value
+        raise PluginError(f"plug-in {package}: {point.value} cannot be loaded: {error}") from error
 
 
 def import_all(package: str, path: Iterable[str]) -> None:
-    """Import every module of a package, in alphabetical order, so that each registers its parts."""
+    """Import every module of a package in alphabetical order, so that each registers its parts."""
     for module in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{module.name}")
 
 
 def load_plugins(modules: Iterable[str]) -> None:
-    """Import a sweep's plug-in modules, whose decorators register their parts."""
+    """Import the plug-in modules of a sweep, whose decorators register parts."""
     for module in modules:
         importlib.import_module(module)
 
@@ -145,4 +153,4 @@ schedules: Registry[Any] = Registry("schedules", "prunetune.train")
 KINDS: dict[str, Registry[Any]] = {
     r.kind: r for r in (models, datasets, methods, criteria, regularizers, optimizers, schedules)
 }
-"""Every kind of part by name: what `Kind("criteria")` on a field is looked up in."""
+"""The registry of each kind: `Kind("criteria")` on a field refers to it."""

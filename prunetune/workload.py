@@ -1,4 +1,4 @@
-"""What is being learned: a data set with its splits, and the dense network it is learned by."""
+"""The learning task of a sweep: a data set with its splits, and the dense network."""
 
 from __future__ import annotations
 
@@ -37,23 +37,24 @@ class Weights:
 class Workload:
     """A data set, a dense model and the seed that splits the data.
 
-    Nothing is opened or built before it is asked for; facts about the data set are constants.
+    Data are opened, and networks built, only when a caller asks for them. Sizes, shape and classes
+    of the data set are constants.
     """
 
     model: Named
     dataset: Named
     seed: int
-    """The sweep's seed: it names the split into training and validation images."""
+    """The sweep's seed, which determines the split into training and validation images."""
     weights: Weights | None = None
-    """Where the dense network's weights come from; None where it is trained."""
+    """The weights of a dense network that is loaded; None where the sweep trains it."""
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Workload:
-        """The workload that `to_json` described; one object per process and description."""
+        """The workload that `to_json` described; equal descriptions share one object in a process."""
         return _workload(canonical(facts))
 
     def to_json(self) -> dict[str, Any]:
-        """All that a worker needs to make this workload again."""
+        """The description from which a worker makes this workload again."""
         return {
             "model": self.model.model_dump(mode="json"),
             "dataset": self.dataset.model_dump(mode="json"),
@@ -63,13 +64,12 @@ class Workload:
 
     @cached_property
     def data(self) -> Any:
-        """The data set part: `info()`, `digest()`, `open(…)`."""
-        entry = datasets.get(self.dataset.name)
-        return entry.part(entry.params.model_validate(self.dataset.params))
+        """The data set, with `info()`, `digest()` and `open(…)`."""
+        return datasets.make(self.dataset)
 
     @cached_property
     def info(self) -> Any:
-        """Shape, classes, sizes and normalisation of the data set."""
+        """The shape, classes, sizes and normalisation of the data set."""
         return self.data.info()
 
     def data_key(self) -> str:
@@ -78,18 +78,18 @@ class Workload:
 
     @cached_property
     def family(self) -> Any:
-        """The family of the dense model."""
+        """The model family that the dense network belongs to."""
         return models.get(self.model.name).part
 
     @cached_property
     def params(self) -> Any:
-        """The dense model's parameters, checked."""
-        return models.get(self.model.name).params.model_validate(self.model.params)
+        """The checked parameters of the dense model."""
+        return models.checked(self.model)[1]
 
     def build(self) -> nn.Module:
-        """The dense network, on the current default device, weights as torch makes them."""
-        built: nn.Module = self.family.build(self.params, self.info.classes, self.info.shape)
-        return built
+        """The dense network on torch's default device, with torch's own initial weights."""
+        model: nn.Module = self.family.build(self.params, self.info.classes, self.info.shape)
+        return model
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -107,12 +107,16 @@ class Workload:
 
     @cached_property
     def n_params(self) -> int:
-        """Parameters of the dense network."""
+        """The number of parameters of the dense network."""
         with torch.device("meta"):
             return sum(p.numel() for p in self.build().parameters())
 
     def dense_state(self) -> dict[str, torch.Tensor]:
-        """The state dict of `weights`; WeightsFileError if the file is not what the plan saw."""
+        """The state dict of `weights`.
+
+        Raises:
+            WeightsFileError: the file has changed since the plan was made, or cannot be read.
+        """
         assert self.weights is not None
         if self.weights.path is None:
             state: dict[str, torch.Tensor] = self.family.published(self.weights.name)
@@ -120,24 +124,26 @@ class Workload:
         return load_state(self.weights.path, sha256=self.weights.sha256)
 
     def open(self, device: torch.device, *, download: bool) -> Any:
-        """The splits, as tensors on `device` or as streams."""
+        """The splits of the data set, as tensors on `device` or as streams."""
         return self.data.open(self.seed, device, download)
 
 
 def find_weights(
     workload: Workload, *, path: str | None = None, name: str | None = None
 ) -> Weights:
-    """The weights in a file, seen to be those of the dense network; or torchvision's by name.
+    """The weights in the file `path`, or torchvision's by name, checked against the dense network.
 
-    Raises WeightsFileError if the file cannot be read, is foreign, or is of another network, or if
-    there are no weights of that name and for as many classes.
+    Raises:
+        WeightsFileError: the file cannot be read, holds no state dict, or fits another network; or
+            there are no weights of this name for so many classes.
     """
     if path is None:
-        told = getattr(workload.family, "published_classes", None)
-        if told is not None and (classes := told(name)) != workload.info.classes:
-            raise WeightsFileError(
-                f"{name}: tells {classes} classes apart, the data set has {workload.info.classes}"
-            )
+        published_classes = getattr(workload.family, "published_classes", None)
+        if published_classes is not None:
+            classes, expected = published_classes(name), workload.info.classes
+            if classes != expected:
+                message = f"{name}: tells {classes} classes apart, the data set has {expected}"
+                raise WeightsFileError(message)
         return Weights(name=name)
     state = load_state(path)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from prunetune.plan import Comparison, Study
+from prunetune.plan import Comparison, Study, matchings_of
 
 
 def comparison_family(
@@ -19,8 +19,7 @@ def comparison_family(
     """
     for budget in dict.fromkeys(s.budget for s in studies if s.budget is not None):
         at_budget = [s for s in studies if s.budget == budget and s.replicate == 0]
-        matchings = tuple(dict.fromkeys(s.matching for s in at_budget if s.matching))
-        for matching in matchings or (None,):
+        for matching in matchings_of(at_budget):
             arms = dict.fromkeys(s.arm for s in at_budget if s.matching in (matching, None))
             for a, b in combinations(arms, 2):
                 if control in (None, a, b):

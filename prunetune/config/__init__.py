@@ -1,1 +1,1 @@
-"""The sweep file: what may be written in it, and what it means."""
+"""The sweep file: what it may say, and what that means."""

@@ -1,8 +1,8 @@
-"""How many epochs every network gets: fixed per budget, before the first trial.
+"""How many epochs each network trains for; fixed for every budget before the first trial.
 
-`ratio` is r = dense MACs / *target* MACs, so that all trials of a study train equally long. K1 are
-the epochs of the dense network, K2 those of fine-tuning, Ks those of sparsifying at dense MACs.
-Arithmetic is exact: floors and roundings do not depend on the machine.
+The `ratio` r is dense MACs / *target* MACs (not achieved MACs), so that all trials of a study train
+for equally many epochs. K1 is the number of epochs of the dense network, K2 of fine-tuning, and Ks
+of sparsifying at dense MACs. Fractions are exact, so that rounding does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 
 
 def mac_ratio(dense_macs: int, target_macs: int) -> Fraction:
-    """r, at least 1."""
+    """r = dense MACs / target MACs, at least 1."""
     if not 0 < target_macs <= dense_macs:
         raise ValueError(f"target MACs {target_macs} must lie in [1, {dense_macs}]")
     return Fraction(dense_macs, target_macs)
 
 
 def pruned_epochs(ratio: Fraction, *, finetune: int, sparsify: int, sparsifies: bool) -> int:
-    """Epochs after sparsifying of a network that inherits weights: K2, or K2 + floor(Ks r).
+    """Epochs of a network that inherits weights, after any sparsifying: K2, or K2 + floor(Ks r).
 
-    One that does not sparsify gets what the others' Ks epochs at dense MACs are worth.
+    A network that does not sparsify gets the MACs of Ks dense epochs as epochs of its own.
     """
     return finetune if sparsifies else finetune + math.floor(sparsify * ratio)
 
@@ -33,14 +33,16 @@ def pruned_epochs(ratio: Fraction, *, finetune: int, sparsify: int, sparsifies: 
 def scratch_epochs(
     matching: Matching, ratio: Fraction, *, dense: int | None, finetune: int, sparsify: int
 ) -> int:
-    """Epochs of a network trained from scratch.
+    """Epochs of a network that is trained from scratch.
 
     scratch_e             K1                       Liu et al. (1810.05270)
     scratch_b             round((K1 + Ks) r + K2)  equal training MACs, Wang et al. (2301.05219)
     scratch_b_rethinking  floor(K1 r)              Liu et al. (1810.05270)
     marginal              K2 + floor(Ks r)         the dense network counts as free
 
-    ValueError where `dense`, the epochs of loaded weights, is not known but counts.
+    Raises:
+        ValueError: the matching needs K1, but `dense` is None because loaded weights do not state
+            their epochs.
     """
     if matching == "marginal":
         return finetune + math.floor(sparsify * ratio)

@@ -1,4 +1,4 @@
-"""How a named thing with parameters is written: `name` or `{name: {its parameters}}`."""
+"""Named parts as a sweep file states them: `name`, or `{name: {its parameters}}`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ NAMED_FORM = "write a name, or {name: {parameters}}"
 
 
 class Params(BaseModel):
-    """Base of every model of parameters: immutable, and a key it does not know is an error."""
+    """Base of every model of parameters: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Marks a `Named` field with the registry its name is looked up in: `Kind("criteria")`."""
+    """Marks a `Named` field with the registry that knows the name: `Kind("criteria")`."""
 
     kind: str
 
 
 class Named(Params):
-    """The name of a part and its parameters, not yet checked against the part."""
+    """The name and the parameters of a part, not yet checked against the part."""
 
     name: str
     params: dict[str, Any] = Field(default_factory=dict)
@@ -39,7 +39,7 @@ class Named(Params):
             if isinstance(name, str) and isinstance(params, dict | None):
                 return {"name": name, "params": params or {}}
         if isinstance(value, dict) and set(value) <= {"name", "params"} and "name" in value:
-            return value  # from Python: Named(name="sgd")
+            return value  # built in Python: Named(name="sgd")
         raise ValueError(NAMED_FORM)
 
     @model_serializer

@@ -1,4 +1,4 @@
-"""The recipe: everything that decides how a network is trained, as concrete values."""
+"""The recipe: all settings that decide how a network is trained, as concrete values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prunetune.config.parts import Kind, Named, Params
 
 
 class Augment(Params):
-    """Per-sample augmentation of training images; null takes what is usual for the data set."""
+    """Per-sample augmentation of training images; null takes the usual value of the data set."""
 
     crop: Annotated[int | None, Field(ge=0, description="pixels of padding before a crop")] = None
     padding: Literal["zero", "reflect"] = "zero"

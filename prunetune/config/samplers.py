@@ -1,4 +1,4 @@
-"""The samplers that may search a study, their parameters, and whether one fits a study."""
+"""The samplers that may search a study, their parameters, and whether they can search a space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prunetune.config.space.grid import EndlessError, Grid
 from prunetune.config.space.space import Space
 
 SAMPLER_PATH: YamlPath = ("search", "sampler")
-"""Where a sweep file names it."""
+"""Where a sweep file names the sampler."""
 
 
 class Tpe(Params):
@@ -39,14 +39,14 @@ class RandomSearch(Params):
 
 
 class Qmc(Params):
-    """A low-discrepancy sequence: every trial is a point known beforehand."""
+    """A low-discrepancy sequence: every trial is a point that is known beforehand."""
 
     qmc_type: Literal["sobol", "halton"] = "sobol"
     scramble: bool = True
 
 
 class GridSearch(Params):
-    """All combinations; where there are more than trials, an even spread of them."""
+    """All combinations, or an even spread of them where there are more than trials."""
 
 
 SamplerParams = Tpe | Gp | RandomSearch | Qmc | GridSearch
@@ -61,12 +61,17 @@ SAMPLERS: dict[str, type[SamplerParams]] = {
 
 
 def sampler_params(sampler: Named) -> SamplerParams:
-    """The checked parameters; KeyError or pydantic's ValidationError if they are wrong."""
+    """The checked parameters of a sampler.
+
+    Raises:
+        KeyError: there is no such sampler.
+        ValidationError: its parameters are wrong.
+    """
     return SAMPLERS[sampler.name].model_validate(sampler.params)
 
 
 def check_sampler(sampler: Named, problems: Problems) -> None:
-    """Note what is wrong with the sampler itself, whatever it is to search."""
+    """Note mistakes in the sampler itself, whatever space it is to search."""
     if sampler.name not in SAMPLERS:
         near = near_match(sampler.name, SAMPLERS)
         known = ", ".join(SAMPLERS)
@@ -76,8 +81,9 @@ def check_sampler(sampler: Named, problems: Problems) -> None:
     try:
         params = sampler_params(sampler)
     except ValidationError as error:
-        of = SAMPLERS[sampler.name]
-        note_validation_errors(error, problems, tree=sampler.params, path=place, of=of)
+        note_validation_errors(
+            error, problems, tree=sampler.params, path=place, of=SAMPLERS[sampler.name]
+        )
         return
     if isinstance(params, Tpe) and params.group and not params.multivariate:
         problems.add((*place, "group"), "needs multivariate: true", value=True, allowed="false")
@@ -86,9 +92,9 @@ def check_sampler(sampler: Named, problems: Problems) -> None:
 
 
 def unsearchable(sampler: Named, space: Space, trials: int, n_first: int = 0) -> str | None:
-    """Why a sound `sampler` cannot search `space` by `trials` trials; None when it can.
+    """Why a valid `sampler` cannot search `space` by `trials` trials; None if it can.
 
-    `n_first` of the trials are configurations that the sweep file names itself.
+    `n_first` of the trials run configurations that the sweep file gives.
     """
     if not isinstance(sampler_params(sampler), GridSearch):
         return None
@@ -96,8 +102,8 @@ def unsearchable(sampler: Named, space: Space, trials: int, n_first: int = 0) ->
         size = Grid(space).size
     except EndlessError as error:
         return f"{error}; give it a step"
-    owed = trials - n_first
-    if size < owed:
+    needed = trials - n_first
+    if size < needed:
         given = f" beside the {n_first} given first" if n_first else ""
-        return f"the grid has {size} points for {owed} trials{given}"
+        return f"the grid has {size} points for {needed} trials{given}"
     return None

@@ -1,4 +1,4 @@
-"""How a study stops trials early, and how its winner is confirmed."""
+"""Early stopping of a study's trials, and confirmation of its winner."""
 
 from __future__ import annotations
 

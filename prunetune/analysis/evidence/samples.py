@@ -8,7 +8,7 @@ from statistics import fmean
 
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
 from prunetune.config.budget import RecordedBudget
-from prunetune.plan import Plan, Study
+from prunetune.plan import Plan, Study, matchings_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def contests(plan: Plan, confirmed: Mapping[str, ConfirmedStudy]) -> Iterator[Co
         if budget is None:
             continue
         studies = [s for s in plan.studies if s.budget == budget]
-        for matching in tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,):
+        for matching in matchings_of(studies):
             arms: dict[str, list[ConfirmedStudy]] = {}
             for study in studies:
                 if study.matching in (None, matching):

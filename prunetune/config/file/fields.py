@@ -1,4 +1,4 @@
-"""What single fields of a sweep file take: names, budgets, matchings, raw trees."""
+"""Types of single fields of a sweep file: names, budgets, matchings, raw trees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prunetune.config.space.nodes import RESERVED
 
 @dataclass(frozen=True)
 class TreeOf:
-    """Marks a raw tree with the model that its values, drawn, make one of."""
+    """Marks a raw tree with the model that its drawn values will fill."""
 
     model: type[BaseModel]
 
@@ -28,7 +28,7 @@ def _plain_name(text: str) -> str:
 
 
 def _sweep_name(text: str) -> str:
-    if text in ("dense", "sparse"):  # folders beside the sweeps
+    if text in ("dense", "sparse"):  # the names of folders beside the sweeps' own
         raise ValueError(f"is taken by the {text} networks that sweeps share")
     return _plain_name(text)
 
@@ -81,4 +81,4 @@ Matchings = Annotated[
     AfterValidator(_distinct),
     Field(min_length=1),
 ]
-"""Written as one or as a list."""
+"""One matching, or a list of them."""

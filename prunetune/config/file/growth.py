@@ -1,6 +1,6 @@
-"""How a sweep that has begun may change: it may grow, and it may run elsewhere. Nothing else.
+"""How a sweep that has begun may change: it may grow, or run elsewhere, and nothing else.
 
-Both files are compared as they were understood, so that a default written out is no change.
+The comparison is between parsed files, so that stating a default is no change.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-MISSING = object()
+_ABSENT = object()
 
 
 class GrowthError(ValueError):
-    """A change that would make finished trials answer another question."""
+    """A change after which finished trials would answer another question."""
 
     exit_code = 2
 
@@ -26,9 +26,10 @@ class GrowthError(ValueError):
 
 
 def growth(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The legal changes from `old` to `new` (parsed sweep files as JSON), a line each.
+    """The legal changes from `old` to `new` (parsed sweep files as JSON), one line each.
 
-    Raises GrowthError with all illegal ones.
+    Raises:
+        GrowthError: some changes are illegal; the message lists them all.
     """
     changes = list(_differences(old, new))
     lines = [f"{'.'.join(path)}: {_text(a)} -> {_text(b)}" for path, a, b in changes]
@@ -43,7 +44,7 @@ def growth(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any, Any]]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            yield from _differences(old.get(key, MISSING), new.get(key, MISSING), (*path, key))
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
     elif old != new:
         yield path, old, new
 
@@ -52,10 +53,10 @@ def _legal(path: tuple[str, ...], old: Any, new: Any) -> bool:
     if path[0] in ("resources", "limits", "tracking", "question") or path[-1] == "root":
         return True
     if path[0] == "arms" and len(path) == 2:
-        return old is MISSING
-    if "by_budget" in path[:-1]:  # the value at a budget that is new
-        return old is MISSING
-    rule = GROWS.get(".".join(path))
+        return old is _ABSENT
+    if "by_budget" in path[:-1]:  # the value at a new budget
+        return old is _ABSENT
+    rule = _GROWS.get(".".join(path))
     return rule is not None and rule(old, new)
 
 
@@ -69,7 +70,7 @@ def _superset(old: Any, new: Any) -> bool:
     return all(item in after for item in before)
 
 
-GROWS: dict[str, Callable[[Any, Any], bool]] = {
+_GROWS: dict[str, Callable[[Any, Any], bool]] = {
     "search.trials": _more,
     "search.replicates": _more,
     "confirm.seeds": _more,
@@ -79,4 +80,4 @@ GROWS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _text(value: Any) -> str:
-    return "(absent)" if value is MISSING else repr(value)
+    return "(absent)" if value is _ABSENT else repr(value)

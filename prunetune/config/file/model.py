@@ -1,7 +1,7 @@
-"""The sweep file as it is written: its fields, their defaults and what they take.
+"""The models of the sweep file: its fields, their defaults and the values that they take.
 
-`recipe` and the parameters of methods hold raw trees here, ranges and all: shape.py checks how they
-are written, expand.py turns them into dimensions once their parts are known.
+Recipes and the parameters of methods stay raw trees here, with their ranges. `check.py` checks how
+they are written; `expand.py` turns them into dimensions once their parts are known.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from prunetune.config.search import Asha, Confirm
 
 
 class DenseTrainSpec(Params):
-    """The dense network is trained here."""
+    """The sweep trains the dense network."""
 
     epochs: int = Field(default=50, ge=1)
     recipe: RecipeTree = Field(default_factory=dict, description="constants only")
 
 
 class DenseCheckpointSpec(Params):
-    """The dense network is a file's: safetensors, or a torch state dict."""
+    """The dense network is loaded from a file: safetensors, or a torch state dict."""
 
     path: str = Field(min_length=1)
     epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
@@ -60,13 +60,13 @@ class DenseSpec(Params):
 
     @property
     def epochs(self) -> int | None:
-        """Epochs the dense network was, or will be, trained for; None where that is not known."""
+        """Epochs for which the dense network was, or will be, trained; None if unknown."""
         way = self.train or self.checkpoint or self.weights
         return way.epochs if way else None
 
 
 class WorkloadSpec(Params):
-    """What is learned, by which dense network."""
+    """The data set, and the dense network that learns it."""
 
     model: Annotated[Named, Kind("models"), Field(examples=["resnet20"])]
     dataset: Annotated[Named, Kind("datasets"), Field(examples=["digits"])]
@@ -87,7 +87,7 @@ class ArmSpec(Params):
 
 
 class TrainingSpec(Params):
-    """How long networks train; see matching.py."""
+    """How many epochs networks train for; see `matching.py`."""
 
     finetune_epochs: int = Field(default=20, ge=0)
     sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
@@ -108,7 +108,7 @@ class EarlyStoppingSpec(Params):
 
 
 MOST_TRIALS = 900
-"""Of one search: the seeds that follow belong to re-scores and confirm trials."""
+"""The most trials of one search. Trial i has seed i; seeds from 900 on belong to later phases."""
 
 
 class SearchSpec(Params):
@@ -125,7 +125,7 @@ class SearchSpec(Params):
 
 
 class ResourcesSpec(Params):
-    """What one trial gets, and how many run at once."""
+    """The resources of one trial, and how many trials run at once."""
 
     cpus: int = Field(default=1, ge=1)
     gpus: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
@@ -136,7 +136,7 @@ class ResourcesSpec(Params):
 
 
 class LimitsSpec(Params):
-    """When the sweep ends even if it is not done."""
+    """When the sweep ends although it is not done."""
 
     hours: float | None = Field(default=None, gt=0)
 
@@ -181,9 +181,9 @@ class SweepSpec(Params):
     seed: int = Field(default=0, ge=0)
 
     def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, YamlPath]]:
-        """The recipe tree of an arm, its own fields in place of the shared ones.
+        """The recipe tree of an arm, in which its own fields replace the shared ones.
 
-        Also the places in the file of the fields that are its own, for `expand`'s `origins`.
+        The second value holds the places in the file of the arm's own fields, for `expand`.
         """
         own = self.arms[arm].recipe
         places: dict[str, YamlPath] = {name: ("arms", arm, "recipe", name) for name in own}

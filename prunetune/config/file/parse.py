@@ -1,4 +1,4 @@
-"""The first of two steps from a file to a plan: parse knows shapes, bind knows parts."""
+"""Parses a sweep file: the first of two steps to a plan. Binding, the second, looks parts up."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from prunetune.config.problems.pydantic_errors import note_validation_errors
 
 
 def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
-    """The sweep in the file, and all that is wrong with its shape.
+    """The sweep in the file, and all mistakes in its form.
 
-    What is wrong is left out of the spec, so that bind can check what is right; the spec is None
-    where too little is left. `overrides` are `path=value`, as in `search.trials=4`. Raises
-    SpecError only where there is nothing to parse: no file, no YAML.
+    The spec leaves wrong values out, so that binding can check the others; it is None where too
+    little remains. `overrides` are `path=value`, as in `search.trials=4`.
+
+    Raises:
+        SpecError: there is nothing to parse, because the file is missing or is no YAML.
     """
     tree, problems = read(sweep_file(path))
     override(tree, overrides, problems)
@@ -31,14 +33,14 @@ def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | 
 
 
 def parse_tree(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
-    """The sweep in plain data as it is read from YAML; problems as `parse` has them."""
+    """The sweep in plain data, as `parse` returns it; mistakes are added to `problems`."""
     spec = _validated(tree, problems)
     check_file(tree, problems)
     return spec
 
 
 def check(spec: SweepSpec) -> Problems:
-    """What is wrong with the shape of a spec that was built in Python."""
+    """The mistakes in the form of a spec that was built in Python."""
     problems = Problems()
     parse_tree(spec.model_dump(mode="json"), problems)
     return problems
@@ -66,29 +68,30 @@ _NAME: YamlPath = ("name",)
 
 
 def _validated(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
-    """The spec without what is wrong: each round takes wrong values out and looks again."""
-    tree = json.loads(json.dumps(tree))  # a copy to take values out of
-    out: set[YamlPath] = set()
+    """The spec without wrong values: each round takes the wrong values out and validates again."""
+    tree = json.loads(json.dumps(tree))  # a copy, because values are taken out of it
+    removed: set[YamlPath] = set()
     while True:
         try:
             return SweepSpec.model_validate_json(json.dumps(tree), strict=True)
         except ValidationError as error:
-            found = Problems(problems.lines)
+            found = problems.fork()
             places = note_validation_errors(error, found, tree=tree, path=(), of=SweepSpec)
-        # What was taken out is then missing: that is no news.
-        news = [p for p in found.found if not any(o[: len(p.path)] == p.path for o in out)]
-        problems.found.extend(p for p in news if p not in problems.found)
-        if _NAME in places and _NAME not in out:  # any name will do to go on
+        # A value that was removed is now reported as missing, which is no mistake of the file.
+        problems.merge(
+            p for p in found.found if not any(path[: len(p.path)] == p.path for path in removed)
+        )
+        if _NAME in places and _NAME not in removed:  # any name serves to validate the rest
             tree["name"] = "unnamed"
             places.remove(_NAME)
-            out.add(_NAME)
-        if not all(_take_out(tree, place) for place in sorted(places, reverse=True)):
+            removed.add(_NAME)
+        if not all(_remove(tree, place) for place in sorted(places, reverse=True)):
             return None
-        out.update(places)
+        removed.update(places)
 
 
-def _take_out(tree: Any, place: YamlPath) -> bool:
-    """Remove the value at `place`; False where there is none."""
+def _remove(tree: Any, place: YamlPath) -> bool:
+    """Remove the value at `place`; returns False if there is none."""
     if not place:
         return False
     for part in place[:-1]:

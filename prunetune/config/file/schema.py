@@ -1,4 +1,4 @@
-"""The sweep file with everything that may be written in it, made from the models themselves."""
+"""Prints every field that a sweep file may state, from the models themselves."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _HEAD = """\
 
 
 def skeleton() -> str:
-    """A commented sweep file of all fields at their defaults, with examples where there are none.
+    """A commented sweep file with all fields at their defaults; required fields have examples.
 
-    It is itself a valid sweep.
+    The text is itself a valid sweep file.
     """
     ranges = "".join(f"#   {form}\n" for form in RANGE_FORMS.values())
     return _HEAD + ranges + "\n" + "\n".join(field_lines(SweepSpec)) + "\n"
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of a sweep file, for editors; ranges in raw trees are not described."""
+    """The JSON schema of a sweep file, for editors; it leaves ranges in raw trees open."""
     schema = SweepSpec.model_json_schema()
     parameters = {"type": ["object", "null"]}
     schema["$defs"]["Named"] = {
@@ -55,7 +55,7 @@ def json_schema() -> dict[str, Any]:
 def field_lines(
     model: type[BaseModel], values: BaseModel | None = None, indent: str = ""
 ) -> Iterator[str]:
-    """The commented lines of a model's fields, at `values` or else at their defaults."""
+    """The commented lines of a model's fields, with the given `values` or else the defaults."""
     for name, field in model.model_fields.items():
         value = _example(field) if values is None else getattr(values, name)
         yield from _field(field.alias or name, field, value, indent)
@@ -72,7 +72,7 @@ def _field(name: str, field: FieldInfo, value: Any, indent: str) -> Iterator[str
     inside = get_args(field.annotation)
     entry = nested_model(inside[-1]) if inside and isinstance(value, dict) else None
     tree = next((mark.model for mark in field.metadata if isinstance(mark, TreeOf)), None)
-    if tree and not indent:  # the shared recipe; elsewhere it is the same again
+    if tree and not indent:  # only the shared recipe is spelt out: the others have the same fields
         yield from _block(name, field, field_lines(tree, tree(), indent + "  "), indent)
     elif isinstance(value, BaseModel) and below:
         yield from _block(name, field, field_lines(type(value), value, indent + "  "), indent)
@@ -90,7 +90,7 @@ def _field(name: str, field: FieldInfo, value: Any, indent: str) -> Iterator[str
 
 
 def _entries(model: type[BaseModel], examples: dict[str, Any], indent: str) -> Iterator[str]:
-    """Named examples of a model: the first in full, the others as they would be written."""
+    """Named examples of a model: the first with all its fields, the others in their short form."""
     for i, (name, example) in enumerate(examples.items()):
         if i:
             yield f"{indent}{name}: {flow(example)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2]
-FOLDERS = (PACKAGE / "sweeps", PACKAGE.parent / "sweeps")
-"""Where the files lie in an installed wheel, and where they lie in a checkout."""
+_PACKAGE = Path(__file__).parents[2]
+_FOLDERS = (_PACKAGE / "sweeps", _PACKAGE.parent / "sweeps")
+"""The folder of the files in an installed wheel, and in a checkout."""
 
 
 def shipped_sweeps() -> dict[str, Path]:
     """Name -> sweep file, in alphabetical order."""
-    folder = next((folder for folder in FOLDERS if folder.is_dir()), None)
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
 
 

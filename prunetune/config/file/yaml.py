@@ -1,7 +1,7 @@
-"""Reads a sweep file: plain data, the line of every value, and every duplicate key.
+"""Reads and writes YAML: plain data, with the line of every value and every duplicate key.
 
-The scalars are those of YAML 1.2: `1e-5` is a number, only `true` and `false` are booleans (`on`,
-`yes`, `n` are text), `1:30` and `2026-01-01` are text. Keys are text as written. Tags that would
+Scalars follow YAML 1.2: `1e-5` is a number, only `true` and `false` are booleans (`on`, `yes` and
+`n` are text), `1:30` and `2026-01-01` are text. Keys are text exactly as written. Tags that would
 make objects are refused.
 """
 
@@ -18,7 +18,7 @@ from prunetune.config.file.shipped import shipped_sweeps
 from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath, near_match
 
 MAX_VALUES = 100_000
-"""More values than any sweep file has: aliases of aliases grow without bound."""
+"""A limit that no real sweep file meets, because aliases of aliases could fill the memory."""
 
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = {
@@ -45,7 +45,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        # Unquoted, PyYAML writes U+0085 and its like as they are, and reads them as line breaks.
+        # PyYAML would write U+0085 and its like unquoted, and read them back as line breaks.
         style = None if data.isprintable() else '"'
         return self.represent_scalar(_CORE + "str", data, style=style)
 
@@ -61,9 +61,10 @@ for _name, (_pattern, _first) in _SCALARS.items():
 
 
 def read(path: Path) -> tuple[dict[str, Any], Problems]:
-    """The mapping in the file at `path`, and what is wrong with it so far (with its lines).
+    """The mapping in the file at `path`, and the problems found so far, with the file's lines.
 
-    Raises SpecError if there is no mapping to be had: no file, not text, not YAML, empty.
+    Raises:
+        SpecError: the file holds no mapping: it is missing, empty, no text or no YAML.
     """
     source = str(path)
     try:
@@ -75,8 +76,8 @@ def read(path: Path) -> tuple[dict[str, Any], Problems]:
         raise SpecError([Problem((), "not UTF-8 text", line=line)], source) from error
     tree, problems = load(text, source)
     if not isinstance(tree, dict):
-        what = "is empty" if tree is None else "must be a mapping"
-        problems.add((), what, allowed="name, workload, budgets, arms, …")
+        message = "is empty" if tree is None else "must be a mapping"
+        problems.add((), message, allowed="name, workload, budgets, arms, …")
         problems.check(source)
     return tree, problems
 
@@ -91,7 +92,11 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def load(text: str, source: str = "") -> tuple[Any, Problems]:
-    """The data in `text`, and duplicate keys and foreign tags as problems; SpecError if no YAML."""
+    """The data in `text`; duplicate keys and foreign tags become problems.
+
+    Raises:
+        SpecError: the text is no YAML.
+    """
     problems = Problems()
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -111,7 +116,7 @@ def load(text: str, source: str = "") -> tuple[Any, Problems]:
 
 
 def dump(tree: Mapping[str, Any]) -> str:
-    """`tree` as the text of a sweep file: `load` gives the same tree back."""
+    """`tree` as the text of a sweep file; `load` reads the same tree back."""
     return yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -124,7 +129,7 @@ def flow(value: Any) -> str:
 
 
 class _Reader:
-    """From YAML nodes to data, noting lines and problems on the way."""
+    """Turns YAML nodes into data, and notes lines and problems on the way."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -141,15 +146,15 @@ class _Reader:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
             if isinstance(node, yaml.SequenceNode):
-                self._known(node, path, "seq")
+                self._check_tag(node, path, "seq")
                 return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
             return self._scalar(node, path)
         finally:
             self.open.pop()
 
     def _mapping(self, node: yaml.MappingNode, path: YamlPath) -> dict[str, Any]:
-        self._known(node, path, "map")
-        own: dict[str, int] = {}
+        self._check_tag(node, path, "map")
+        line_of: dict[str, int] = {}
         tree: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
@@ -161,17 +166,17 @@ class _Reader:
                 self._add(key, path, "a key must be plain text")
                 continue
             name = key.value
-            if name in own:
-                message = f"duplicate key, it stands on line {own[name]} as well"
+            if name in line_of:
+                message = f"duplicate key, it stands on line {line_of[name]} as well"
                 self._add(key, (*path, name), message)
                 continue
-            own[name] = line
+            line_of[name] = line
             self.problems.lines[(*path, name)] = line
             tree[name] = self.value(value, (*path, name))
         return {**{k: v for k, v in merged.items() if k not in tree}, **tree}
 
     def _merged(self, node: yaml.Node, path: YamlPath) -> dict[str, Any]:
-        """What `<<` brings in: a mapping, or a list of mappings of which the first counts most."""
+        """The mapping that `<<` merges in; of a list of mappings, earlier ones take precedence."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         tree: dict[str, Any] = {}
         for source in nodes:
@@ -185,7 +190,7 @@ class _Reader:
     def _scalar(self, node: yaml.Node, path: YamlPath) -> Any:
         text = node.value
         try:
-            if not self._known(node, path, *_KINDS):
+            if not self._check_tag(node, path, *_KINDS):
                 return text
             value = _CONSTRUCTORS[node.tag](text)
             text.encode()
@@ -195,7 +200,8 @@ class _Reader:
             return None
         return value
 
-    def _known(self, node: yaml.Node, path: YamlPath, *kinds: str) -> bool:
+    def _check_tag(self, node: yaml.Node, path: YamlPath, *kinds: str) -> bool:
+        """Whether the tag is one of the plain `kinds`; any other tag is a problem."""
         if node.tag.removeprefix(_CORE) in kinds and node.tag.startswith(_CORE):
             return True
         self._add(node, path, "tags that make objects are refused", value=node.tag)

@@ -1,1 +1,1 @@
-"""What is wrong with a sweep file, in its own words."""
+"""Mistakes in a sweep file, in the words of the file."""

@@ -1,4 +1,4 @@
-"""What is wrong with a sweep file: every error at once, each with its place and the cure."""
+"""The mistakes in a sweep file, reported all at once, each with its place and its cure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 YamlPath = tuple[str | int, ...]
+"""The keys and list indices that lead to a value in the file."""
 
 
 def dotted(path: YamlPath) -> str:
@@ -18,13 +19,13 @@ def dotted(path: YamlPath) -> str:
 
 
 def near_match(name: object, allowed: Iterable[str]) -> str | None:
-    """The allowed name closest to `name`, or None where none is close."""
+    """The allowed name that is closest to `name`; None if no name is close."""
     return next(iter(difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.6)), None)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One error: the YAML path and line, what is wrong with the value, what is allowed."""
+    """One mistake: its YAML path and line, the message, the value, and what is allowed there."""
 
     path: YamlPath
     message: str
@@ -46,7 +47,7 @@ class Problem:
 
 
 class SpecError(ValueError):
-    """A sweep file that cannot run; holds all its problems in the order of the file."""
+    """The sweep file cannot run; holds all its problems in the order of the file."""
 
     exit_code = 2
 
@@ -61,7 +62,7 @@ class SpecError(ValueError):
 
 @dataclass
 class Problems:
-    """A growing list of problems that knows the file's lines."""
+    """A growing list of problems that knows the lines of the file."""
 
     lines: dict[YamlPath, int] = field(default_factory=dict)
     found: list[Problem] = field(default_factory=list)
@@ -75,13 +76,13 @@ class Problems:
         allowed: str | None = None,
         near: str | None = None,
     ) -> None:
-        """Note a problem at `path`; its line is that of the nearest known parent."""
+        """Note a problem at `path`, with the line of `path` or of its nearest parent."""
         problem = Problem(path, message, value, allowed, near, self.line(path))
         if problem not in self.found:
             self.found.append(problem)
 
     def unknown(self, path: YamlPath, allowed: Iterable[str]) -> None:
-        """Note that the last part of `path` is none of the fields `allowed` there."""
+        """Note that the last part of `path` is not one of the `allowed` fields."""
         names = list(allowed)
         known = ", ".join(names) or "none"
         self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
@@ -99,13 +100,17 @@ class Problems:
         self.found.extend(problem for problem in problems if problem not in self.found)
 
     def line(self, path: YamlPath) -> int | None:
-        """The line of `path` or of its nearest parent that the file holds."""
+        """The line of `path`, or of its nearest parent in the file."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.lines:
                 return self.lines[path[:end]]
         return None
 
     def check(self, source: str = "") -> None:
-        """Raise SpecError if anything was found."""
+        """Raise the problems, if there are any.
+
+        Raises:
+            SpecError: there are problems.
+        """
         if self.found:
             raise SpecError(self.found, source)

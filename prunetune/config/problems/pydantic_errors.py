@@ -1,4 +1,4 @@
-"""From pydantic to the words of a sweep file: what a field takes, and why a value is wrong."""
+"""Describes pydantic's fields and errors in the words of a sweep file."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), L
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The fields of a model by the name that is written in a file."""
+    """The fields of a model by their names in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def kind_of(field: FieldInfo) -> str | None:
-    """The registry that a field's names are looked up in, where it holds a named part."""
+    """The kind of part that a field names; None where it names no part."""
     return next((mark.kind for mark in field.metadata if isinstance(mark, Kind)), None)
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:
-    """The model of parameters that a field holds (or may hold), if it holds one."""
+    """The model of parameters that a field holds or may hold; None if it holds none."""
     for kind in _members(annotation):
         if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Named:
             return kind
@@ -46,12 +46,12 @@ def nested_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def takes_null(annotation: Any) -> bool:
-    """Whether null is among the values."""
+    """Whether a field with this annotation takes null."""
     return type(None) in _members(annotation)
 
 
 def describe_field(field: FieldInfo) -> str:
-    """What a field takes, e.g. `a number at least 0, below 1, or null`."""
+    """The values that a field takes, such as `a number at least 0, below 1 or null`."""
     return _describe(field.annotation, field.metadata)
 
 
@@ -105,8 +105,8 @@ def note_validation_errors(
 ) -> list[YamlPath]:
     """Note pydantic's errors about `tree` at `path` as problems; returns their places in `tree`.
 
-    `of` is what the tree was checked against. Several complaints about one value (a union has one
-    a member) become one problem.
+    `of` is the model or field that the tree was checked against. Several errors about one value
+    become one problem: pydantic reports one for each member of a union.
     """
     places: dict[YamlPath, list[Any]] = {}
     for detail in error.errors(include_url=False):
@@ -114,7 +114,7 @@ def note_validation_errors(
     for loc, details in places.items():
         place = (*path, *loc)
         if details[0]["type"] == "too_short" and any(_below(loc, other) for other in places):
-            continue  # only since nothing in it is right
+            continue  # it is too short only because every item of it is wrong
         if details[0]["type"] == "extra_forbidden":
             parent = nested_model(_at(of, loc[:-1])[0])
             problems.unknown(place, fields_of(parent) if parent else ())
@@ -177,7 +177,7 @@ def _literals(details: list[Any]) -> list[str]:
 
 
 def _within(tree: Any, detail: Any) -> YamlPath:
-    """Where in `tree` an error lies: pydantic's place without the members of unions it tried."""
+    """Where in `tree` an error lies: pydantic's place without the union members that it tried."""
     at: list[str | int] = []
     for part in detail["loc"]:
         inside = isinstance(tree, Mapping) and part in tree
@@ -190,7 +190,7 @@ def _within(tree: Any, detail: Any) -> YamlPath:
 
 
 def _at(of: type[BaseModel] | FieldInfo, loc: YamlPath) -> tuple[Any, FieldInfo | None]:
-    """The annotation at `loc`, and the field if it is one."""
+    """The annotation at `loc`, and the field if there is one at `loc`."""
     field = of if isinstance(of, FieldInfo) else None
     annotation: Any = field.annotation if field else of
     for part in loc:

@@ -1,1 +1,1 @@
-"""The space that a study searches, from the ranges that a file writes."""
+"""The space that a study searches, made from the ranges in the file."""

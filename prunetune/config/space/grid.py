@@ -1,4 +1,4 @@
-"""All configurations of a space, counted and numbered without listing them."""
+"""Counts and numbers all configurations of a space without listing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prunetune.config.space.space import Choice, Config, Constant, Domain, Float
 
 
 class EndlessError(ValueError):
-    """A dimension with infinitely many values; carries its path."""
+    """A dimension has infinitely many values; carries its path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -18,10 +18,12 @@ class EndlessError(ValueError):
 
 
 class Grid:
-    """The configurations of `space` in the order of its dimensions, the last one turning fastest.
+    """The configurations of `space` in the order of its dimensions; the last changes fastest.
 
-    Conditional dimensions multiply only the configurations in which they exist. EndlessError where
-    one has no step.
+    Conditional dimensions multiply only the configurations in which they exist.
+
+    Raises:
+        EndlessError: a dimension is a float range without step.
     """
 
     def __init__(self, space: Space) -> None:
@@ -32,7 +34,7 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """How many configurations there are; `len` cannot say numbers this large."""
+        """The number of configurations; a property because `len` is limited to 63 bits."""
         return self._count(0, {})
 
     def __getitem__(self, rank: int) -> Config:
@@ -45,7 +47,7 @@ class Grid:
         return config
 
     def _pick(self, i: int, config: Config, rank: int) -> tuple[Any, int]:
-        """The value of dimension `i`, and the rank among the configurations that have it."""
+        """The value of dimension `i`, and the rank among the configurations with this value."""
         path, options = self._dimensions[i].path, self._values[i]
         if path not in self._decides:
             place, rank = divmod(rank, self._count(i + 1, config))
@@ -58,7 +60,7 @@ class Grid:
         raise AssertionError("the rank is below the count")
 
     def _count(self, i: int, config: Mapping[str, Any]) -> int:
-        """Configurations of the dimensions from `i` on, given the values before them."""
+        """The number of configurations of dimensions `i` and later, given the values before them."""
         if i == len(self._dimensions):
             return 1
         deciding = {path: value for path, value in config.items() if path in self._decides}
@@ -77,7 +79,11 @@ class Grid:
 
 
 def values(domain: Domain, path: str) -> Sequence[Any]:
-    """All values of a domain, lowest first; EndlessError for a float range without step."""
+    """All values of a domain, lowest first.
+
+    Raises:
+        EndlessError: the domain is a float range without step; carries `path`.
+    """
     match domain:
         case Constant(value=value):
             return [value]

@@ -1,9 +1,9 @@
-"""The space a study searches: a flat, ordered list of dimensions, each with its condition.
+"""The space that a study searches: an ordered list of dimensions, each with its condition.
 
-A dimension is named by the dotted path that its value has in a record's config. A conditional one
-(`recipe.optimizer.sgd.lr`) names the value that must have been drawn before it
-(`recipe.optimizer = sgd`); conditions always look backwards, so one pass over the list draws a
-configuration, checks one, or counts them.
+The name of a dimension is the dotted path of its value in a record's config. A conditional
+dimension (`recipe.optimizer.sgd.lr`) states the value that must have been drawn before it
+(`recipe.optimizer = sgd`). Conditions refer only to earlier dimensions, so that one pass over the
+list draws a configuration, checks one, or counts them all.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from pydantic import Field
 
 from prunetune.config.parts import Params
 
+_TICK_TOLERANCE = 1e-6
+"""The share of a step by which a sum of binary fractions may miss a tick."""
+
 Config = dict[str, Any]
-"""Dotted path -> JSON value: every effective value of a trial, constants and defaults included."""
+"""Dotted path -> JSON value: all effective values of a trial, constants and defaults included."""
 
 
 class Constant(Params):
-    """One value, nothing to search."""
+    """One value, with nothing to search."""
 
     kind: Literal["constant"] = "constant"
     value: Any
@@ -51,7 +54,7 @@ class Int(Params):
     log: bool = False
 
     def holds(self, value: Any) -> bool:
-        """Whether `value` is a whole number of the range, on its grid."""
+        """Whether `value` is a whole number of the range and on its grid."""
         whole = isinstance(value, int) and not isinstance(value, bool)
         return whole and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
@@ -66,23 +69,23 @@ class Float(Params):
     log: bool = False
 
     def holds(self, value: Any) -> bool:
-        """Whether `value` is a number of the range, on its grid where there is one."""
+        """Whether `value` is a number of the range, and on its grid where it has a step."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not self.low <= value <= self.high:
             return False
         if self.step is None:
             return True
         ticks = (value - self.low) / self.step
-        return bool(abs(ticks - round(ticks)) < 1e-6)
+        return bool(abs(ticks - round(ticks)) < _TICK_TOLERANCE)
 
     @property
     def ticks(self) -> int:
-        """How many values a range with a step has."""
+        """The number of values of a range with a step."""
         assert self.step is not None
-        return int((self.high - self.low) / self.step + 1e-6) + 1
+        return int((self.high - self.low) / self.step + _TICK_TOLERANCE) + 1
 
     def tick(self, n: int) -> float:
-        """Value `n` of a range with a step, without the dust of binary fractions."""
+        """Value `n` of a range with a step, rounded to 12 digits: 0.3, not 0.30000000000000004."""
         assert self.step is not None
         return min(max(float(f"{self.low + n * self.step:.12g}"), self.low), self.high)
 
@@ -91,7 +94,7 @@ Domain = Annotated[Constant | Choice | Int | Float, Field(discriminator="kind")]
 
 
 class Dimension(Params):
-    """One value of a configuration: where it stands, what it may be, and when it exists."""
+    """One value of a configuration: its path, its domain, and the condition under which it exists."""
 
     path: str
     domain: Domain
@@ -101,21 +104,21 @@ class Dimension(Params):
 
     @property
     def searched(self) -> bool:
-        """Whether there is anything to choose."""
+        """Whether there is more than a constant."""
         return not isinstance(self.domain, Constant)
 
     def active(self, config: Mapping[str, Any]) -> bool:
-        """Whether the values drawn so far make this dimension exist."""
+        """Whether this dimension exists, given the values drawn so far."""
         return all(path in config and config[path] == value for path, value in self.when)
 
 
 class Space(Params):
-    """All dimensions of one study, in the order in which they are drawn."""
+    """All dimensions of a study, in the order in which they are drawn."""
 
     dimensions: tuple[Dimension, ...] = ()
 
     def draw(self, suggest: Callable[[Dimension], Any]) -> Config:
-        """A whole configuration; `suggest` is asked for the searched dimensions that exist."""
+        """A whole configuration; `suggest` chooses the values of the searched dimensions that exist."""
         config: Config = {}
         for dimension in self.dimensions:
             if dimension.active(config):
@@ -126,7 +129,11 @@ class Space(Params):
         return config
 
     def constants(self) -> Config:
-        """The configuration of a space without ranges; ValueError where one is searched."""
+        """The only configuration of a space without ranges.
+
+        Raises:
+            ValueError: a dimension is searched.
+        """
 
         def refuse(dimension: Dimension) -> Any:
             raise ValueError(f"{dimension.path} is a range, not a constant")
@@ -134,11 +141,11 @@ class Space(Params):
         return self.draw(refuse)
 
     def searched(self, config: Mapping[str, Any]) -> Config:
-        """The part of `config` that was chosen, not given: what a sampler must be told."""
+        """The chosen values in `config`, without constants: the values that a sampler learns from."""
         return {d.path: config[d.path] for d in self.dimensions if d.searched and d.path in config}
 
     def salient(self, config: Mapping[str, Any]) -> Config:
-        """`config` without the values at their default: what enters a trial's key."""
+        """`config` without values at their default: the part that enters a trial's key."""
         defaults = {d.path: d.default for d in self.dimensions if d.has_default}
         return {
             path: value
@@ -147,8 +154,8 @@ class Space(Params):
         }
 
     def problems(self, config: Mapping[str, Any]) -> list[str]:
-        """Why `config` is not a point of this space, one line a reason; empty when it is."""
-        found = []
+        """Why `config` is not a point of this space, one line per reason; empty if it is one."""
+        reasons = []
         known: set[str] = set()
         for dimension in self.dimensions:
             path = dimension.path
@@ -156,17 +163,19 @@ class Space(Params):
                 continue
             known.add(path)
             if path not in config:
-                found.append(f"{path} is not named")
+                reasons.append(f"{path} is not named")
             elif not dimension.domain.holds(config[path]):
                 found.append(
                     f"{path}: {config[path]!r} is not within {describe_domain(dimension.domain)}"
                 )
-        found.extend(f"{path} is not searched by this arm" for path in config if path not in known)
-        return found
+        reasons.extend(
+            f"{path} is not searched by this arm" for path in config if path not in known
+        )
+        return reasons
 
 
 def describe_domain(domain: Constant | Choice | Int | Float) -> str:
-    """The domain in the words of the sweep file."""
+    """The domain as a sweep file would state it."""
     match domain:
         case Constant(value=value):
             return repr(value)
@@ -180,7 +189,7 @@ def describe_domain(domain: Constant | Choice | Int | Float) -> str:
 
 
 def any_value(domain: Constant | Choice | Int | Float) -> Any:
-    """Some value of the domain: the constant, the first option, the low end."""
+    """An arbitrary value of the domain: the constant, the first option or the low end."""
     match domain:
         case Constant(value=value):
             return value
@@ -191,9 +200,9 @@ def any_value(domain: Constant | Choice | Int | Float) -> Any:
 
 
 def subtree(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The dotted values under `prefix` as the nested mapping that a parameter model reads.
+    """The dotted values under `prefix`, as the nested mapping that a model of parameters reads.
 
-    A named thing stands as its name with its parameters under the name:
+    A named part becomes its name with its parameters below the name:
     `{"a.opt": "sgd", "a.opt.sgd.lr": 0.1}` under `a` gives `{"opt": {"sgd": {"lr": 0.1}}}`.
     """
     tree: dict[str, Any] = {}
@@ -203,7 +212,9 @@ def subtree(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         node = tree
         for parent in parents:
             below = node.get(parent)
-            if not isinstance(below, dict):  # a name, now seen to have parameters
+            if not isinstance(
+                below, dict
+            ):  # so far only a name, which turns out to have parameters
                 below = node[parent] = {} if below is None else {below: {}}
             node = below
         node[leaf] = config[path]
@@ -211,7 +222,7 @@ def subtree(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: Sequence[str] = ()) -> Config:
-    """Nested mappings as dotted paths."""
+    """Nested mappings as a flat mapping of dotted paths."""
     flat: Config = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
