@@ -197,7 +197,7 @@ class Plan(Params):
         return (s for s in self.studies if s.infeasible is None)
 
     def infeasible(self, study_id: str | None) -> str | None:
-        """Why a study, or the source of its architecture, cannot meet its budget; None if it can."""
+        """Why a study or its source cannot meet the budget; None if both can."""
         study = self.study(study_id) if study_id is not None else None
         if study is None:
             return None

@@ -50,7 +50,7 @@ class Workload:
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Workload:
-        """The workload that `to_json` described; equal descriptions share one object in a process."""
+        """The workload that `to_json` described; a process has one object per description."""
         return _workload(canonical(facts))
 
     def to_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from prunetune.config.parts import Kind, Named, Params
 
 
 class Augment(Params):
-    """Per-sample augmentation of training images; null takes the usual value of the data set."""
+    """Per-sample augmentation of training images; null means the data set's own."""
 
     crop: Annotated[int | None, Field(ge=0, description="pixels of padding before a crop")] = None
     padding: Literal["zero", "reflect"] = "zero"

@@ -18,7 +18,7 @@ from prunetune.config.space.nodes import RANGE_FORMS
 
 _WIDTH = 100
 _HEAD = """\
-# A sweep file. Only name, workload, budgets and arms must be there; all else stands at its default.
+# A sweep file. It must state name, workload, budgets and arms; other fields show their defaults.
 # A part is written as its name, or {name: {its parameters}}; a value in arms and recipe may be
 """
 

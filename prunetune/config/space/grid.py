@@ -60,7 +60,7 @@ class Grid:
         raise AssertionError("the rank is below the count")
 
     def _count(self, i: int, config: Mapping[str, Any]) -> int:
-        """The number of configurations of dimensions `i` and later, given the values before them."""
+        """The number of configurations of dimensions `i` and later, given earlier values."""
         if i == len(self._dimensions):
             return 1
         deciding = {path: value for path, value in config.items() if path in self._decides}

@@ -94,7 +94,7 @@ Domain = Annotated[Constant | Choice | Int | Float, Field(discriminator="kind")]
 
 
 class Dimension(Params):
-    """One value of a configuration: its path, its domain, and the condition under which it exists."""
+    """One value of a configuration: its path, its domain and its condition."""
 
     path: str
     domain: Domain
@@ -118,7 +118,7 @@ class Space(Params):
     dimensions: tuple[Dimension, ...] = ()
 
     def draw(self, suggest: Callable[[Dimension], Any]) -> Config:
-        """A whole configuration; `suggest` chooses the values of the searched dimensions that exist."""
+        """A whole configuration; `suggest` chooses the value of each searched dimension."""
         config: Config = {}
         for dimension in self.dimensions:
             if dimension.active(config):
@@ -141,7 +141,7 @@ class Space(Params):
         return self.draw(refuse)
 
     def searched(self, config: Mapping[str, Any]) -> Config:
-        """The chosen values in `config`, without constants: the values that a sampler learns from."""
+        """The values in `config` that were chosen, which a sampler learns from; no constants."""
         return {d.path: config[d.path] for d in self.dimensions if d.searched and d.path in config}
 
     def salient(self, config: Mapping[str, Any]) -> Config:
@@ -165,9 +165,8 @@ class Space(Params):
             if path not in config:
                 reasons.append(f"{path} is not named")
             elif not dimension.domain.holds(config[path]):
-                found.append(
-                    f"{path}: {config[path]!r} is not within {describe_domain(dimension.domain)}"
-                )
+                domain = describe_domain(dimension.domain)
+                reasons.append(f"{path}: {config[path]!r} is not within {domain}")
         reasons.extend(
             f"{path} is not searched by this arm" for path in config if path not in known
         )
@@ -212,9 +211,7 @@ def subtree(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         node = tree
         for parent in parents:
             below = node.get(parent)
-            if not isinstance(
-                below, dict
-            ):  # so far only a name, which turns out to have parameters
+            if not isinstance(below, dict):  # a name that turns out to have parameters
                 below = node[parent] = {} if below is None else {below: {}}
             node = below
         node[leaf] = config[path]
