@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "experiments" / "examples"
 
 
 def printed(example: str, *words: object) -> str:
@@ -21,3 +23,16 @@ def test_records_become_a_plot_of_ones_own(tmp_path):
     said = printed("own_plot.py", "2026-11-20-quickstart", EXAMPLES.parent, plot)
     assert all(arm in said for arm in ("pruned", "reinit", "thin"))
     assert plot.read_text().count("<path") > 9  # axes, ticks and three curves
+
+
+def test_a_criterion_of_ones_own_keeps_the_contract():
+    assert printed("own_criterion.py").count("the contract of a criterion holds") == 2
+
+
+def test_the_criterion_in_the_readme_is_the_example():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (part,) = [block for block in blocks if "register(" in block]
+    imports, _, definitions = part.partition("\n\n\n")
+    example = (EXAMPLES / "own_criterion.py").read_text()
+    assert imports in example
+    assert definitions.strip() in example
