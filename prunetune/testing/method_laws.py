@@ -86,15 +86,13 @@ def _check_share(
             f"{who}: infeasible, but without a reason, or its nearest MACs meet the budget"
         )
         return
-    masked = masks(part)
-    _check_compact(who, network, target, compact, masked=masked)
-    if masked:
+    _check_compact(who, network, target, compact, masked=masks(part))
+    if masks(part):
         _check_masks(who, network, compact)
-    if reaches is not None:
-        assert reaches[0].smallest_macs <= compact.macs, (
-            f"{who}: reach says that {reaches[0].smallest_macs} MACs are the fewest, run has "
-            f"{compact.macs}"
-        )
+    fewest = reaches[0].smallest_macs if reaches else 0
+    assert fewest <= compact.macs, (
+        f"{who}: reach says that {fewest} MACs are the fewest, run has {compact.macs}"
+    )
     again = finish_compacting(network, part(chosen).run(second))
     _check_same(who, compact.model, again.model)
 

@@ -19,7 +19,7 @@ from prunetune.models.family import classifier
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
-from prunetune.testing.networks import Network, seeded
+from prunetune.testing.networks import Network, reading_entries, seeded
 
 _CLASSES = 4
 _COUNTED_OPERATIONS = ("convolution", "addmm", "mm")
@@ -174,8 +174,6 @@ def silenced(
 @torch.no_grad()
 def _ignore_inputs(layer: nn.Conv2d | nn.Linear, inputs: Sequence[int]) -> None:
     """Set the weights of these input channels to 0."""
-    slices = layer.weight.shape[1]
-    rows = layer.weight.shape[0] // (layer.groups if isinstance(layer, nn.Conv2d) else 1)
-    for i in inputs:
-        place = slice(i // slices * rows, (i // slices + 1) * rows)
-        layer.weight[place, i % slices] = 0
+    groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
+    for channel in inputs:
+        layer.weight[reading_entries(layer.weight, groups, channel)] = 0

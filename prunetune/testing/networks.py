@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunetune.compress.budget.costs import CostTable
@@ -89,6 +89,16 @@ def as_if_trained(model: nn.Module, seed: int = 0) -> nn.Module:
             layer.running_mean.normal_(0, 0.3, generator=generator)
             layer.running_var.uniform_(0.5, 1.5, generator=generator)
     return model
+
+
+def reading_entries(weight: Tensor, groups: int, channel: int) -> tuple[slice, int]:
+    """The index of the entries of `weight` that read one input channel.
+
+    A convolution with several `groups` reads a channel with the rows of one group only.
+    """
+    columns, rows = weight.shape[1], weight.shape[0] // groups
+    group, column = divmod(channel, columns)
+    return slice(group * rows, (group + 1) * rows), column
 
 
 def seeded(seed: int) -> torch.Generator:

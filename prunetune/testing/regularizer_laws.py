@@ -21,7 +21,13 @@ from prunetune.config.parts import Named
 from prunetune.protocols import Hook
 from prunetune.records.files import StoredFile
 from prunetune.registry import regularizers
-from prunetune.testing.networks import CPU, RESIDUAL, Network, as_if_trained
+from prunetune.testing.networks import (
+    CPU,
+    RESIDUAL,
+    Network,
+    as_if_trained,
+    reading_entries,
+)
 from prunetune.testing.training import RECIPE, STEPS_PER_EPOCH, TRAINING_SEEDS, noise_splits
 from prunetune.testing.watch import untouched
 from prunetune.train.checkpoint import CheckpointFile
@@ -195,8 +201,5 @@ def _mark(mask: Tensor, member: Member, convolution_groups: int) -> None:
     if member.side == "out":
         mask[channels] = True
     elif mask.ndim > 1:  # a bias reads no channel
-        slices = mask.shape[1]
-        rows = len(mask) // convolution_groups
         for channel in channels.tolist():
-            place = slice(channel // slices * rows, (channel // slices + 1) * rows)
-            mask[place, channel % slices] = True
+            mask[reading_entries(mask, convolution_groups, channel)] = True
