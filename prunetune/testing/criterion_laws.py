@@ -142,7 +142,7 @@ class _CriterionSuite:
         self._check_alike(groups, scores, again, "again under the same seed", exactly=True)
         if needs_images:
             small = self.network.batches(self.images, max(1, self.images // 5))
-            charged, passes[:] = sum(passes) // 2, []
+            charged, passes[:] = sum(passes) // 2, []  # the scene was scored twice so far
             self._check_other_chunks(groups, scores, replace(scene, batches=small))
             assert sum(passes) == charged, (
                 f"{self.who}: charged {charged} MACs, {sum(passes)} for smaller chunks of images"
