@@ -1,4 +1,4 @@
-"""What parts say about themselves: one row of facts each, and these as Markdown."""
+"""Facts about registered parts, one row for each part, and the rows as Markdown."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ HEADINGS = {
     "cost": "cost",
     "differs": "other than in torch-pruning, and why",
 }
-"""Of columns, by fact."""
+"""Fact -> heading of its column."""
 
 
-def rows(registry: Registry[Any]) -> list[dict[str, str]]:
-    """Name and summary of every part; of those that state it, source, data, cost, differences.
+def part_rows(registry: Registry[Any]) -> list[dict[str, str]]:
+    """Name and summary of every part; a part with a paper adds paper, data, cost and differences.
 
-    Those that state their source are in the order of the alphabet, others as they are registered.
+    Parts with a paper are sorted by name, others stand in the order of registration.
     """
-    found = [_row(registry.get(name)) for name in registry.names()]
-    return sorted(found, key=lambda row: row["name"] if "paper" in row else "")
+    facts = [_row(registry.get(name)) for name in registry.names()]
+    return sorted(facts, key=lambda row: row["name"] if "paper" in row else "")
 
 
-def columns(found: Sequence[dict[str, str]]) -> list[str]:
-    """The facts to show: the summary gives way to where a part comes from, if it says so."""
-    shown = dict.fromkeys(fact for row in found for fact in row)
+def columns(rows: Sequence[dict[str, str]]) -> list[str]:
+    """The facts to show; parts with a paper show it in place of the summary."""
+    stated = dict.fromkeys(fact for row in rows for fact in row)
     return [
-        fact for fact in HEADINGS if fact in shown and (fact != "summary" or "paper" not in shown)
+        fact for fact in HEADINGS if fact in stated and (fact != "summary" or "paper" not in stated)
     ]
 
 
-def markdown(found: Sequence[dict[str, str]]) -> str:
+def markdown(rows: Sequence[dict[str, str]]) -> str:
     """The rows as a Markdown table."""
-    facts = columns(found)
+    facts = columns(rows)
     head = [[HEADINGS[fact] for fact in facts], ["---"] * len(facts)]
-    lines = [[_cell(fact, row.get(fact, "")) for fact in facts] for row in found]
+    lines = [[_cell(fact, row.get(fact, "")) for fact in facts] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [*head, *lines])
 
 

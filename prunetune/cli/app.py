@@ -1,4 +1,4 @@
-"""The command line: `prunetune VERB`. Each verb is a few lines; the work is done below."""
+"""The command line: `prunetune VERB`. Verbs are a few lines that call the rooms below."""
 
 from __future__ import annotations
 

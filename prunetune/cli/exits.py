@@ -1,4 +1,4 @@
-"""Exit codes, and which end of a command earns which: no traceback for what a user can mend."""
+"""Exit codes of the commands, and errors without a traceback where the user can mend them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DONE, FAILED_TRIALS, SURROUNDINGS, INTERRUPTED = 0, 1, 3, 130
 
 
 class Exit(Exception):  # noqa: N818 - the end of a command, not an error
-    """Leave with this code, after what the verb has printed itself."""
+    """Ends the command with this exit code and, if any, a message on stderr."""
 
     def __init__(self, exit_code: int, message: str = "") -> None:
         self.exit_code = exit_code
@@ -17,10 +17,10 @@ class Exit(Exception):  # noqa: N818 - the end of a command, not an error
 
 
 def guarded(command: Callable[[], object]) -> int:
-    """The exit code of `command`; what a user can mend is said in words on stderr.
+    """Run `command` and return its exit code; print an error that the user can mend on stderr.
 
-    Errors that are the user's to mend bear an `exit_code`; OSError is how this package and the
-    system say that the surroundings failed. Anything else is a defect, and keeps its traceback.
+    Such errors have an `exit_code`; an OSError without one means that storage, network or cluster
+    failed. Any other exception is a defect and is raised with its traceback.
     """
     try:
         command()

@@ -1,4 +1,4 @@
-"""The verbs that say what can be written: `list` and `schema`."""
+"""The verbs that say what a sweep file may contain: `list` and `schema`."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ def list_(
         bool, typer.Option("--markdown", help="As a Markdown table, for a README.")
     ] = False,
 ) -> None:
-    """List the parts of a kind, plug-ins' too, or the sweeps under the storage.
+    """List the parts of a kind, those of plug-ins included, or the sweeps under the storage.
 
-    Criteria and regularizers say where they come from, what they look at and cost, and what is done
-    otherwise than in torch-pruning.
+    Criteria and regularizers name their paper, the data that they need, their cost, and how they
+    differ from torch-pruning's.
     """
-    from prunetune.cli.about import markdown, rows
+    from prunetune.cli.about import markdown, part_rows
     from prunetune.records.store import sweep_names
     from prunetune.registry import KINDS, UnknownNameError
 
     if as_json and as_markdown:
         raise Exit(2, "choose one of --json and --markdown")
     if kind == "sweeps":
-        found = [{"name": name, "summary": ""} for name in sweep_names(storage)]
+        listed = [{"name": name, "summary": ""} for name in sweep_names(storage)]
     elif kind in KINDS:
-        found = rows(KINDS[kind])
+        listed = part_rows(KINDS[kind])
     else:
         raise UnknownNameError("kind", kind, (*KINDS, "sweeps"))
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(listed, indent=1))
     elif as_markdown:
-        print(markdown(found))
-    elif any("paper" in row for row in found):
+        print(markdown(listed))
+    elif any("paper" in row for row in listed):
         from prunetune.cli.tables import print_parts
 
-        print_parts(found)
+        print_parts(listed)
     else:
-        for row in found:
+        for row in listed:
             print(f"{row['name']:<24} {row['summary']}".rstrip())
 
 

@@ -1,4 +1,4 @@
-"""The verbs that look at a sweep that has begun: `status`, `report`, `ui`."""
+"""The verbs for a sweep that has begun: `status`, `report`, `ui`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from prunetune.records.store import Store
 
 
-def find(sweep: str, storage: str) -> Store:
-    """The files of a sweep, given by its name under the storage, its folder or its sweep file."""
+def find_store(sweep: str, storage: str) -> Store:
+    """The store of a sweep, given by its name under the storage, its folder or its sweep file."""
     from prunetune.records.store import Store
 
     path = Path(sweep)
@@ -30,29 +30,29 @@ def find(sweep: str, storage: str) -> Store:
 
 
 def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
-    """Say what is done, what is missing, and what can never run."""
+    """Say which trials are done, which are missing, and which can never run."""
     from prunetune.cli.tables import print_status
     from prunetune.sweep.status import status_of
 
-    found = status_of(find(sweep, storage))
+    state = status_of(find_store(sweep, storage))
     if as_json:
-        print(found.model_dump_json(indent=1))
+        print(state.model_dump_json(indent=1))
     else:
-        print_status(found)
+        print_status(state)
 
 
 def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Write the report again from the records, and print its verdicts."""
     from prunetune.analysis.page.terminal import text_table
     from prunetune.analysis.page.write import write_report
-    from prunetune.sweep.orchestrate import load_plan
+    from prunetune.sweep.plan_file import load_plan
 
-    store = find(sweep, storage)
-    found = write_report(load_plan(store), store.records(), store.report_folder)
+    store = find_store(sweep, storage)
+    written = write_report(load_plan(store), store.records(), store.report_folder)
     if as_json:
-        print(json.dumps(found.model_dump(mode="json", by_alias=True), indent=1))
+        print(json.dumps(written.model_dump(mode="json", by_alias=True), indent=1))
     else:
-        print(f"{text_table(found)}\n\n{store.report_folder.path / 'index.html'}")
+        print(f"{text_table(written)}\n\n{store.report_folder.path / 'index.html'}")
 
 
 def ui(
@@ -61,11 +61,11 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the link as well as print it.")] = True,
 ) -> None:
-    """Open MLflow on the frontier of a sweep."""
+    """Open MLflow on a sweep's frontier."""
     from prunetune.sweep import load_plan, open_tracking
     from prunetune.tracking.ui import serve
 
-    store = find(sweep, storage)
+    store = find_store(sweep, storage)
     tracking = open_tracking(load_plan(store), store)
     if tracking is None:
         raise Exit(2, f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")

@@ -1,4 +1,4 @@
-"""The verbs that ask the question: `sweep` and `plan`."""
+"""The verbs that take a sweep file: `sweep` and `plan`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def sweep(
         bool, typer.Option("--retry-failed", help="Run trials again that had failed.")
     ] = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Never download: data must be there.")
+        bool, typer.Option("--offline", help="Never download; the data must be on disk.")
     ] = False,
 ) -> None:
-    """Run a sweep, or go on with it: prune, scale, train, search, confirm, report."""
+    """Run a sweep, or continue one: prune, scale, train, search, confirm, report."""
     from prunetune.sweep import run_sweep
     from prunetune.tune import Interrupted
 
@@ -45,14 +45,14 @@ def sweep(
         )
     except Interrupted as end:
         again = shlex.join(["prunetune", *sys.argv[1:]])
-        raise Exit(end.exit_code, f"{end}; go on with: {again}") from end
+        raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
     from prunetune.analysis.page.terminal import text_table
 
     print(f"\n{text_table(outcome.report)}\n\n{outcome.folder / 'index.html'}")
     if outcome.limited:
-        print("ended by limits.hours; the same command goes on")
+        print("ended by limits.hours; the same command continues the sweep")
     if outcome.failed or outcome.lost:
-        message = f"{outcome.failed} trials failed, {outcome.lost} could not run for that"
+        message = f"{outcome.failed} trials failed, {outcome.lost} could not run because of that"
         raise Exit(FAILED_TRIALS, f"{message}; --retry-failed runs them again")
     raise Exit(DONE)
 
@@ -66,7 +66,7 @@ def plan(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a sweep file and say what would run and what it would cost. Trains nothing."""
+    """Check a sweep file and say what would run at what cost. Trains nothing."""
     with _uncollected():
         from prunetune.sweep import plan_sweep
         from prunetune.sweep.forecast import forecast

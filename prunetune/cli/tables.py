@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""Prints forecasts, states and parts as tables on the terminal."""
 
 from __future__ import annotations
 
@@ -13,44 +13,28 @@ from prunetune.analysis.format import plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.records.record import PHASES
 from prunetune.sweep.forecast import Forecast, StudyForecast
-from prunetune.sweep.status import Status, StudyStatus
+from prunetune.sweep.status import StudyStatus, SweepStatus
 
-PIPE_WIDTH = 140
-"""Columns where the output is no terminal, so that tables keep one line a row."""
+_PIPE_WIDTH = 140
+"""Width in a file or pipe, so that a table row keeps to one line."""
 
 
 def _console() -> Console:
     console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(width=PIPE_WIDTH, highlight=False)
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH, highlight=False)
 
 
-def print_forecast(found: Forecast) -> None:
-    """What `prunetune plan` says."""
+def print_forecast(forecast: Forecast) -> None:
+    """Print what `prunetune plan` says."""
     console = _console()
-    if found.question:
-        console.print(found.question, markup=False)
-    console.print(
-        f"dense {found.model}: {found.dense_macs:,} MACs, {found.dense_params:,} parameters"
-    )
-    console.print(_forecast_table(found))
-    when = (
-        f"{timedelta(seconds=round(found.seconds))} on one slot ({found.timed_by})"
-        if found.seconds is not None
-        else "unknown: nothing like it has run here yet (--timed measures)"
-    )
-    console.print(
-        f"in all, when nothing is stopped: {found.trials:,} trials, {found.epochs:,} epochs, "
-        f"{found.train_macs:.3e} training MACs; time: {when}",
-        markup=False,
-    )
-    told = f"{100 * found.detectable:.2f} points" if found.detectable else "no difference at all"
-    family = plural(len(found.family), "comparison")
-    console.print(
-        f"family: {family}; with these seeds {told} can be detected (power 80 %, level 5 % over "
-        "the family, results assumed to spread by 0.2 points)",
-        markup=False,
-    )
-    for row in found.rows:
+    if forecast.question:
+        console.print(forecast.question, markup=False)
+    dense = f"{forecast.dense_macs:,} MACs, {forecast.dense_params:,} parameters"
+    console.print(f"dense {forecast.model}: {dense}")
+    console.print(_forecast_table(forecast))
+    console.print(_cost(forecast), markup=False)
+    console.print(_power(forecast), markup=False)
+    for row in forecast.rows:
         if row.sparsify_epochs:
             console.print(
                 f"{row.study}: and up to {row.sparsify_epochs:,} epochs of sparsifying at dense "
@@ -61,13 +45,35 @@ def print_forecast(found: Forecast) -> None:
         _print_reach(console, row)
 
 
-def _forecast_table(found: Forecast) -> Table:
+def _cost(forecast: Forecast) -> str:
+    time = (
+        f"{timedelta(seconds=round(forecast.seconds))} on one slot ({forecast.timed_by})"
+        if forecast.seconds is not None
+        else "unknown: no such network has been trained here yet (--timed measures it)"
+    )
+    return (
+        f"in all, if no trial is stopped early: {forecast.trials:,} trials, "
+        f"{forecast.epochs:,} epochs, {forecast.train_macs:.3e} training MACs; time: {time}"
+    )
+
+
+def _power(forecast: Forecast) -> str:
+    points = f"{100 * (forecast.detectable or 0):.2f} points"
+    difference = points if forecast.detectable else "no difference at all"
+    return (
+        f"family: {plural(len(forecast.family), 'comparison')}; with these seeds {difference} can "
+        "be detected (power 80 %, level 5 % over the family, results assumed to spread by 0.2 "
+        "points)"
+    )
+
+
+def _forecast_table(forecast: Forecast) -> Table:
     table = Table()
-    left = ("study", "can be met under")
-    right = ("target MACs", "trials", "epochs each", "epochs", "training MACs")
-    for name in (left[0], *right, left[1]):
-        table.add_column(name, justify="left" if name in left else "right")
-    for row in found.rows:
+    texts = ("study", "can be met under")
+    numbers = ("target MACs", "trials", "epochs each", "epochs", "training MACs")
+    for name in (texts[0], *numbers, texts[1]):
+        table.add_column(name, justify="left" if name in texts else "right")
+    for row in forecast.rows:
         trials = " + ".join(f"{n} {phase}" for phase, n in row.trials.items() if n)
         cells = (f"{row.target_macs:,}", trials, str(row.epochs_each), f"{row.epochs:,}")
         scopes = ", ".join(reach.scope for reach in row.reach if reach.within)
@@ -76,7 +82,7 @@ def _forecast_table(found: Forecast) -> Table:
 
 
 def _print_reach(console: Console, row: StudyForecast) -> None:
-    """Budgets that some scope cannot meet, with the nearest that it can."""
+    """Print the budgets that a scope cannot meet, each with the nearest MACs that it can."""
     for reach in row.reach:
         if not reach.within:
             console.print(
@@ -88,19 +94,19 @@ def _print_reach(console: Console, row: StudyForecast) -> None:
         console.print(f"{row.study} will not run: {row.infeasible}", markup=False)
 
 
-def print_status(found: Status) -> None:
-    """What `prunetune status` says."""
+def print_status(status: SweepStatus) -> None:
+    """Print what `prunetune status` says."""
     console = _console()
-    table = Table(title=f"{found.sweep}  {found.done}/{found.owed}")
+    table = Table(title=f"{status.sweep}  {status.done}/{status.owed}")
     for name in ("study", *PHASES, "best val acc1", "confirmed test acc1", "ended otherwise"):
         table.add_column(name, justify="left" if name == "study" else "right")
-    for study in found.studies:
+    for study in status.studies:
         table.add_row(*_status_cells(study))
     console.print(table)
-    if found.unfinished:
-        state = "run" if found.running else "were dealt and go on when the sweep does"
-        console.print(f"{found.unfinished} trials {state}")
-    for study in found.studies:
+    if status.unfinished:
+        state = "run" if status.running else "have begun and go on when the sweep does"
+        console.print(f"{status.unfinished} trials {state}")
+    for study in status.studies:
         for reason, count in study.closed.items():
             console.print(f"{study.study}: {count} closed: {reason}", markup=False)
 
@@ -108,7 +114,7 @@ def print_status(found: Status) -> None:
 def _status_cells(study: StudyStatus) -> tuple[str, ...]:
     counts = [study.phases.get(phase, (0, 0)) for phase in PHASES]
     done = [f"{done}/{owed}" if owed else "" for done, owed in counts]
-    other = ", ".join(f"{n} {how}" for how, n in study.ended.items() if how != "completed" and n)
+    other = ", ".join(f"{n} {end}" for end, n in study.ended.items() if end != "completed" and n)
     confirmed = (
         f"{100 * study.confirm_acc1:.2f} % (n={study.confirm_n})" if study.confirm_acc1 else ""
     )
@@ -116,19 +122,19 @@ def _status_cells(study: StudyStatus) -> tuple[str, ...]:
     return (study.study, *done, best, confirmed, other)
 
 
-def print_parts(found: Sequence[dict[str, str]]) -> None:
-    """What `prunetune list` says of parts that state where they come from."""
-    facts = columns(found)
+def print_parts(rows: Sequence[dict[str, str]]) -> None:
+    """Print what `prunetune list` says of parts that name their paper."""
+    facts = columns(rows)
     table = Table(show_lines=True)
     for fact in facts:
         table.add_column(HEADINGS[fact], no_wrap=fact == "name")
-    for row in found:
+    for row in rows:
         table.add_row(*(Text(row.get(fact, "")) for fact in facts))
     _console().print(table)
 
 
 def parts_text() -> str:
-    """Every part with its parameters and their defaults, by kind."""
+    """All parts by kind, each with its parameters and their defaults."""
     from prunetune.config.file.schema import field_lines
     from prunetune.registry import KINDS
 

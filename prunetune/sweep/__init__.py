@@ -1,13 +1,13 @@
-"""A whole sweep: planned, forecast, run, looked at. Where plan, Ray, MLflow and analysis meet."""
+"""Plans, runs and publishes a whole sweep; Ray, MLflow and the analysis meet here."""
 
 from prunetune.sweep.orchestrate import (
     SweepOutcome,
-    load_plan,
     load_records,
     open_tracking,
     plan_sweep,
     run_sweep,
 )
+from prunetune.sweep.plan_file import load_plan
 
 __all__ = [
     "SweepOutcome",

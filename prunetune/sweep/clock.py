@@ -17,22 +17,22 @@ from prunetune.records.record import Record
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds of an epoch at some MACs, in between by straight lines."""
+    """Seconds of an epoch by a network's MACs, interpolated between measured points."""
 
     source: str
     points: tuple[tuple[int, float], ...]
     """(MACs, seconds), ascending."""
 
     def epoch(self, macs: int) -> float:
-        """Seconds of one epoch of a network of `macs`; the nearest point's beyond the ends."""
+        """Seconds of one epoch of a network with `macs`; beyond the ends, the nearest point's."""
         xs, ys = zip(*self.points, strict=True)
         return float(np.interp(macs, xs, ys))
 
 
-def from_records(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) -> Clock | None:
-    """From finished trials of this model on one device, that with most of them; None without.
+def recorded_clock(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) -> Clock | None:
+    """A clock from finished trials of the plan's model, on the device that ran most of them.
 
-    An epoch of a sweep on fewer images counts as much longer as this one has more.
+    None if there are no such trials. Seconds are scaled to the plan's number of training images.
     """
     by_device: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for former, records in sweeps:
@@ -47,8 +47,10 @@ def from_records(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) ->
             by_device[device][macs or 0].append(seconds)
     if not by_device:
         return None
-    device, found = max(by_device.items(), key=lambda item: sum(map(len, item[1].values())))
-    points = tuple(sorted((macs, median(seconds)) for macs, seconds in found.items()))
+    device, seconds_by_macs = max(
+        by_device.items(), key=lambda item: sum(map(len, item[1].values()))
+    )
+    points = tuple(sorted((macs, median(seconds)) for macs, seconds in seconds_by_macs.items()))
     return Clock(f"finished trials on {device}", points)
 
 

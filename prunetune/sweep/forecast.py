@@ -1,4 +1,4 @@
-"""What a sweep would be: counts, training MACs, time where it is known, and what it can settle."""
+"""What a sweep would cost and could detect: trials, epochs, training MACs, time, difference."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
-from prunetune.sweep.clock import Clock, from_records
-from prunetune.sweep.orchestrate import load_plan
+from prunetune.sweep.clock import Clock, recorded_clock
+from prunetune.sweep.plan_file import load_plan
 
 
 class StudyForecast(Params):
-    """What one study (or the dense networks, `dense`) would be when nothing is stopped."""
+    """The cost of one study, or of the dense networks (`dense`), if no trial is stopped early."""
 
     study: str
     arm: str | None = None
     budget: RecordedBudget = None
     target_macs: int
     trials: Mapping[str, int]
-    """By phase."""
+    """Phase -> number of trials."""
     epochs_each: int
     epochs: int
     sparsify_epochs: int = 0
-    """Of all trials, at dense MACs, when no two share a sparsified network."""
+    """Of all trials together, at dense MACs, if no two trials share a sparsified network."""
     train_macs: int
     seconds: float | None
-    """Of one slot; None where nothing was measured."""
+    """If trials run one at a time; None if nothing was measured."""
     infeasible: str | None = None
     reach: tuple[Reach, ...] = ()
 
 
 class Forecast(Params):
-    """What `prunetune plan` prints."""
+    """The facts that `prunetune plan` prints."""
 
     sweep: str
     question: str
@@ -49,18 +49,19 @@ class Forecast(Params):
     epochs: int
     train_macs: int
     seconds: float | None
-    """Of one slot: divide by the trials that run at once."""
+    """If trials run one at a time: divide by the number that run at once."""
     timed_by: str | None
-    """Where the time comes from: a device's finished records, or steps measured now."""
+    """The source of the time: finished trials on a device, or steps measured now."""
     family: tuple[Comparison, ...]
     detectable: float | None
-    """Difference of accuracy, at an assumed spread of 0.2 points between seeds (searches,
-    where there are several)."""
+    """The smallest difference of accuracy that the seeds can show, if results spread by 0.2 points.
+
+    Where searches are repeated, the searches take the place of the seeds."""
 
 
 def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
-    """Count what `plan` amounts to; `timed` measures 20 steps of each network here."""
-    clock = _measured(plan) if timed else from_records(plan, _sweeps(storage))
+    """Count the work of `plan`; `timed` measures 20 training steps of each network here."""
+    clock = _measured(plan) if timed else recorded_clock(plan, _sweeps(storage))
     amounts = counts(plan)
     rows = [_dense_row(plan, amounts.dense, clock)]
     rows += [_row(plan, s, amounts.studies[s.id], clock) for s in plan.studies]
@@ -84,9 +85,9 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
 
 
 def _measured(plan: Plan) -> Clock:
-    from prunetune.sweep.timing import measured  # imports all of training
+    from prunetune.sweep.timing import measured_clock  # imports all of training
 
-    return measured(plan)
+    return measured_clock(plan)
 
 
 def _dense_row(plan: Plan, amount: Amount, clock: Clock | None) -> StudyForecast:
@@ -119,13 +120,13 @@ def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> Study
 
 
 def _seconds(plan: Plan, study: Study, amount: Amount, clock: Clock) -> float:
-    """Of all trials of a study, sparsifying included."""
+    """Seconds of all trials of a study, sparsifying included."""
     sparsify = clock.epoch(plan.dense.macs) * amount.sparsify_epochs
     return sparsify + clock.epoch(plan.computed_macs(study)) * amount.epochs
 
 
 def _sweeps(storage: str | Path) -> Iterator[tuple[Plan, Iterable[Record]]]:
-    """All sweeps under the storage, with their finished records."""
+    """Plan and finished records of every sweep in the storage."""
     for name in sweep_names(storage):
         store = Store(storage, name)
         yield load_plan(store), store.records().values()

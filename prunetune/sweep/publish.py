@@ -1,4 +1,4 @@
-"""What MLflow is told of the answer: every study's result, and its winning network as a model."""
+"""Publishes the answer of a sweep: the report, and in MLflow each study's result and network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,27 @@ from prunetune.tracking.layout import StudyResult
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
+    from prunetune.tracking.mlflow_store import MlflowStore
+
+
+def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
+    """Write the report from the records, and send results, networks and report to MLflow."""
+    from prunetune.analysis.page.write import write_report
+
+    records = store.records()
+    report = write_report(plan, records, store.report_folder)
+    if tracking is not None:
+        tracking.study_results(study_results(report))
+        for record, model, example in winning_models(plan, store, records):
+            tracking.log_winner(record, model, example)
+        tracking.report(store.report_folder.path)
+        tracking.close()
+    return report
 
 
 def study_results(report: Report) -> dict[str, StudyResult]:
-    """Means and intervals over the confirm seeds, of every study that has two and of `dense`."""
-    found = {
+    """Mean and interval over the confirm seeds, of studies with two or more and of `dense`."""
+    results = {
         row.study: StudyResult(row.test_acc1, row.low, row.high, row.n, row.macs)
         for row in report.frontier
         if row.test_acc1 is not None
@@ -27,14 +43,14 @@ def study_results(report: Report) -> dict[str, StudyResult]:
     }
     dense = report.dense
     if dense.mean is not None and dense.low is not None and dense.high is not None:
-        found["dense"] = StudyResult(dense.mean, dense.low, dense.high, dense.n, dense.macs)
-    return found
+        results["dense"] = StudyResult(dense.mean, dense.low, dense.high, dense.n, dense.macs)
+    return results
 
 
 def winning_models(
     plan: Plan, store: Store, records: Mapping[str, Record]
 ) -> Iterator[tuple[Record, Any, Any]]:
-    """(record, network in eval mode, example images) of each study's first confirmed network."""
+    """Each study's first confirmed network: (record, network in eval mode, example images)."""
     import torch
 
     from prunetune.workload import load_network

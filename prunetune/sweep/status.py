@@ -1,4 +1,4 @@
-"""How far a sweep is, from its plan and its records alone."""
+"""How far a sweep has come, from its plan and its records alone."""
 
 from __future__ import annotations
 
@@ -7,43 +7,47 @@ from collections.abc import Mapping
 from prunetune.agenda import Agenda, Trials, closed, status_rows
 from prunetune.config.parts import Params
 from prunetune.records.store import Store
-from prunetune.sweep.orchestrate import load_plan
+from prunetune.sweep.plan_file import load_plan
 
 
 class StudyStatus(Params):
-    """One study, or the dense networks (`dense`)."""
+    """The state of one study, or of the dense networks (`dense`)."""
 
     study: str
     phases: Mapping[str, tuple[int, int]]
     """Phase -> (done, owed)."""
     ended: Mapping[str, int]
-    """How its trials ended."""
+    """Status -> number of trials that ended so."""
     val_acc1: float | None = None
-    """The best of its search."""
+    """The best of the search."""
     winner: str | None = None
     confirm_acc1: float | None = None
     confirm_n: int = 0
     closed: Mapping[str, int] = {}
-    """Reason -> trials that can never run."""
+    """Reason -> number of trials that can never run."""
     infeasible: str | None = None
 
 
-class Status(Params):
-    """All of a sweep."""
+class SweepStatus(Params):
+    """The state of a whole sweep."""
 
     sweep: str
     done: int
     owed: int
-    """Trials done, and in all; those that can never run are not counted."""
+    """Trials that are to be done in all; those that can never run are not counted."""
     unfinished: int
-    """Trials that were dealt and have no record."""
+    """Trials that have begun and have no record."""
     running: bool
-    """Whether a process holds the sweep: those trials run, or else go on when the sweep does."""
+    """Whether a process runs the sweep now; unfinished trials run, or wait until one does."""
     studies: tuple[StudyStatus, ...]
 
 
-def status_of(store: Store) -> Status:
-    """The state of the sweep; NoSweepError if there is none of that name."""
+def status_of(store: Store) -> SweepStatus:
+    """The state of a sweep.
+
+    Raises:
+        NoSweepError: the storage has no such sweep.
+    """
     plan, records, dealt = load_plan(store), store.records(), store.trials()
     agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}
@@ -65,7 +69,7 @@ def status_of(store: Store) -> Status:
             infeasible=None if row.study == "dense" else plan.infeasible(row.study),
         )
         studies.append(study)
-    return Status(
+    return SweepStatus(
         sweep=plan.sweep,
         done=sum(done for s in studies for done, _ in s.phases.values()),
         owed=sum(owed for s in studies for _, owed in s.phases.values()),

@@ -1,4 +1,4 @@
-"""How long an epoch takes here, from a few training steps on made-up images."""
+"""Measures how long an epoch takes on this machine, by a few steps on made-up images."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from prunetune.sweep.clock import Clock
 from prunetune.train.evaluate import EVAL_BATCH
 from prunetune.train.loop import train
 
-STEPS = 20
+_STEPS = 20
 
 
-def measured(plan: Plan) -> Clock:
-    """From training steps on made-up images here: the dense network, and a thin one per budget."""
+def measured_clock(plan: Plan) -> Clock:
+    """A clock from training steps of the dense network and of a thin network for each budget."""
     architecture = Architecture.model_validate(plan.dense.architecture)
     shapes = {plan.dense.macs: architecture}
     solver = WidthSolver(architecture)
@@ -33,13 +33,13 @@ def measured(plan: Plan) -> Clock:
     seconds = {macs: _epoch_seconds(plan, shape, device) for macs, shape in shapes.items()}
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     threads = plural(torch.get_num_threads(), "thread")
-    return Clock(f"{STEPS} steps on {name}, {threads}", tuple(sorted(seconds.items())))
+    return Clock(f"{_STEPS} steps on {name}, {threads}", tuple(sorted(seconds.items())))
 
 
 def _epoch_seconds(plan: Plan, shape: Architecture, device: torch.device) -> float:
-    """Seconds of a whole epoch, validation included, scaled up from a few steps."""
+    """Seconds of a whole epoch, validation included, scaled up from the measured steps."""
     recipe = Recipe.model_validate(subtree(plan.dense.config, "recipe"))
-    images = STEPS * min(recipe.batch_size, plan.train_size)
+    images = _STEPS * min(recipe.batch_size, plan.train_size)
     split = _MadeUp(images, shape, device)
     seeds = {"order": 0, "augmentation": 0}
     splits = _MadeUpSplits(split, _MadeUp(EVAL_BATCH, shape, device))
@@ -49,7 +49,7 @@ def _epoch_seconds(plan: Plan, shape: Architecture, device: torch.device) -> flo
 
 @dataclass(frozen=True)
 class _MadeUp:
-    """Images of noise, as many as are asked for."""
+    """A split of `images` images of noise."""
 
     images: int
     shape: Architecture

@@ -13,7 +13,8 @@ from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check
 from prunetune.records.files import CorruptFileError
 from prunetune.records.store import Store
-from prunetune.sweep.orchestrate import NoSweepError, load_plan, load_records, write_plan
+from prunetune.sweep.orchestrate import load_records
+from prunetune.sweep.plan_file import NoSweepError, load_plan, write_plan
 
 SPEC = {
     "name": "small",

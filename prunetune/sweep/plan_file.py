@@ -1,0 +1,83 @@
+"""The plan file of a sweep: written before its first trial, extended when the sweep grows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prunetune.config.file.growth import GrowthError, growth
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.file.yaml import dump
+from prunetune.plan import Plan
+from prunetune.records.files import CorruptFileError, StoredFile
+from prunetune.records.key import digest
+from prunetune.records.record_builder import now
+from prunetune.records.store import Store, sweep_names
+
+
+class NoSweepError(LookupError):
+    """The storage has no sweep of that name."""
+
+    exit_code = 2
+
+
+def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
+    """Write the sweep file and the plan before anything runs; a sweep that has begun may only grow.
+
+    Raises:
+        GrowthError: the sweep in this storage asks another question.
+        CorruptFileError: the plan file there was not written by prunetune.
+    """
+    tree = spec.model_dump(mode="json")
+    grown: list[dict[str, Any]] = []
+    if store.plan_file.exists():
+        with _intact(store.plan_file):
+            before = json.loads(store.plan_file.read())
+            grown = before["growth"]
+            begun = SweepSpec.model_validate(before["spec"])  # new fields get their default
+        changes = growth(begun.model_dump(mode="json"), tree)
+        _same_data(before["plan"], plan)
+        if changes:
+            grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
+    facts = plan.model_dump(mode="json", by_alias=True)
+    content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
+    store.sweep_file.write(dump(tree).encode())
+    store.plan_file.write_json(content)
+
+
+def _same_data(before: dict[str, Any], plan: Plan) -> None:
+    """Raise GrowthError where the data files or the dense weights differ under the same name."""
+    pairs = {
+        "workload.dataset": (before["data_key"], plan.data_key),
+        "workload.dense": (before["dense"]["sha256"], plan.dense.sha256),
+    }
+    changed = [path for path, (then, now_) in pairs.items() if then != now_]
+    if changed:
+        raise GrowthError([f"{path}: other files than the sweep began with" for path in changed])
+
+
+def load_plan(store: Store) -> Plan:
+    """The plan of a sweep that has begun.
+
+    Raises:
+        NoSweepError: the storage has no such sweep; the message lists its sweeps.
+        CorruptFileError: the file is not a plan.
+    """
+    if not store.plan_file.exists():
+        names = sweep_names(store.storage)
+        listed = f"there are: {', '.join(names)}" if names else "there is none"
+        raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {listed}")
+    with _intact(store.plan_file):
+        content = json.loads(store.plan_file.read())
+        return Plan.model_validate({**content["plan"], "growth": content["growth"]})
+
+
+@contextmanager
+def _intact(file: StoredFile) -> Iterator[None]:
+    """Name the file in the error if its content is not a plan."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(f"{file.path} is not a plan of prunetune: {error}") from error
