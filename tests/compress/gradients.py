@@ -47,7 +47,7 @@ def shortcut(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequent
 
 
 class PreActivation(nn.Module):
-    """A wide ResNet's wiring: norms before convolutions, the last one after the stream."""
+    """The wiring of a wide ResNet: norms before convolutions, and a last norm after the stream."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Tokens(nn.Module):
 
 
 class Excited(nn.Module):
-    """Squeeze and excitation: what a convolution writes is scaled by what another one does."""
+    """Squeeze and excitation: one convolution's output scales the output of another."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
 
 @cache
 def network(kind: str) -> nn.Module:
-    """A network that looks trained, in float64 and eval mode; not to be changed."""
+    """A network with statistics as if trained, in float64 and eval mode; do not change it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = KINDS[kind]()
@@ -174,22 +174,22 @@ def groups(kind: str) -> tuple[Group, ...]:
 
 
 def images(n: int) -> tuple[Tensor, Tensor]:
-    """The first n of eight."""
+    """The first n of eight images, and their labels."""
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(8, *SHAPE, generator=generator, dtype=torch.float64)
     return x[:n], torch.randint(CLASSES, (8,), generator=generator)[:n]
 
 
 def scene_of(
-    model: nn.Module, found: Sequence[Group], n: int = 8, chunk: int = 3, **more: Any
+    model: nn.Module, groups: Sequence[Group], n: int = 8, chunk: int = 3, **options: Any
 ) -> Scene:
-    x, y = more.pop("data", None) or images(n)
+    x, y = options.pop("data", None) or images(n)
 
     def batches(limit: int) -> Iterator[tuple[Tensor, Tensor]]:
         return zip(x[:limit].split(chunk), y[:limit].split(chunk), strict=True)
 
-    generator = torch.Generator().manual_seed(more.pop("seed", 0))
-    return Scene(model, SHAPE, found, generator, batches, **more)
+    generator = torch.Generator().manual_seed(options.pop("seed", 0))
+    return Scene(model, SHAPE, groups, generator, batches, **options)
 
 
 def score(name: str, scene: Scene, **params: Any) -> list[Tensor]:

@@ -61,15 +61,15 @@ def test_every_group_gets_one_finite_score_per_unit_and_the_model_stays(name: st
 ])  # fmt: skip
 def test_a_zeroed_channel_goes_first(name: str, params: dict[str, object]) -> None:
     for number, group in enumerate(GROUPS):
-        found = score(name, with_group(group, 0.0, slice(3, 4)), **params)[number]
-        assert found.argmin() == 3
-        assert found[3] == 0
+        scores = score(name, with_group(group, 0.0, slice(3, 4)), **params)[number]
+        assert scores.argmin() == 3
+        assert scores[3] == 0
 
 
 @pytest.mark.parametrize("p", [1, 2])
 def test_magnitude_is_the_mean_of_power_sums_over_the_layers(p: int) -> None:
     group = next(g for g in GROUPS if g.name == "layer1.0.conv1")
-    (found,) = [s for g, s in zip(GROUPS, score("magnitude", p=p, normalize="none"), strict=True)
+    (scores,) = [s for g, s in zip(GROUPS, score("magnitude", p=p, normalize="none"), strict=True)
                 if g is group]  # fmt: skip
     block = MODEL.get_submodule("layer1.0")
     for i in range(group.width):
@@ -78,7 +78,7 @@ def test_magnitude_is_the_mean_of_power_sums_over_the_layers(p: int) -> None:
             block.bn1.weight[i].double().abs().pow(p),
             block.conv2.weight[:, i].double().abs().pow(p).sum(),
         ]
-        assert found[i].item() == pytest.approx((sum(parts) / 3).item())
+        assert scores[i].item() == pytest.approx((sum(parts) / 3).item())
 
 
 def test_the_mean_normaliser_forgets_the_scale_of_a_group() -> None:

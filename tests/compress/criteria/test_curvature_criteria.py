@@ -49,9 +49,9 @@ class Twice(nn.Module):
 def test_every_image_has_its_own_gradient_in_every_layer(kind: str) -> None:
     model = Twice().double() if kind == "twice" else network(kind)
     expected = one_by_one(model)
-    found = squared_gradients(scene_of(model, ()), "test", 8, list(expected))
+    squares = squared_gradients(scene_of(model, ()), "test", 8, list(expected))
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-9, atol=1e-18, msg=name)
+        torch.testing.assert_close(squares[name], value, rtol=1e-9, atol=1e-18, msg=name)
 
 
 def test_the_bound_on_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_obd_hessian_is_half_the_squared_weights_times_curvature() -> None:
     kind = "basic blocks"
     model, curvature = network(kind), one_by_one(network(kind))
     scores = score("obd_hessian", scene_of(model, groups(kind)))
-    for group, found in zip(groups(kind), scores, strict=True):
+    for group, group_scores in zip(groups(kind), scores, strict=True):
         parts = []
         for member in group.members:
             weight = model.get_submodule(member.layer).weight
@@ -75,7 +75,7 @@ def test_obd_hessian_is_half_the_squared_weights_times_curvature() -> None:
             damage = weight.detach().square() * curvature[member.layer] / 2
             rows = damage if damage.dim() == 1 or member.side == "out" else damage.transpose(0, 1)
             parts.append(per_unit(rows.reshape(len(rows), -1).sum(1), member))
-        torch.testing.assert_close(found, torch.stack(parts).mean(0))
+        torch.testing.assert_close(group_scores, torch.stack(parts).mean(0))
 
 
 def test_obd_hessian_does_not_know_the_order_of_the_images() -> None:
@@ -97,7 +97,7 @@ def test_obd_c_counts_filters_under_labels_of_the_networks_own() -> None:
         labels = sampled_labels(model(images(8)[0]), draws)
     curvature = one_by_one(model, labels)
     scores = score("obd_c", scene_of(model, groups(kind)), images=8)
-    for group, found in zip(groups(kind), scores, strict=True):
+    for group, group_scores in zip(groups(kind), scores, strict=True):
         convs = [m for m in group.writers if isinstance(model.get_submodule(m.layer), nn.Conv2d)]
         parts = []
         for member in convs:
@@ -105,7 +105,7 @@ def test_obd_c_counts_filters_under_labels_of_the_networks_own() -> None:
             assert isinstance(weight, Tensor)
             damage = weight.detach().square() * curvature[member.layer] / 2
             parts.append(per_unit(damage.flatten(1).sum(1), member))
-        torch.testing.assert_close(found, torch.stack(parts).mean(0))
+        torch.testing.assert_close(group_scores, torch.stack(parts).mean(0))
 
 
 def test_obd_c_depends_on_its_generator_alone() -> None:
@@ -139,5 +139,5 @@ def test_activation_is_the_mean_magnitude_that_readers_see() -> None:
         middle = F.relu(block.bn1(block.conv1(x)))
         after = F.relu(block.bn2(block.conv2(middle)) + x)
     torch.testing.assert_close(inner, middle.mean((0, 2, 3)))
-    seen = [x, after, after]  # by the first block, the second, and its shortcut
-    torch.testing.assert_close(stream, sum(t.mean((0, 2, 3)) for t in seen) / 3)
+    inputs = [x, after, after]  # of the first block, the second, and its shortcut
+    torch.testing.assert_close(stream, sum(t.mean((0, 2, 3)) for t in inputs) / 3)

@@ -19,8 +19,8 @@ KIND = "basic blocks"
 DATA_DRIVEN = ("taylor", "fisher", "fisher_accumulated", "obd_hessian", "obd_c", "activation")
 
 
-def close(found: list[Tensor], expected: list[Tensor]) -> None:
-    for a, b in zip(found, expected, strict=True):
+def assert_close(scores: list[Tensor], expected: list[Tensor]) -> None:
+    for a, b in zip(scores, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-15)
 
 
@@ -34,21 +34,21 @@ def mean_gradients(n: slice) -> nn.Module:
 
 def by_batch_norm(n: slice) -> list[Tensor]:
     """∂L/∂z per group by the gate identity, Σ w ∂L/∂w over scale and shift of its batch norms."""
-    model, found = mean_gradients(n), []
+    model, sums = mean_gradients(n), []
     for group in groups(KIND):
         norms = [model.get_submodule(gate.layer) for gate in group.gates]
-        found.append(sum(p.detach() * p.grad for norm in norms for p in norm.parameters()))
-    return found
+        sums.append(sum(p.detach() * p.grad for norm in norms for p in norm.parameters()))
+    return sums
 
 
 def by_filters(n: slice) -> list[Tensor]:
     """Σ w ∂L/∂w over each channel's filters."""
-    model, found = mean_gradients(n), []
+    model, sums = mean_gradients(n), []
     for group in groups(KIND):
         layers = [model.get_submodule(m.layer) for m in group.writers]
         weights = [layer.weight for layer in layers if not is_link(layer)]
-        found.append(sum((w.detach() * w.grad).flatten(1).sum(1) for w in weights))
-    return found
+        sums.append(sum((w.detach() * w.grad).flatten(1).sum(1) for w in weights))
+    return sums
 
 
 BATCHES = (slice(0, 3), slice(3, 6), slice(6, 8))
@@ -62,13 +62,13 @@ def test_taylor_is_the_squared_mean_gradient_per_statistical_batch(
     parts = [(n.stop - n.start, gradients(n)) for n in BATCHES]
     expected = [sum(k * g[i].square() for k, g in parts) / 8 for i in range(len(groups(KIND)))]
     scene = scene_of(network(KIND), groups(KIND), chunk=5)
-    close(score("taylor", scene, form=form, batch=3), expected)
+    assert_close(score("taylor", scene, form=form, batch=3), expected)
 
 
 def test_fisher_is_half_the_mean_square_of_single_images() -> None:
     singles = [by_batch_norm(slice(n, n + 1)) for n in range(8)]
     expected = [sum(q[i].square() for q in singles) / 16 for i in range(len(groups(KIND)))]
-    close(score("fisher", scene_of(network(KIND), groups(KIND))), expected)
+    assert_close(score("fisher", scene_of(network(KIND), groups(KIND))), expected)
 
 
 def test_a_bias_is_not_a_weight_of_the_filter() -> None:
@@ -76,12 +76,12 @@ def test_a_bias_is_not_a_weight_of_the_filter() -> None:
     x, y = images(8)
     F.cross_entropy(model(x), y).backward()
     scene = scene_of(network("plain"), groups("plain"))
-    for group, found in zip(groups("plain"), score("taylor", scene, form="weights"), strict=True):
+    for group, scores in zip(groups("plain"), score("taylor", scene, form="weights"), strict=True):
         weight = model.get_submodule(group.name).weight
         assert isinstance(weight, Tensor)
         assert weight.grad is not None
         torch.testing.assert_close(
-            found, (weight * weight.grad).flatten(1).sum(1).square().detach()
+            scores, (weight * weight.grad).flatten(1).sum(1).square().detach()
         )
 
 
@@ -92,12 +92,12 @@ def test_fisher_is_at_least_half_of_taylor_and_equal_at_batch_one(kind: str) -> 
     for batch in (2, 3, 128):
         for f, t in zip(fisher, score("taylor", scene, batch=batch), strict=True):
             assert (f >= t / 2 * (1 - 1e-12)).all()
-    close(fisher, [t / 2 for t in single])
+    assert_close(fisher, [t / 2 for t in single])
 
 
 def test_of_one_image_fisher_is_half_the_squared_gradient() -> None:
     scene = scene_of(network(KIND), groups(KIND), n=1)
-    close(score("fisher", scene), [g.square() / 2 for g in by_batch_norm(slice(0, 1))])
+    assert_close(score("fisher", scene), [g.square() / 2 for g in by_batch_norm(slice(0, 1))])
 
 
 def test_the_statistical_batch_changes_taylor_and_its_ranking() -> None:
@@ -111,7 +111,7 @@ def test_for_a_loss_linear_in_the_gates_taylor_is_the_squared_change() -> None:
     model.double()[0].weight.data *= 1e-5  # type: ignore[operator, union-attr]
     group = scene_groups(model)
     scene = scene_of(model, group)
-    (found,) = score("taylor", scene)
+    (scores,) = score("taylor", scene)
     x, y = images(8)
     with torch.no_grad():
         whole = F.cross_entropy(model(x), y)
@@ -119,7 +119,7 @@ def test_for_a_loss_linear_in_the_gates_taylor_is_the_squared_change() -> None:
             without = copy.deepcopy(model)
             without[0].weight[unit] = 0  # type: ignore[index, operator]
             change = F.cross_entropy(without(x), y) - whole
-            torch.testing.assert_close(found[unit], change.square(), rtol=1e-3, atol=0)
+            torch.testing.assert_close(scores[unit], change.square(), rtol=1e-3, atol=0)
 
 
 def scene_groups(model: nn.Sequential) -> tuple[Group, ...]:
@@ -148,15 +148,15 @@ def test_a_dead_channel_scores_zero(name: str) -> None:
                     tensor.data[:, member.index[1]] = 0
                 elif member.side == "out":
                     tensor.data[member.index[1]] = 0
-    for found in score(name, scene_of(model, groups(KIND))):
-        assert found[1] == 0
-        assert (found > 0).sum() >= len(found) / 2
+    for scores in score(name, scene_of(model, groups(KIND))):
+        assert scores[1] == 0
+        assert (scores > 0).sum() >= len(scores) / 2
 
 
 @pytest.mark.parametrize("name", DATA_DRIVEN)
 def test_chunks_do_not_matter_and_images_do(name: str) -> None:
     whole, other = (score(name, scene_of(network(KIND), groups(KIND), chunk=c)) for c in (8, 3))
-    close(whole, other)
+    assert_close(whole, other)
     fewer = score(name, scene_of(network(KIND), groups(KIND)), images=6)
     assert not torch.allclose(torch.cat(whole), torch.cat(fewer))
 
@@ -197,16 +197,16 @@ def steps(model: nn.Module) -> list[float]:
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     x, y = images(8)
     x = x.float()
-    found = []
+    step_losses = []
     for n in (slice(0, 4), slice(4, 8), slice(1, 5)):
         loss = F.cross_entropy(model.train()(x[n]), y[n])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        found.append(loss.item())
+        step_losses.append(loss.item())
         with torch.no_grad():
             model.eval()(x)
-    return found
+    return step_losses
 
 
 def test_an_accumulator_leaves_training_as_it_is_to_the_bit() -> None:
@@ -236,15 +236,15 @@ def test_an_accumulator_gathers_per_image_whatever_the_batch() -> None:
             norm.eval()
     for n in (slice(0, 5), slice(5, 8)):
         F.cross_entropy(model(x[n]), y[n]).backward()
-    close(accumulator.scores(), score("fisher", scene_of(network(KIND), groups(KIND))))
+    assert_close(accumulator.scores(), score("fisher", scene_of(network(KIND), groups(KIND))))
     again = FisherAccumulator(model, groups(KIND))
     again.load_state_dict(accumulator.state_dict())
-    close(accumulator.scores(), again.scores())
-    left = [range(0, group.width, 2) for group in groups(KIND)]
+    assert_close(accumulator.scores(), again.scores())
+    kept = [range(0, group.width, 2) for group in groups(KIND)]
     per_mean = FisherAccumulator(model, groups(KIND), normalize="mean")
     per_mean.load_state_dict(accumulator.state_dict())
-    for part, whole, units in zip(per_mean.scores(left), accumulator.scores(), left, strict=True):
-        close([part * whole[units].mean()], [whole[units]])
+    for part, whole, units in zip(per_mean.scores(kept), accumulator.scores(), kept, strict=True):
+        assert_close([part * whole[units].mean()], [whole[units]])
     accumulator.reset()
     assert accumulator.images == 0
 
@@ -254,11 +254,11 @@ def test_accumulated_fisher_is_of_training_mode() -> None:
     criterion = entry.part(entry.params())
     assert isinstance(criterion, Accumulating)
     model = copy.deepcopy(network(KIND)).train()
-    gathered = criterion.accumulator(model, groups(KIND))
-    gathered.attach()
+    accumulator = criterion.accumulator(model, groups(KIND))
+    accumulator.attach()
     x, y = images(8)
     for n in (slice(0, 4), slice(4, 8)):
         F.cross_entropy(model(x[n]), y[n]).backward()
     scene = scene_of(network(KIND), groups(KIND))
-    close(gathered.scores(), score("fisher_accumulated", scene, batch=4))
-    assert not torch.allclose(gathered.scores()[0], score("fisher", scene)[0])
+    assert_close(accumulator.scores(), score("fisher_accumulated", scene, batch=4))
+    assert not torch.allclose(accumulator.scores()[0], score("fisher", scene)[0])

@@ -15,7 +15,7 @@ SHAPE = (3, 8, 8)
 
 
 class Tiny(nn.Module):
-    """A residual stream of two writers that two convolutions read, one of them twice its map."""
+    """A residual stream with two writers, whose maps convolutions read, the last map twice."""
 
     def __init__(self, head: nn.Module | None = None) -> None:
         super().__init__()
@@ -65,16 +65,17 @@ def test_a_channel_scores_the_mean_rank_of_the_maps_that_convolutions_read() -> 
     x = MODEL.stem(IMAGES).relu()
     between = MODEL.inner(x).relu()
     end = (x + MODEL.outer(between)).relu()
-    last = MODEL.left(end) + MODEL.right(end)  # no convolution reads it, so it is rectified here
-    found = raw(MODEL, GROUPS, IMAGES)
+    # No convolution reads the last map, so HRank puts a ReLU behind it.
+    last = MODEL.left(end) + MODEL.right(end)
+    scores = raw(MODEL, GROUPS, IMAGES)
 
     def rank(maps: Tensor) -> Tensor:
         return torch.linalg.matrix_rank(maps).double().mean(0)
 
     assert [g.name for g in GROUPS] == ["stem", "inner", "left"]
-    torch.testing.assert_close(found[0], (rank(x) + rank(end)) / 2)  # `end` is read twice
-    torch.testing.assert_close(found[1], rank(between))
-    torch.testing.assert_close(found[2], rank(MODEL.right(end).relu()))
+    torch.testing.assert_close(scores[0], (rank(x) + rank(end)) / 2)  # `end` is read twice
+    torch.testing.assert_close(scores[1], rank(between))
+    torch.testing.assert_close(scores[2], rank(MODEL.right(end).relu()))
     assert last.shape[1] == joined.width
     assert stream.width == 4
     assert inner.width == 5
@@ -88,16 +89,17 @@ def test_maps_of_a_dead_and_of_a_flat_channel() -> None:
         norm = model.get_submodule("layer1.0.bn1")
         norm.weight[:2] = 0
         norm.bias[0], norm.bias[1] = -1, 2
-    found = raw(model, groups, torch.randn(2, 3, 16, 16))
-    (scores,) = [s for g, s in zip(groups, found, strict=True) if g.name == "layer1.0.conv1"]
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    all_scores = raw(model, groups, images)
+    (scores,) = [s for g, s in zip(groups, all_scores, strict=True) if g.name == "layer1.0.conv1"]
     assert scores[0] == 0
     assert scores[1] == 1
     assert (scores[2:] > 1).all()
 
 
 def test_the_mean_normaliser_makes_groups_with_maps_of_any_size_alike() -> None:
-    found = Hrank(HrankParams()).score(scene(MODEL, GROUPS, IMAGES))
-    for scores, plain in zip(found, raw(MODEL, GROUPS, IMAGES), strict=True):
+    normalized = Hrank(HrankParams()).score(scene(MODEL, GROUPS, IMAGES))
+    for scores, plain in zip(normalized, raw(MODEL, GROUPS, IMAGES), strict=True):
         assert scores.mean().item() == pytest.approx(1)
         torch.testing.assert_close(scores * plain.mean(), plain)
 

@@ -1,4 +1,4 @@
-"""CP and ThiNet: what readers lose, and how they are mended."""
+"""CP and ThiNet: the error of readers without some units, and how a refit mends it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from tests.compress.nets import architecture, trained
 SHAPE = (3, 9, 9)
 IMAGES = torch.randn(20, *SHAPE, generator=torch.Generator().manual_seed(0)).double()
 EVERYWHERE = 81
-"""Positions: all of every map."""
+"""Positions per image: at least all of every map."""
 CRITERIA: list[tuple[type[Cp] | type[Thinet], type[Any]]] = [(Cp, CpParams), (Thinet, ThinetParams)]
 
 
 class Tiny(nn.Module):
-    """Readers of all kinds: strided, dilated, grouped, behind a depthwise one, linear."""
+    """Readers of all kinds: strided, dilated, grouped (behind a depthwise layer), linear."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,12 +89,12 @@ def scene(
     )
 
 
-def params(**more: Any) -> dict[str, Any]:
-    return {"images": len(IMAGES), "positions": EVERYWHERE, **more}
+def params(**options: Any) -> dict[str, Any]:
+    return {"images": len(IMAGES), "positions": EVERYWHERE, **options}
 
 
-def lacking(layer: nn.Conv2d | nn.Linear, inputs: Tensor, channels: Sequence[int]) -> Tensor:
-    """The output's part that these input channels make, by the layer itself."""
+def contribution(layer: nn.Conv2d | nn.Linear, inputs: Tensor, channels: Sequence[int]) -> Tensor:
+    """The part of the layer's output that comes from these input channels, without bias."""
     only = torch.zeros_like(inputs)
     only[:, list(channels)] = inputs[:, list(channels)]
     if isinstance(layer, nn.Linear):
@@ -103,39 +103,39 @@ def lacking(layer: nn.Conv2d | nn.Linear, inputs: Tensor, channels: Sequence[int
 
 
 def brute_force_gram(model: nn.Module, group: Group, x: Tensor) -> Tensor:
-    """Every unit's contribution to every reader's whole output, and their products."""
+    """The Gram matrix of the units' contributions to every reader's whole output."""
     total = torch.zeros(group.width, group.width, dtype=torch.float64)
     for member in (m for m in group.members if m.side == "in"):
         layer = model.get_submodule(member.layer)
         assert isinstance(layer, nn.Conv2d | nn.Linear)
-        seen: list[Tensor] = []
-        handle = layer.register_forward_hook(lambda _, i, o, seen=seen: seen.extend([i[0], o]))
+        maps: list[Tensor] = []
+        handle = layer.register_forward_hook(lambda _, i, o, maps=maps: maps.extend([i[0], o]))
         model(x)
         handle.remove()
         parts = torch.stack(
-            [lacking(layer, seen[0], row.tolist()).flatten() for row in member.index]
+            [contribution(layer, maps[0], row.tolist()).flatten() for row in member.index]
         )
-        shape = (1, -1, *(1 for _ in seen[1].shape[2:]))
-        bare = seen[1] - layer.bias.view(shape) if layer.bias is not None else seen[1]
+        shape = (1, -1, *(1 for _ in maps[1].shape[2:]))
+        bare = maps[1] - layer.bias.view(shape) if layer.bias is not None else maps[1]
         total += (parts @ parts.T / bare.square().sum()).detach()
     return total
 
 
 def test_the_readers_gram_is_that_of_what_their_layers_compute() -> None:
     assert [(g.name, g.width) for g in GROUPS] == [("stem", 8), ("strided", 3), ("grouped", 2)]
-    found = grams(scene(), "cp", SampleParams(**params()))
-    for group, one in zip(GROUPS, found, strict=True):
-        torch.testing.assert_close(one, brute_force_gram(MODEL, group, IMAGES))
+    sampled = grams(scene(), "cp", SampleParams(**params()))
+    for group, group_gram in zip(GROUPS, sampled, strict=True):
+        torch.testing.assert_close(group_gram, brute_force_gram(MODEL, group, IMAGES))
 
 
 def test_without_all_units_the_error_is_the_number_of_readers() -> None:
     for positions in (3, EVERYWHERE):
-        found = grams(scene(), "cp", SampleParams(**params(positions=positions)))
-        assert [one.sum().item() for one in found] == pytest.approx([2, 1, 1])
+        sampled = grams(scene(), "cp", SampleParams(**params(positions=positions)))
+        assert [group_gram.sum().item() for group_gram in sampled] == pytest.approx([2, 1, 1])
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-def test_moments_and_contributions_are_one_thing(groups: int) -> None:
+def test_moments_and_contributions_give_one_gram(groups: int) -> None:
     x = torch.randn(groups, 50, 4, 6, generator=seeded()).double()
     weight = torch.randn(groups, 7, 4, 6, generator=seeded(1)).double()
     torch.testing.assert_close(gram_from_moments(x, weight), gram_from_contributions(x, weight))
@@ -152,13 +152,13 @@ def test_each_greedy_step_is_the_best_there_is(seed: int) -> None:
     order, errors = greedy_removal(x.T @ x)
     assert sorted(order) == list(range(9))
     for step, unit in enumerate(order):
-        tried = {
+        errors_without = {
             j: np.square(x[:, [*order[:step], j]].sum(1)).sum()
             for j in range(9)
             if j not in order[:step]
         }
-        assert tried[unit] == pytest.approx(min(tried.values()), abs=1e-9)
-        assert errors[step] == pytest.approx(tried[unit], abs=1e-9)
+        assert errors_without[unit] == pytest.approx(min(errors_without.values()), abs=1e-9)
+        assert errors[step] == pytest.approx(errors_without[unit], abs=1e-9)
 
 
 def test_scores_repeat_the_greedy_order_even_where_errors_fall_or_tie() -> None:
@@ -193,18 +193,20 @@ def with_twins() -> Tiny:
 
 def test_of_two_proportional_channels_either_alone_loses_nothing() -> None:
     model = with_twins()
-    (one, *_) = grams(scene(model), "cp", SampleParams(**params()))
-    scores = lasso_scores(one)
+    (stem_gram, *_) = grams(scene(model), "cp", SampleParams(**params()))
+    scores = lasso_scores(stem_gram)
     assert scores.argsort()[0] == 2  # spanned by the larger one
     assert scores[2] == 0
     assert (scores[[i for i in range(8) if i != 2]] > 0).all()
 
 
-@pytest.mark.parametrize("gone", [2, 6])
+@pytest.mark.parametrize("removed_unit", [2, 6])
 @pytest.mark.parametrize(("criterion", "made_with"), CRITERIA)
-def test_the_refit_puts_a_twin_in_its_place(criterion: Any, made_with: Any, gone: int) -> None:
+def test_the_refit_puts_a_twin_in_its_place(
+    criterion: Any, made_with: Any, removed_unit: int
+) -> None:
     model = with_twins()
-    removed = [[gone], [], []]
+    removed = [[removed_unit], [], []]
     small = cut(model, GROUPS, removed)
     before = (small(IMAGES) - model(IMAGES)).square().sum()
     criterion(made_with(**params())).refit(scene(model), small, other_units(GROUPS, removed))
@@ -213,7 +215,7 @@ def test_the_refit_puts_a_twin_in_its_place(criterion: Any, made_with: Any, gone
 
 
 @pytest.mark.parametrize(("criterion", "made_with"), CRITERIA)
-def test_where_nothing_is_missed_the_refit_reproduces_the_output(
+def test_after_a_dead_channel_is_removed_the_refit_reproduces_the_output(
     criterion: Any, made_with: Any
 ) -> None:
     model = copy.deepcopy(MODEL)
@@ -225,15 +227,15 @@ def test_where_nothing_is_missed_the_refit_reproduces_the_output(
     torch.testing.assert_close(small(IMAGES), model(IMAGES), rtol=0, atol=1e-9)
 
 
-def error_at(reader: str, small: nn.Module, left: Sequence[int]) -> float:
-    """How far a reader of the cut network is from what it put out, everywhere."""
+def error_at(reader: str, small: nn.Module, outputs_kept: Sequence[int]) -> float:
+    """Squared distance between a reader's outputs in the dense and the cut network."""
     outputs = []
     for model in (MODEL, small):
         layer = model.get_submodule(reader)
         handle = layer.register_forward_hook(lambda _, i, o: outputs.append(o.detach()))
         model(IMAGES)
         handle.remove()
-    return float((outputs[0][:, list(left)] - outputs[1]).square().sum())
+    return float((outputs[0][:, list(outputs_kept)] - outputs[1]).square().sum())
 
 
 REMOVED = [[1, 4], [0], [1]]
@@ -247,10 +249,10 @@ def test_the_first_readers_error_never_grows(criterion: Any, made_with: Any) -> 
         mended = copy.deepcopy(small)
         criterion(made_with(**params())).refit(scene(), mended, other_units(GROUPS, removed))
         for member in (m for m in GROUPS[number].members if m.side == "in"):
-            left = range(len(MODEL.get_submodule(member.layer).weight))
-            before, after = (error_at(member.layer, net, left) for net in (small, mended))
-            alone = criterion is Cp and member.layer == "head"  # 20 rows for 50 weights
-            assert after == before if alone else after < before
+            every_output = range(len(MODEL.get_submodule(member.layer).weight))
+            before, after = (error_at(member.layer, net, every_output) for net in (small, mended))
+            unchanged = criterion is Cp and member.layer == "head"  # 20 rows for 50 weights
+            assert after == before if unchanged else after < before
 
 
 def test_weights_and_scales_are_those_of_least_squares() -> None:
@@ -269,7 +271,7 @@ def test_weights_and_scales_are_those_of_least_squares() -> None:
     torch.testing.assert_close(scales.change(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_what_the_images_do_not_determine_is_left_alone() -> None:
+def test_weights_that_the_images_do_not_determine_stay() -> None:
     weight = torch.randn(1, 1, 9, 3, generator=seeded()).double()
     x, missing = torch.randn(1, 8, 9, 3).double(), torch.randn(1, 8, 1).double()
     for fit in (WeightFit(weight, 8), ScaleFit(weight, 8)):
@@ -294,11 +296,11 @@ def test_weights_are_fitted_only_where_that_helps_on_other_images(rows_per_weigh
     fit.add(*sample(rows, 2))
     change = fit.change()
     x, missing = sample(5000, 4)
-    left = missing - x.flatten(2) @ change.reshape(1, outputs, -1).mT
+    residual = missing - x.flatten(2) @ change.reshape(1, outputs, -1).mT
     if rows_per_weight < 3:
         assert not change.any()
     else:
-        assert left.square().mean() < missing.square().mean()
+        assert residual.square().mean() < missing.square().mean()
 
 
 @pytest.mark.parametrize(("criterion", "made_with"), CRITERIA)
@@ -325,11 +327,11 @@ def test_passes_are_charged_and_the_scene_is_left_as_it_was(criterion: Any, made
     model = copy.deepcopy(MODEL).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     charged: list[int] = []
-    seen = scene(model, charged=charged)
+    charged_scene = scene(model, charged=charged)
     part, small = criterion(made_with(**params())), cut(model, GROUPS, REMOVED)
-    part.score(seen)
+    part.score(charged_scene)
     once = sum(charged)
-    part.refit(seen, small, other_units(GROUPS, REMOVED))
+    part.refit(charged_scene, small, other_units(GROUPS, REMOVED))
     assert once < sum(charged) < 3 * once  # one pass of the dense network, one of the cut one
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
     for network in (model, small):
@@ -338,7 +340,7 @@ def test_passes_are_charged_and_the_scene_is_left_as_it_was(criterion: Any, made
         assert all(p.requires_grad and p.grad is None for p in network.parameters())
     unmended = cut(model, GROUPS, REMOVED)
     part.__class__(made_with(**params(refit=False))).refit(
-        seen, unmended, other_units(GROUPS, REMOVED)
+        charged_scene, unmended, other_units(GROUPS, REMOVED)
     )
     plain = cut(model, GROUPS, REMOVED).state_dict()
     assert all(torch.equal(plain[k], v) for k, v in unmended.state_dict().items())
@@ -378,7 +380,7 @@ def test_the_refit_helps_a_residual_network_that_was_trained() -> None:
 
 @torch.no_grad()
 def distance(model: nn.Module, other: nn.Module) -> Tensor:
-    """Between the logits on images that nothing was fitted on."""
+    """Mean squared difference of the logits on images that no fit has used."""
     x, _ = shapes(200, seed=2)
     return (model.eval()(x) - other.eval()(x)).square().mean()
 

@@ -1,4 +1,4 @@
-"""Where torch-pruning's scores are wrong, in a few lines each, and ours are not."""
+"""Where torch-pruning's scores are wrong and ours are not, in a few lines each."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_its_obd_hessian_is_of_the_last_image_alone() -> None:
             model.zero_grad()
             loss.backward(retain_graph=True)
             scorer.accumulate_grad(model)
-        found: Tensor = scorer(group)
-        return found
+        scores: Tensor = scorer(group)
+        return scores
 
     torch.testing.assert_close(theirs([0, 1, 2, 3]), theirs([3]))
     assert not torch.allclose(theirs([0, 1, 2, 3]), theirs([3, 2, 1, 0]))
@@ -87,8 +87,8 @@ def their_scores(model: nn.Module, group: Group, importance: Any) -> Tensor:
     graph = tp.DependencyGraph().build_dependency(model, images(1)[0])
     layer = model.get_submodule(group.name)
     prune = graph.get_pruner_of_module(layer).prune_out_channels
-    found: Tensor = importance(graph.get_pruning_group(layer, prune, list(range(group.width))))
-    return found.double()
+    scores: Tensor = importance(graph.get_pruning_group(layer, prune, list(range(group.width))))
+    return scores.double()
 
 
 def test_its_fpgm_sees_a_constant_added_to_all_filters() -> None:
@@ -117,9 +117,9 @@ SAME: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_where_it_is_right_ours_are_the_same(name: str, kind: str) -> None:
     importance, params = SAME[name]
     model, part = network(kind), criteria.get(name).part
-    found = [g for g in groups(kind) if part(criteria.get(name).params()).applies(model, g)]
-    scores = score(name, scene_of(model, found), **params)
-    for group, ours in zip(found, scores, strict=True):
+    scored = [g for g in groups(kind) if part(criteria.get(name).params()).applies(model, g)]
+    scores = score(name, scene_of(model, scored), **params)
+    for group, ours in zip(scored, scores, strict=True):
         theirs = their_scores(copy.deepcopy(model), group, importance)
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
 

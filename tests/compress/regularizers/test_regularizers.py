@@ -1,4 +1,4 @@
-"""Regularisers: what they add to gradients, against brute force, and when."""
+"""What regularisers add to gradients, checked by brute force, and in which steps."""
 
 from __future__ import annotations
 
@@ -57,34 +57,37 @@ def small() -> tuple[nn.Module, tuple[Group, ...]]:
 def network(name: str) -> tuple[nn.Module, tuple[Group, ...]]:
     if name == "small":
         return small()
-    found = architecture(name)
-    model = trained(found).double()
-    return model, prunable_groups(model, found)
+    dense = architecture(name)
+    model = trained(dense).double()
+    return model, prunable_groups(model, dense)
 
 
 def pieces(model: nn.Module, group: Group, unit: int, grad: bool = False) -> Iterator[Tensor]:
-    """Everything that a cut of the unit removes, looked up one channel at a time."""
+    """All parameters that a cut of the unit removes, as views, found channel by channel."""
     for member in group.members:
         layer = model.get_submodule(member.layer)
         for channel in map(int, member.index[unit]):
             if member.side == "out":
-                owned = [p[channel] for p in tensors(layer, grad)]
+                yield from (p[channel] for p in tensors(layer, grad))
             else:
                 weight = tensors(layer, grad)[0]
                 slices = weight.shape[1]
                 rows = len(weight) // getattr(layer, "groups", 1)
                 block = channel // slices
-                owned = [weight[block * rows : (block + 1) * rows, channel % slices]]
-            yield from (piece.reshape(-1) for piece in owned)
+                yield weight[block * rows : (block + 1) * rows, channel % slices]
 
 
 def tensors(layer: nn.Module, grad: bool) -> list[Tensor]:
-    found = [p for p in (layer.weight, layer.bias) if p is not None]
-    return [p.grad if grad else p for p in found]
+    parameters = [p for p in (layer.weight, layer.bias) if p is not None]
+    return [p.grad if grad else p for p in parameters]
+
+
+def vector(model: nn.Module, group: Group, unit: int, grad: bool = False) -> Tensor:
+    return torch.cat([piece.reshape(-1) for piece in pieces(model, group, unit, grad)])
 
 
 def norm(model: nn.Module, group: Group, unit: int, grad: bool = False) -> Tensor:
-    return torch.cat(list(pieces(model, group, unit, grad))).norm()
+    return vector(model, group, unit, grad).norm()
 
 
 def hook_of(name: str, groups: tuple[Group, ...], steps: int = 10, **params: object):
@@ -93,7 +96,7 @@ def hook_of(name: str, groups: tuple[Group, ...], steps: int = 10, **params: obj
 
 
 def added(model: nn.Module, hook, step: int = 0) -> dict[str, Tensor]:
-    """What the hook adds to gradients of one half everywhere."""
+    """The change that the hook makes to gradients that are all one half."""
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 0.5)
     hook.after_backward(model, step)
@@ -102,22 +105,22 @@ def added(model: nn.Module, hook, step: int = 0) -> dict[str, Tensor]:
 
 def gradients(model: nn.Module, penalty: Tensor) -> dict[str, Tensor]:
     names, parameters = zip(*model.named_parameters(), strict=True)
-    found = torch.autograd.grad(penalty, parameters, allow_unused=True)
+    grads = torch.autograd.grad(penalty, parameters, allow_unused=True)
     return {
         name: torch.zeros_like(p) if g is None else g
-        for name, p, g in zip(names, parameters, found, strict=True)
+        for name, p, g in zip(names, parameters, grads, strict=True)
     }
 
 
-def same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    assert found.keys() == wanted.keys()
-    assert any(bool(tensor.any()) for tensor in wanted.values())
-    for name, tensor in found.items():
-        torch.testing.assert_close(tensor, wanted[name], msg=lambda m, n=name: f"{n}: {m}")
+def assert_same(addition: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert addition.keys() == expected.keys()
+    assert any(bool(tensor.any()) for tensor in expected.values())
+    for name, tensor in addition.items():
+        torch.testing.assert_close(tensor, expected[name], msg=lambda m, n=name: f"{n}: {m}")
 
 
 def squares(model: nn.Module, groups: tuple[Group, ...]) -> list[Tensor]:
-    """(units,) per group, differentiable."""
+    """(units,) squared norms per group, differentiable."""
     return [
         torch.stack([norm(model, group, unit).square() for unit in range(group.width)])
         for group in groups
@@ -127,13 +130,13 @@ def squares(model: nn.Module, groups: tuple[Group, ...]) -> list[Tensor]:
 @pytest.mark.parametrize("size", [False, True])
 def test_group_lasso_is_the_gradient_of_the_sum_of_norms(size: bool):
     model, groups = small()
-    found = added(model, hook_of("group_lasso", groups, size=size))
+    addition = added(model, hook_of("group_lasso", groups, size=size))
     penalty = torch.zeros((), dtype=torch.float64)
     for group in groups:
         for unit in range(group.width):
-            theta = torch.cat(list(pieces(model, group, unit)))
+            theta = vector(model, group, unit)
             penalty = penalty + theta.norm() * (len(theta) ** 0.5 if size else 1.0)
-    same(found, gradients(model, STRENGTH * penalty))
+    assert_same(addition, gradients(model, STRENGTH * penalty))
 
 
 @pytest.mark.parametrize("name", ["resnet14", "mobilenet_v2"])
@@ -142,7 +145,7 @@ def test_group_lasso_adds_a_gradient_of_one_length_to_every_living_unit(name: st
     for group in (groups[0], groups[len(groups) // 2]):
         dead = group.width // 2
         with torch.no_grad():
-            for piece in zeroed(model, group, dead):
+            for piece in pieces(model, group, dead):
                 piece.zero_()
         grads = added(model, hook_of("group_lasso", (group,)))
         for key, parameter in model.named_parameters():
@@ -152,27 +155,14 @@ def test_group_lasso_adds_a_gradient_of_one_length_to_every_living_unit(name: st
             assert length == pytest.approx(0 if unit == dead else STRENGTH)
 
 
-def zeroed(model: nn.Module, group: Group, unit: int) -> Iterator[Tensor]:
-    for member in group.members:
-        layer = model.get_submodule(member.layer)
-        for channel in map(int, member.index[unit]):
-            if member.side == "out":
-                yield from (p[channel] for p in tensors(layer, False))
-            else:
-                slices = layer.weight.shape[1]
-                rows = len(layer.weight) // getattr(layer, "groups", 1)
-                block = channel // slices
-                yield layer.weight[block * rows : (block + 1) * rows, channel % slices]
-
-
 def test_group_norm_is_decay_by_two_to_the_alpha_of_weakness():
     model, groups = small()
-    found = added(model, hook_of("group_norm", groups, alpha=3.0))
+    addition = added(model, hook_of("group_norm", groups, alpha=3.0))
     penalty = torch.zeros((), dtype=torch.float64)
-    for own in squares(model, groups):
-        weakness = (own.max() - own) / (own.max() - own.min())
-        penalty = penalty + (2 ** (3.0 * weakness.detach()) * own / 2).sum()
-    same(found, gradients(model, STRENGTH * penalty))
+    for energies in squares(model, groups):
+        weakness = (energies.max() - energies) / (energies.max() - energies.min())
+        penalty = penalty + (2 ** (3.0 * weakness.detach()) * energies / 2).sum()
+    assert_same(addition, gradients(model, STRENGTH * penalty))
 
 
 def test_group_norm_pulls_the_weakest_unit_sixteen_times_as_hard_as_the_strongest():
@@ -199,8 +189,8 @@ def test_units_that_are_alike_decay_alike():
 def test_growing_decay_is_flat_at_first_and_grows_with_weakness():
     model, groups = small()
     hook = hook_of("growing_reg", groups, growth=2.0)
-    plain = gradients(model, STRENGTH * sum(own.sum() / 2 for own in squares(model, groups)))
-    same(added(model, hook), plain)
+    plain = gradients(model, STRENGTH * sum(e.sum() / 2 for e in squares(model, groups)))
+    assert_same(added(model, hook), plain)
     grown = [torch.ones(g.width, dtype=torch.float64) for g in groups]
     for epoch in range(1, 4):
         before = hook.grown.clone()
@@ -209,10 +199,11 @@ def test_growing_decay_is_flat_at_first_and_grows_with_weakness():
         weakest = sum(int(unit) for unit in (hook.grown - before > 1.999))
         assert weakest >= len(groups)
         penalty = torch.zeros((), dtype=torch.float64)
-        for i, own in enumerate(squares(model, groups)):
-            grown[i] += 2.0 * ((own.max() - own) / (own.max() - own.min())).detach()
-            penalty = penalty + (grown[i] * own / 2).sum()
-        same(added(model, hook, step=epoch), gradients(model, STRENGTH * penalty))
+        for i, energies in enumerate(squares(model, groups)):
+            weakness = (energies.max() - energies) / (energies.max() - energies.min())
+            grown[i] += 2.0 * weakness.detach()
+            penalty = penalty + (grown[i] * energies / 2).sum()
+        assert_same(added(model, hook, step=epoch), gradients(model, STRENGTH * penalty))
         with torch.no_grad():  # another order of units
             model.wide.weight.mul_(torch.rand(6, 1, 1, 1))
 
@@ -242,15 +233,15 @@ def test_bn_scale_moves_scales_alone_all_by_the_same():
         model.get_submodule("bn1" if hasattr(model, "bn1") else "norm1").weight[::2] *= -1
     scales = [n for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
     penalty = sum(model.get_submodule(n).weight.abs().sum() for n in scales)
-    found = added(model, hook_of("bn_scale", groups))
-    same(found, gradients(model, STRENGTH * penalty))
+    addition = added(model, hook_of("bn_scale", groups))
+    assert_same(addition, gradients(model, STRENGTH * penalty))
 
 
 def test_bn_scale_leaves_channels_alone_that_no_group_has():
     model, groups = network("resnet14")
-    found = added(model, hook_of("bn_scale", groups[:1]))
-    own = {f"{m.layer}.weight" for m in groups[0].members}
-    assert {name for name, tensor in found.items() if tensor.any()} < own
+    addition = added(model, hook_of("bn_scale", groups[:1]))
+    group_weights = {f"{m.layer}.weight" for m in groups[0].members}
+    assert {name for name, tensor in addition.items() if tensor.any()} < group_weights
 
 
 def test_strength_rises_over_its_ramp():
@@ -307,7 +298,7 @@ def test_units_that_are_pulled_shrink(name: str, splits: TinySplits):
     model = tiny_network()
     groups = find_groups(model, (3, 8, 8), [model[-1]])
     norms = [
-        sum(own.sum().item() for own in squares(model, groups))
+        sum(energies.sum().item() for energies in squares(model, groups))
         for model in (loaded(trained_with(splits, hooks)) for hooks in ((), (tiny_hook(name),)))
     ]
     assert norms[1] < norms[0]
