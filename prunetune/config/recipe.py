@@ -25,7 +25,7 @@ class Recipe(Params):
     schedule: Annotated[Named, Kind("schedules")] = Named(name="cosine")
     batch_size: Annotated[int, Field(ge=1)] = 128
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    norm_weight_decay: Annotated[bool, Field(description="decay norms and biases too")] = False
+    norm_weight_decay: Annotated[bool, Field(description="decay norms and biases as well")] = False
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0, description="alpha of Beta(alpha, alpha); 0 is off")] = 0.0
     cutmix: Annotated[float, Field(ge=0, description="alpha of Beta(alpha, alpha); 0 is off")] = 0.0

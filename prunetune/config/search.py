@@ -21,10 +21,15 @@ class Confirm(Params):
 
     seeds: int = Field(default=5, ge=1, le=1000)
     dense: Literal["fresh", "shared"] | None = Field(
-        default=None, description="null: fresh where it is trained, shared where it is loaded"
+        default=None, description="null: fresh if it is trained, shared if it is loaded"
     )
-    top: int = Field(default=1, ge=1, description="trials per study scored again before one wins")
-    margin: float = Field(default=0.002, gt=0, description="accuracy within which arms are equal")
+    top: int = Field(
+        default=1, ge=1, description="best trials of a study that are scored again before one wins"
+    )
+    margin: float = Field(
+        default=0.002, gt=0, description="difference in accuracy below which arms count as equal"
+    )
     control: str | None = Field(
-        default=None, description="an arm: all others are compared with it alone; null: every pair"
+        default=None,
+        description="an arm that all others are compared with; null: compare every pair",
     )

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prunetune.config.budget import read_budget, resolve, resolve_all
+from prunetune.config.budget import (
+    budget_words,
+    index_of_budget,
+    kind_of_budget,
+    read_budget,
+    resolve,
+    resolve_all,
+    sparsity_of,
+)
 from prunetune.config.problems.errors import Problems
 
 DENSE = 125_747_840
@@ -81,3 +89,22 @@ def test_what_cannot_be_resolved_is_left_out_and_told():
     found = resolve_all([0.5, "1G", "0.25"], DENSE, problems)
     assert found == ((0.5, DENSE // 2), (0.25, DENSE // 4))
     assert [(p.path, p.value) for p in problems.found] == [(("budgets", 1), "1G")]
+
+
+@pytest.mark.parametrize(
+    ("budget", "kind", "sparsity", "words"),
+    [
+        (0.25, "macs", None, "0.25 of the dense MACs"),
+        ("sparsity=0.9", "sparsity", Fraction(9, 10), "sparsity=0.9"),
+        (None, None, None, "None"),
+    ],
+)
+def test_a_recorded_budget_says_what_it_limits(budget, kind, sparsity, words):
+    assert (kind_of_budget(budget), sparsity_of(budget)) == (kind, sparsity)
+    assert budget_words(budget) == words
+
+
+def test_a_recorded_budget_is_found_among_the_written_ones():
+    written = [0.5, "4x", "63M", {"sparsity": 0.9}]
+    recorded = [resolve(value, DENSE).budget for value in written]
+    assert [index_of_budget(b, written, DENSE) for b in recorded] == [0, 1, 2, 3]

@@ -44,6 +44,9 @@ def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None
     grown = settled(tmp_path, budgets=[0.5, 0.25])
     (note,) = grown["growth"]
     assert note["hash"] == begun["hash"] != grown["hash"]
+    plan = load_plan(Store(tmp_path, "small"))
+    assert [growth.model_dump(mode="json") for growth in plan.growth] == [note]
+    assert plan.model_dump(mode="json", by_alias=True) == grown["plan"]
     with pytest.raises(GrowthError, match="tolerance"):
         settled(tmp_path, budgets=[0.5, 0.25], tolerance=0.01)
     assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == grown

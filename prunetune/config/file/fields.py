@@ -39,7 +39,7 @@ def _arm_name(text: str) -> str:
     return _plain_name(text)
 
 
-def _budget(written: Any) -> Any:
+def _checked_budget(written: Any) -> Any:
     try:
         read_budget(written)
     except ValueError as error:
@@ -47,7 +47,7 @@ def _budget(written: Any) -> Any:
     return written
 
 
-def _module(text: str) -> str:
+def _module_name(text: str) -> str:
     if not all(part.isidentifier() for part in text.split(".")):
         raise ValueError("must be the name of a Python module, like package.module")
     return text
@@ -59,9 +59,9 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        raise ValueError("names one twice")
+        raise ValueError("names a matching twice")
     return values
 
 
@@ -69,16 +69,16 @@ RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
 """Fields of a recipe, each a constant or a range."""
 SweepName = Annotated[str, AfterValidator(_sweep_name)]
 ArmName = Annotated[str, AfterValidator(_arm_name)]
-ModuleName = Annotated[str, AfterValidator(_module)]
+ModuleName = Annotated[str, AfterValidator(_module_name)]
 WrittenBudget = Annotated[
     Any,
-    AfterValidator(_budget),
+    AfterValidator(_checked_budget),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}),
 ]
 Matchings = Annotated[
     tuple[Matching, ...],
     BeforeValidator(_as_tuple, json_schema_input_type=Matching | tuple[Matching, ...]),
-    AfterValidator(_distinct),
+    AfterValidator(_without_repeats),
     Field(min_length=1),
 ]
 """One matching, or a list of them."""

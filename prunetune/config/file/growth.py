@@ -19,9 +19,9 @@ class GrowthError(ValueError):
     def __init__(self, changes: list[str]) -> None:
         lines = "\n".join(f"  {change}" for change in changes)
         super().__init__(
-            f"this sweep has begun, and its file has changed in what it asks:\n{lines}\n"
+            f"this sweep has begun, and its file now asks something else:\n{lines}\n"
             "  allowed: more trials, seeds, budgets, arms, matchings, replicates; other resources,"
-            " limits, tracking, data set root. For another question take another name"
+            " limits, tracking, data set root. To ask another question, choose another name"
         )
 
 

@@ -78,11 +78,11 @@ class ArmSpec(Params):
 
     method: Annotated[Named, Kind("methods")]
     first: tuple[dict[str, Any], ...] = Field(
-        default=(), description="configurations tried before the sampler's own, dotted"
+        default=(), description="configurations to try before the sampler's own, with dotted names"
     )
     recipe: RecipeTree = Field(
         default_factory=dict,
-        description="fields that replace the shared ones whole",
+        description="fields that replace the shared ones entirely",
     )
 
 
@@ -90,9 +90,11 @@ class TrainingSpec(Params):
     """How many epochs networks train for; see `matching.py`."""
 
     finetune_epochs: int = Field(default=20, ge=0)
-    sparsify_epochs: int = Field(default=0, ge=0, description="of sparse training before pruning")
+    sparsify_epochs: int = Field(
+        default=0, ge=0, description="epochs of sparse training before pruning"
+    )
     match: Matchings = Field(
-        default=("scratch_b",), description="epochs of networks trained from scratch"
+        default=("scratch_b",), description="how long networks train from scratch"
     )
 
 
@@ -115,7 +117,7 @@ class SearchSpec(Params):
     """The effort that each study gets."""
 
     trials: int = Field(
-        default=16, ge=1, le=MOST_TRIALS, description="dealt per study, however they end"
+        default=16, ge=1, le=MOST_TRIALS, description="trials per study, however they end"
     )
     sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
     early_stopping: EarlyStoppingSpec | None = Field(
@@ -132,7 +134,9 @@ class ResourcesSpec(Params):
         default="auto", description="auto: a share of a GPU where there is one, else none"
     )
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    deterministic: bool = Field(default=False, description="same bits again on one GPU, slower")
+    deterministic: bool = Field(
+        default=False, description="repeats bit by bit on one GPU, but slower"
+    )
 
 
 class LimitsSpec(Params):

@@ -149,7 +149,7 @@ class _Expansion:
         dimensions: list[Dimension] = []
         for key, written in group.entries.items():
             if not isinstance(key, str) or not key or "." in key:
-                message = "a name here must be text without dots, which config paths are made of"
+                message = "a name here must be text without dots: they separate the parts of a path"
                 self.problems.add(written.path, message, value=key)
             elif node := self.at_budget(written):
                 dimensions += self.plain(ref.entry(key), node)
@@ -160,7 +160,7 @@ class _Expansion:
         if not isinstance(node, ByBudgetNode):
             return node
         if self.budget is None:
-            message = "differs from budget to budget, where there is none"
+            message = "differs from budget to budget, but there is no budget here"
             self.problems.add(node.path, message, allowed="one value (in the arm's own recipe)")
             return None
         for written, value in node.values:

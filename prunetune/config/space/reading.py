@@ -70,22 +70,41 @@ def read_node(value: Any, path: YamlPath, problems: Problems) -> YamlNode:
 
 def read_named(value: Any, path: YamlPath, problems: Problems) -> NamedNode | None:
     """The part that `name` or `{name: {parameters}}` names; None after a problem."""
+    if not _names_part(value, path, problems):
+        return None
+    if isinstance(value, str):
+        return NamedNode(value, path, value, GroupNode({}, path, {}))
+    ((name, params),) = value.items()
+    return NamedNode(value, path, name, read_node(params or {}, (*path, name), problems))
+
+
+def as_named(node: YamlNode, problems: Problems) -> NamedNode | None:
+    """The part that a node means where the file must name a part; None after a problem."""
+    if isinstance(node, NamedNode):
+        return node
+    if not isinstance(node, GroupNode):
+        return read_named(node.value, node.path, problems)
+    if not _names_part(node.value, node.path, problems):
+        return None
+    ((name, params),) = node.entries.items()
+    if params.value is None:
+        params = GroupNode({}, params.path, {})
+    return NamedNode(node.value, node.path, name, params)
+
+
+def _names_part(value: Any, path: YamlPath, problems: Problems) -> bool:
+    """Whether `value` is `name` or `{name: {parameters}}`; everything else is a problem."""
     name, params, place = value, None, path
     if isinstance(value, Mapping) and len(value) == 1:
         ((name, params),) = value.items()
         place = (*path, name) if isinstance(name, str) else path
     if not isinstance(name, str) or not isinstance(params, Mapping | None):
         problems.add(place, NAMED_FORM, value=value)
-        return None
+        return False
     if name in RESERVED:
         problems.add(place, "a reserved word is no name", value=name, allowed="a name")
-        return None
-    return NamedNode(value, path, name, read_node(params or {}, place, problems))
-
-
-def as_named(node: YamlNode, problems: Problems) -> NamedNode | None:
-    """The part that a node stands for where a part is expected; None after a problem."""
-    return node if isinstance(node, NamedNode) else read_named(node.value, node.path, problems)
+        return False
+    return True
 
 
 def _read_choice(tree: Mapping[str, Any], path: YamlPath, problems: Problems) -> ChoiceNode:
