@@ -259,7 +259,7 @@ def test_epochs_in_which_a_network_shrinks_count_like_all_others(store: Store):
     assert dense * 0.5 * (1 - 0.005) <= macs <= dense * 0.5
 
 
-@pytest.mark.parametrize("reports", [2, 3, 5])
+@pytest.mark.parametrize("reports", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5))])
 def test_a_crash_while_it_shrinks_or_after_changes_nothing(store: Store, reports: int):
     """Finished rounds of pruning are not scored again, and still count towards the cost."""
     taylor = {"method.criterion": "taylor", "method.criterion.taylor.images": 64}

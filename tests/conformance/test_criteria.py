@@ -34,16 +34,16 @@ TYPICAL = ("magnitude", "activation", "taylor", "obd_hessian")
 def cells(names: Iterable[str], on_all: Container[str]) -> list[Any]:
     """(criterion, network): all pairs, most of them under the marker `matrix`.
 
-    Without the marker are the networks `BASIC`, the criteria `on_all`, and refusals.
+    Under none are the networks `BASIC` and refusals, under `slow` the criteria `on_all`.
     """
+
+    def marks(name: str, network: str) -> list[pytest.MarkDecorator]:
+        if network in BASIC or (name, network) in REFUSED:
+            return []
+        return [pytest.mark.slow if name in on_all else pytest.mark.matrix]
+
     return [
-        pytest.param(
-            name,
-            network,
-            marks=()
-            if network in BASIC or name in on_all or (name, network) in REFUSED
-            else pytest.mark.matrix,
-        )
+        pytest.param(name, network, marks=marks(name, network))
         for name in names
         for network in NETWORKS
     ]

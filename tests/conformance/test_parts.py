@@ -39,7 +39,7 @@ def test_regularizers_where_channels_are_concatenated(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", regularizers.names())
-@pytest.mark.parametrize("ramp", [0.0, 0.5])
+@pytest.mark.parametrize("ramp", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_regularizers(name: str, ramp: float) -> None:
     check_regularizer(name, {"strength": 0.1, "ramp": ramp})
 
@@ -97,7 +97,14 @@ def test_models(name: str, params: dict[str, Any]) -> None:
     check_model(name, params)
 
 
-@pytest.mark.parametrize("name", [name for name in datasets.names() if name != "image_folder"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name.startswith("cifar") else name
+        for name in datasets.names()
+        if name != "image_folder"
+    ],
+)
 def test_datasets(name: str) -> None:
     if name != "digits" and "PRUNETUNE_DATA" not in os.environ:
         pytest.skip("PRUNETUNE_DATA is unset")

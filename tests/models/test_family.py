@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
+from collections import defaultdict
 
 import pytest
 import torch
@@ -15,6 +17,17 @@ from prunetune.registry import models
 
 NAMES = models.names()
 SCALED = [n for n in NAMES if models.get(n).part.stage_widths(models.get(n).params()) is not None]
+MEMBERS = defaultdict(list)
+for _name in NAMES:
+    MEMBERS[type(models.get(_name).part), re.match("[a-z]+", _name)[0]].append(_name)
+EXTREMES = {name for members in MEMBERS.values() for name in (members[0], members[-1])}
+"""The first and the last network of every family; tests of those between them are slow."""
+
+
+def by_size(names: list[str]) -> list:
+    return [n if n in EXTREMES else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
 CLASSES, SHAPE = 7, (3, 64, 64)
 
 
@@ -24,7 +37,7 @@ def built(name: str, params=None, device: str = "meta") -> nn.Module:
         return entry.part.build(params or entry.params(), CLASSES, SHAPE)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", by_size(NAMES))
 def test_gives_logits_and_keeps_its_classifier(name):
     model = built(name).eval()
     logits = model(torch.empty(2, *SHAPE, device="meta"))
@@ -34,7 +47,7 @@ def test_gives_logits_and_keeps_its_classifier(name):
     assert classifier(model).out_features == CLASSES
 
 
-@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("name", by_size(SCALED))
 def test_with_its_own_widths_a_network_is_itself(name):
     entry = models.get(name)
     family, params = entry.part, entry.params()
@@ -43,7 +56,7 @@ def test_with_its_own_widths_a_network_is_itself(name):
         assert shapes(built(name, same)) == shapes(built(name))
 
 
-@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("name", by_size(SCALED))
 def test_widths_set_channels_and_leave_the_tree_alone(name):
     entry = models.get(name)
     family, params = entry.part, entry.params()
@@ -61,7 +74,7 @@ def test_widths_set_channels_and_leave_the_tree_alone(name):
     assert {width * expansion for width in widths} <= set(outs)
 
 
-@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("name", by_size(SCALED))
 def test_a_block_without_inner_channels_is_its_shortcut_or_refused(name):
     entry = models.get(name)
     family, params = entry.part, entry.params()
@@ -77,7 +90,7 @@ def test_a_block_without_inner_channels_is_its_shortcut_or_refused(name):
     assert model(torch.empty(2, *SHAPE, device="meta")).shape == (2, CLASSES)
 
 
-@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("name", by_size(SCALED))
 @pytest.mark.parametrize("fault", ["one stage", "a zero", "one inner width"])
 def test_widths_that_do_not_fit_are_refused(name, fault):
     entry = models.get(name)
@@ -143,6 +156,7 @@ def test_activations_stay_in_channels_last_memory(name, params):
     torch.testing.assert_close(logits, contiguous, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_torchvision_is_imported_by_its_own_networks_alone():
     code = (
         "import sys; from prunetune.registry import models; entry = models.get('resnet50');"

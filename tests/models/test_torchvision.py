@@ -17,16 +17,21 @@ RANDOM = 1000
     "name",
     [
         "resnet18",
-        "resnet50",
-        "resnext50_32x4d",
-        "mobilenet_v2",
-        pytest.param("vgg11_bn", marks=pytest.mark.slow),
         "mobilenet_v3_small",
-        "densenet121",
-        "efficientnet_b0",
         "mnasnet0_5",
-        "convnext_tiny",
         "shufflenet_v2_x0_5",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                "resnet50",
+                "resnext50_32x4d",
+                "mobilenet_v2",
+                "vgg11_bn",
+                "densenet121",
+                "efficientnet_b0",
+                "convnext_tiny",
+            )
+        ),
     ],
 )
 def test_initialise_redraws_what_torchvisions_constructor_drew(name):

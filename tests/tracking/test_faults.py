@@ -48,6 +48,7 @@ def tell_everything(store: MlflowStore, plan: Plan) -> None:
     store.on_record(record)
 
 
+@pytest.mark.slow
 def test_a_store_that_comes_back_is_caught_up_within_the_sweep(
     plan: Plan,
     tmp_path: Path,
@@ -182,6 +183,7 @@ class CutError(Exception):
     """The process ends here."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [True, False], ids=["after", "before"])
 def test_a_process_killed_at_any_request_is_made_good_by_the_next(
     done: bool,

@@ -15,9 +15,16 @@ from prunetune.compress.network.rebuild import family_network
 from tests.compress.nets import SMALL, architecture, trained
 
 NETWORKS = [
-    *[(f"resnet{depth}", 32, {"shortcut": s}) for depth in (14, 20, 56, 110) for s in "AB"],
-    *[(name, 64, {}) for name in ("resnet18", "resnet34", "resnet50", "wide_resnet50_2")],
-    *[(name, 64, {}) for name in ("resnext50_32x4d", "vgg19_bn", "mobilenet_v2")],
+    *[(f"resnet{depth}", 32, {"shortcut": s}) for depth in (14, 20) for s in "AB"],
+    *[(name, 64, {}) for name in ("resnet18", "vgg19_bn")],
+    *[
+        pytest.param(name, size, params, marks=pytest.mark.slow)
+        for name, size, params in (
+            *((f"resnet{depth}", 32, {"shortcut": s}) for depth in (56, 110) for s in "AB"),
+            *((name, 64, {}) for name in ("resnet34", "resnet50", "wide_resnet50_2")),
+            *((name, 64, {}) for name in ("resnext50_32x4d", "mobilenet_v2")),
+        )
+    ],
     *[(name, 32, params) for name, params in SMALL],
 ]
 

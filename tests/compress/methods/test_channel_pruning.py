@@ -175,6 +175,7 @@ def test_all_rates_zero_is_infeasible_and_a_foreign_pattern_an_error() -> None:
         prune(given, scope="per_group", ratios={"layer4": 1})
 
 
+@pytest.mark.slow
 def test_a_smaller_budget_keeps_no_more_of_any_group() -> None:
     for scope in SCOPES:
         before = {name: width + 1 for name, width in R20.channels().items()}

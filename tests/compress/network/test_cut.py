@@ -20,8 +20,14 @@ NETWORKS = [
     ("resnet56", {"shortcut": "A"}),
     ("resnet18", {"stem": "cifar", "widths": (16, 32, 64, 128)}),
     ("resnet50", {"widths": (16, 32, 64, 128)}),
-    ("wide_resnet50_2", {"widths": (8, 16, 32, 64)}),
-    *[(name, {}) for name in ("resnext50_32x4d", "densenet121")],
+    *[
+        pytest.param(name, params, marks=pytest.mark.slow)
+        for name, params in (
+            ("wide_resnet50_2", {"widths": (8, 16, 32, 64)}),
+            ("resnext50_32x4d", {}),
+            ("densenet121", {}),
+        )
+    ],
     *SMALL,
 ]
 

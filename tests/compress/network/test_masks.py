@@ -20,8 +20,8 @@ from tests.train.conftest import CPU, SEEDS, splits, tiny_network  # noqa: F401
 
 
 @pytest.mark.parametrize(("name", "params"), [
-    ("resnet14", {"shortcut": "A"}), ("resnet14", {}), ("densenet121", {}), ("mobilenet_v2", {}),
-    ("resnext50_32x4d", {}),
+    ("resnet14", {"shortcut": "A"}), ("resnet14", {}), ("mobilenet_v2", {}),
+    *(pytest.param(n, {}, marks=pytest.mark.slow) for n in ("densenet121", "resnext50_32x4d")),
 ])  # fmt: skip
 def test_a_masked_network_computes_what_the_cut_one_does(name: str, params: Any) -> None:
     network = architecture(name, **params)
