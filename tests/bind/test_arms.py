@@ -1,4 +1,4 @@
-"""Arms that do not meet every budget, or meet it with what another arm found elsewhere."""
+"""Arms that cannot meet every budget, or that train the architecture of another arm."""
 
 from __future__ import annotations
 
@@ -39,52 +39,52 @@ def refused(folder: Path, *arms: str, **other: str) -> list[str]:
     return [str(problem) for problem in error.value.problems]
 
 
-def test_a_control_has_one_study_a_replicate_whatever_the_budgets(tmp_path: Path):
+def test_a_control_has_one_study_per_replicate_whatever_the_budgets(tmp_path: Path):
     plan = bound(tmp_path, THIN, PRUNED, CONTROL)
-    found = [study for study in plan.studies if study.arm == "control"]
-    assert [study.id for study in found] == ["control@dense", "control@dense r2"]
-    for study in found:
+    studies = [study for study in plan.studies if study.arm == "control"]
+    assert [study.id for study in studies] == ["control@dense", "control@dense r2"]
+    for study in studies:
         assert (study.budget, study.matching, study.inherits) == (None, None, True)
         assert (study.target_macs, study.epochs) == (plan.dense.macs, 2)
     assert not any("control" in (pair.a, pair.b) for pair in plan.family)
     assert plan.family == bound(tmp_path, THIN, PRUNED).family
 
 
-def test_a_control_alone_leaves_the_budgets_to_nobody(tmp_path: Path):
-    told = refused(tmp_path, CONTROL)
-    assert len(told) == 2
-    assert all("budgets[" in line and "no arm can meet this budget" in line for line in told)
+def test_a_sweep_of_a_control_alone_is_refused(tmp_path: Path):
+    messages = refused(tmp_path, CONTROL)
+    assert len(messages) == 2
+    assert all("budgets[" in line and "no arm can meet this budget" in line for line in messages)
 
 
-def test_what_differs_by_budget_must_be_one_value_where_there_is_none(tmp_path: Path):
+def test_an_arm_without_budgets_refuses_values_that_differ_by_budget(tmp_path: Path):
     shared = "recipe: {weight_decay: {by_budget: {0.5: 0.001, 0.25: 0.002}}}"
-    (told,) = refused(tmp_path, THIN, CONTROL, more=shared)
-    assert "recipe.weight_decay" in told
-    assert "the arm's own recipe" in told
+    (message,) = refused(tmp_path, THIN, CONTROL, more=shared)
+    assert "recipe.weight_decay" in message
+    assert "the arm's own recipe" in message
     own = "control: {method: dense, recipe: {weight_decay: 0.001}}"
     assert len(bound(tmp_path, THIN, own, more=shared).studies) == 2 * (4 + 1)
 
 
-def test_a_control_lends_no_architecture(tmp_path: Path):
-    (told,) = refused(tmp_path, PRUNED, CONTROL, "again: {method: {reinit: {from: control}}}")
-    assert "arms.again.method.reinit.from" in told
-    assert "allowed: pruned" in told
+def test_a_control_cannot_be_the_source_of_an_architecture(tmp_path: Path):
+    (message,) = refused(tmp_path, PRUNED, CONTROL, "again: {method: {reinit: {from: control}}}")
+    assert "arms.again.method.reinit.from" in message
+    assert "allowed: pruned" in message
 
 
 def test_a_sparsity_budget_that_no_arm_can_meet_is_refused(tmp_path: Path):
-    (told,) = refused(tmp_path, THIN, budgets="[0.5, {sparsity: 0.9}]")
-    assert "budgets[1]" in told
-    assert "masks single weights" in told
+    (message,) = refused(tmp_path, THIN, budgets="[0.5, {sparsity: 0.9}]")
+    assert "budgets[1]" in message
+    assert "masks single weights" in message
 
 
 COPYCAT = "copycat: {method: {copycat: {from: pruned, at: 2x}}}"
 
 
-def test_a_copycat_stands_on_its_source_at_one_budget(tmp_path: Path):
+def test_a_copycat_takes_its_architecture_from_one_budget_of_its_source(tmp_path: Path):
     plan = bound(tmp_path, THIN, PRUNED, COPYCAT)
-    found = [study for study in plan.studies if study.arm == "copycat"]
-    assert len(found) == 2 * 2 * 2
-    for study in found:
+    studies = [study for study in plan.studies if study.arm == "copycat"]
+    assert len(studies) == 2 * 2 * 2
+    for study in studies:
         source = plan.study(study.source or "")
         assert (source.arm, source.budget) == ("pruned", 0.5)
         assert source.replicate == study.replicate
@@ -99,9 +99,9 @@ def test_a_copycat_stands_on_its_source_at_one_budget(tmp_path: Path):
      ("{from: none, at: 0.5}", "copycat.from"),
      ("{from: pruned, at: {sparsity: 0.5}}", "copycat.at")],
 )  # fmt: skip
-def test_a_copycats_source_must_be_there(tmp_path: Path, wrong: str, place: str):
-    told = refused(tmp_path, PRUNED, f"copycat: {{method: {{copycat: {wrong}}}}}")
-    assert any(place in line for line in told)
+def test_a_copycats_source_must_be_in_the_sweep(tmp_path: Path, wrong: str, place: str):
+    messages = refused(tmp_path, PRUNED, f"copycat: {{method: {{copycat: {wrong}}}}}")
+    assert any(place in line for line in messages)
 
 
 THIN_PLUS = (
@@ -110,7 +110,7 @@ THIN_PLUS = (
 )
 
 
-def test_a_searched_profile_is_an_architecture_search_for_thin(tmp_path: Path):
+def test_a_width_profile_may_be_searched(tmp_path: Path):
     plan = bound(tmp_path, THIN, THIN_PLUS)
     (study, *_) = (s for s in plan.studies if s.arm == "thin_plus")
     assert [r.within for r in study.reach] == [True]
@@ -123,21 +123,21 @@ def test_a_searched_profile_is_an_architecture_search_for_thin(tmp_path: Path):
     assert not [path for path in plain.space.salient(plain.space.constants()) if "method" in path]
 
 
-def test_ways_of_scaling_are_told_apart_in_the_plan(tmp_path: Path):
+def test_the_plan_states_the_reach_of_each_way_of_scaling(tmp_path: Path):
     arm = "small: {method: {width_scaling: {by: {choice: [width, inner, depth]}}}}"
     (study, *_) = bound(tmp_path, arm, budgets="[0.7]").studies
     assert [r.scope for r in study.reach] == ["width_scaling", "by inner", "by depth"]
-    (told,) = refused(
+    (message,) = refused(
         tmp_path, "small: {method: {width_scaling: {by: depth, profile: {stage1: 2}}}}"
     )
-    assert "arms.small.method.width_scaling" in told
-    assert "profile is of widths" in told
+    assert "arms.small.method.width_scaling" in message
+    assert "profile is of widths" in message
 
 
 MASKED = "masked: {method: {weight_pruning: {minimum: 2}}}"
 
 
-def test_a_sparsity_budget_is_for_arms_that_mask_and_left_out_by_others(tmp_path: Path):
+def test_a_sparsity_budget_is_only_for_arms_that_mask(tmp_path: Path):
     other = "gradual: {method: {weight_pruning: {gradual: {epochs: 1, every: 5}}}}"
     plan = bound(tmp_path, THIN, MASKED, other, budgets="[{sparsity: 0.9}, 0.5]")
     at = {(study.arm, study.budget): study for study in plan.studies}
@@ -153,13 +153,13 @@ def test_a_sparsity_budget_is_for_arms_that_mask_and_left_out_by_others(tmp_path
 
 
 def test_an_arm_without_a_budget_of_its_kind_is_refused(tmp_path: Path):
-    (told,) = refused(tmp_path, THIN, MASKED, budgets="[{sparsity: 0.9}]")
-    assert "arms.thin.method" in told
-    assert "none of the budgets" in told
+    (message,) = refused(tmp_path, THIN, MASKED, budgets="[{sparsity: 0.9}]")
+    assert "arms.thin.method" in message
+    assert "none of the budgets" in message
 
 
-def test_minima_that_are_more_than_a_budget_leave_it_to_nobody(tmp_path: Path):
+def test_a_budget_below_the_minimum_of_every_layer_is_refused(tmp_path: Path):
     much = "masked: {method: {weight_pruning: {minimum: 100000}}}"
-    (told,) = refused(tmp_path, much, budgets="[{sparsity: 0.9}]")
-    assert "budgets[0]" in told
-    assert "at least 100000 weights in each layer" in told
+    (message,) = refused(tmp_path, much, budgets="[{sparsity: 0.9}]")
+    assert "budgets[0]" in message
+    assert "at least 100000 weights in each layer" in message

@@ -1,4 +1,4 @@
-"""Binding: names become parts, and everything that is wrong is told at once."""
+"""Binding: names become parts, and all mistakes are reported at once."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ search: {replicates: 2}
 
 
 def checkpoint_of(path: Path, folder: Path) -> list[str]:
-    """An override that has some weights of its dense network stand in for a file it wants."""
+    """An override that replaces the checkpoint a sweep names by random weights of its network."""
     spec = load_sweep(path)
     if spec.workload.dense.checkpoint is None:
         return []
@@ -91,7 +91,7 @@ def test_every_configuration_makes_a_recipe_and_a_method(small: Plan):
             assert study.space.problems(config) == []
 
 
-def test_scope_by_scope_the_plan_says_what_can_be_met(small: Plan):
+def test_the_plan_states_the_reach_of_each_scope(small: Plan):
     scopes = {r.scope for s in small.studies if s.arm == "pruned" for r in s.reach}
     assert scopes == {"local", "protected_global"}
 
@@ -115,17 +115,17 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "place", "said"), WRONG)
-def test_what_is_wrong_is_named_with_place_and_cure(right, wrong, place, said, tmp_path):
+def test_a_mistake_is_reported_with_its_place_and_its_cure(right, wrong, place, said, tmp_path):
     assert right in SMALL
     with pytest.raises(SpecError) as error:
         plan_sweep(write(SMALL.replace(right, wrong), tmp_path))
-    told = [str(p) for p in error.value.problems if place in str(p)]
-    assert told, str(error.value)
-    assert any(said in line for line in told)
+    messages = [str(p) for p in error.value.problems if place in str(p)]
+    assert messages, str(error.value)
+    assert any(said in line for line in messages)
     assert all(p.line for p in error.value.problems)
 
 
-def test_all_errors_are_told_at_once(tmp_path):
+def test_all_errors_are_reported_at_once(tmp_path):
     text = SMALL
     for right, wrong, *_ in WRONG[:7]:
         text = text.replace(right, wrong)
@@ -147,16 +147,18 @@ def test_all_errors_are_told_at_once(tmp_path):
         ),
     ],
 )
-def test_a_plug_in_that_breaks_is_a_problem_among_others(content, said, tmp_path, monkeypatch):
+def test_a_plug_in_that_breaks_is_reported_beside_other_problems(
+    content, said, tmp_path, monkeypatch
+):
     module = f"broken_plugin_{len(content)}"
     (tmp_path / f"{module}.py").write_text(content)
     monkeypatch.syspath_prepend(str(tmp_path))
     text = SMALL.replace("name: small", f"name: small\nplugins: [{module}]")
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text.replace("adamw: {}", "adam: {}"), tmp_path))
-    told = [str(p) for p in error.value.problems]
-    assert any("plugins[0]" in line and said in line for line in told)
-    assert any("adam" in line for line in told)
+    messages = [str(p) for p in error.value.problems]
+    assert any("plugins[0]" in line and said in line for line in messages)
+    assert any("adam" in line for line in messages)
 
 
 def test_a_configuration_beyond_the_last_trial_is_refused(tmp_path):
@@ -164,11 +166,11 @@ def test_a_configuration_beyond_the_last_trial_is_refused(tmp_path):
     text = SMALL.replace("{method: width_scaling}", first).replace("replicates: 2", "trials: 1")
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text, tmp_path))
-    (told,) = [str(p) for p in error.value.problems]
-    assert "arms.thin.first[1]: would never be tried" in told
+    (message,) = [str(p) for p in error.value.problems]
+    assert "arms.thin.first[1]: would never be tried" in message
 
 
-def test_budgets_and_sampler_are_told_beside_a_recipe_that_is_wrong(tmp_path):
+def test_budgets_and_sampler_are_checked_although_the_recipe_is_wrong(tmp_path):
     text = SMALL.replace("[0.5, 0.25]", "[0.5, 0.0001]").replace("replicates: 2", "sampler: tpee")
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text.replace("adamw: {}", "adam: {}"), tmp_path))
@@ -183,17 +185,17 @@ def test_budgets_and_sampler_are_told_beside_a_recipe_that_is_wrong(tmp_path):
         ("resnet14", "IMAGENET1K_V1", "give a file"),
     ],
 )
-def test_weights_by_name_are_known_and_fit_before_anything_runs(model, weights, said, tmp_path):
+def test_weights_by_name_are_checked_before_anything_runs(model, weights, said, tmp_path):
     dense = f"dense: {{weights: {{name: {weights}, epochs: 90}}}}"
     text = SMALL.replace("dense: {train: {epochs: 4}}", dense).replace("resnet14", model)
     with pytest.raises(SpecError) as error:
         plan_sweep(write(text.replace("digits", "cifar10"), tmp_path))
-    (told,) = [str(p) for p in error.value.problems]
-    assert "workload.dense.weights" in told
-    assert said in told
+    (message,) = [str(p) for p in error.value.problems]
+    assert "workload.dense.weights" in message
+    assert said in message
 
 
-def test_the_headline_sweep_keeps_within_its_epochs():
+def test_the_headline_sweep_trains_at_most_80_000_epochs():
     assert counts(plan_sweep("sweeps/resnet56.yaml")).total.epochs <= 80_000
 
 
@@ -228,7 +230,7 @@ def loading(path: Path, more: str = "") -> str:
     return SMALL.replace("dense: {train: {epochs: 4}}", dense)
 
 
-def test_loaded_weights_are_matched_and_known_by_their_hash(published: Path, tmp_path: Path):
+def test_loaded_weights_are_matched_and_identified_by_their_hash(published: Path, tmp_path: Path):
     plan = plan_sweep(write(loading(published, ", epochs: 9"), tmp_path))
     assert (plan.dense.source, plan.dense.epochs, plan.dense_fresh) == ("checkpoint", 9, False)
     published.write_bytes(published.read_bytes()[:-4] + b"\0\0\0\0")

@@ -1,4 +1,4 @@
-"""Channel pruning in a sweep file: what of it is searched, and what the plan says of it."""
+"""Channel pruning in a sweep file: its searched parameters, and its reach in the plan."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def planned(text: str, folder: Path):
     return plan_sweep(path)
 
 
-def test_every_parameter_may_be_searched_and_the_plan_says_what_is_met(tmp_path: Path):
+def test_every_parameter_may_be_searched_and_the_plan_states_the_reach(tmp_path: Path):
     plan = planned(SWEEP, tmp_path)
     studies = {s.id: s for s in plan.studies}
     searched = {d.path for d in studies["rates@0.5"].space.dimensions if d.searched}
@@ -70,7 +70,7 @@ def test_every_parameter_may_be_searched_and_the_plan_says_what_is_met(tmp_path:
     ("every: 100", "every: 0", "at least 1"),
     ("[isomorphic, protected", "[isomorphc, protected", "isomorphic"),
 ])  # fmt: skip
-def test_what_is_wrong_is_told(right: str, wrong: str, said: str, tmp_path: Path):
+def test_a_mistake_in_the_parameters_is_reported(right: str, wrong: str, said: str, tmp_path: Path):
     assert right in SWEEP
     with pytest.raises(SpecError) as error:
         planned(SWEEP.replace(right, wrong), tmp_path)

@@ -1,4 +1,4 @@
-"""Arms that sparsify: epochs by configuration, what a sweep then amounts to, which keys stay."""
+"""Arms that sparsify: the epochs of their trials, the costs in the plan, and unchanged keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def config_of(plan: Plan, study: str, **chosen: object) -> Config:
     return plan.study(study).space.draw(lambda d: values.get(d.path, any_value(d.domain)))
 
 
-def test_epochs_follow_from_what_a_trial_does(plan: Plan):
+def test_epochs_follow_from_whether_an_arm_sparsifies(plan: Plan):
     for study in plan.studies:
         ratio = mac_ratio(plan.dense.macs, study.target_macs)
         longer = pruned_epochs(ratio, finetune=K2, sparsify=KS, sparsifies=False)
@@ -92,9 +92,9 @@ def test_a_trial_is_dealt_the_epochs_of_its_configuration(plan: Plan):
 
 
 def test_the_plan_counts_sparsifying_at_dense_macs_for_every_trial_that_may(plan: Plan):
-    found = counts(plan).studies
+    amounts = counts(plan).studies
     for arm in ("always", "maybe"):
-        amount = found[f"{arm}@0.25"]
+        amount = amounts[f"{arm}@0.25"]
         trials = amount.total
         target = plan.study(f"{arm}@0.25").target_macs
         assert (amount.epochs, amount.sparsify_epochs) == (K2 * trials, KS * trials)
@@ -102,9 +102,10 @@ def test_the_plan_counts_sparsifying_at_dense_macs_for_every_trial_that_may(plan
             training_macs(plan.dense.macs, plan.train_size, KS)
             + training_macs(target, plan.train_size, K2)
         )
-        assert amount.train_macs >= found["plain@0.25"].train_macs  # by less than an epoch each
+        assert amount.train_macs >= amounts["plain@0.25"].train_macs  # by less than an epoch each
         assert counts(plan).total.sparsify_epochs == 4 * KS * trials
-    assert found["plain@0.25"].sparsify_epochs == found["thin@0.25 scratch_b"].sparsify_epochs == 0
+    assert amounts["plain@0.25"].sparsify_epochs == 0
+    assert amounts["thin@0.25 scratch_b"].sparsify_epochs == 0
 
 
 def test_sparse_epochs_without_an_arm_that_sparsifies_are_legal(plan: Plan, tmp_path: Path):
@@ -123,7 +124,7 @@ def test_sparsifying_for_no_epochs_is_refused(tmp_path: Path):
 
 
 def test_no_key_of_a_finished_sweep_changes():
-    """Neither by its own config nor by the one that today's space would draw in its place."""
+    """Neither by a record's own config nor by the config that today's space draws in its place."""
     folder = Path("experiments/2026-11-20-quickstart")
     plan = plan_sweep(folder / "sweep.yaml")
     found = [
@@ -147,10 +148,12 @@ def test_no_key_of_a_finished_sweep_changes():
     assert checked > 10
 
 
-def test_an_unknown_regularizer_is_one_problem_among_all(tmp_path: Path):
+def test_an_unknown_regularizer_is_reported_beside_other_problems(tmp_path: Path):
     text = SWEEP.replace("group_lasso", "group_laso").replace("width_scaling", "width_scalin")
     with pytest.raises(SpecError) as refused:
         planned(tmp_path, text)
-    told = [str(problem) for problem in refused.value.problems]
-    assert any("did you mean 'group_lasso'" in line and line.startswith("line") for line in told)
-    assert any("did you mean 'width_scaling'" in line for line in told)
+    messages = [str(problem) for problem in refused.value.problems]
+    assert any(
+        "did you mean 'group_lasso'" in line and line.startswith("line") for line in messages
+    )
+    assert any("did you mean 'width_scaling'" in line for line in messages)

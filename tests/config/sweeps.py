@@ -1,4 +1,4 @@
-"""A sweep with one of everything, and parts to expand it with."""
+"""A sweep file that uses every field, and parts to expand it with."""
 
 from __future__ import annotations
 

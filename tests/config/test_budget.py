@@ -48,7 +48,7 @@ def test_every_form_of_a_budget(written, budget, target):
         *([0.5], {"sparsity": 1}, {"sparsity": 0.5, "x": 1}, {"macs": 3}, {}),
     ],
 )
-def test_what_is_no_budget_is_refused(written):
+def test_a_value_that_is_no_budget_is_refused(written):
     with pytest.raises(ValueError):
         read_budget(written)
 
@@ -84,7 +84,7 @@ def test_two_spellings_of_one_budget_are_refused(first, second):
     assert str(first) in problems.found[0].message
 
 
-def test_what_cannot_be_resolved_is_left_out_and_told():
+def test_a_budget_that_cannot_be_resolved_is_reported_and_left_out():
     problems = Problems()
     found = resolve_all([0.5, "1G", "0.25"], DENSE, problems)
     assert found == ((0.5, DENSE // 2), (0.25, DENSE // 4))

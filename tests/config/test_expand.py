@@ -127,7 +127,7 @@ RANGE_TREES = st.fixed_dictionaries(
 
 
 @given(CONSTANT_TREES)
-def test_constants_come_back_as_the_very_objects(tree):
+def test_constants_expand_to_the_same_recipe(tree):
     space, problems = expanded(tree)
     assert problems == []
     config = drawn(space, 0)
@@ -137,7 +137,7 @@ def test_constants_come_back_as_the_very_objects(tree):
 
 @settings(max_examples=150)
 @given(RANGE_TREES, st.integers(0, 10**6))
-def test_what_is_drawn_lies_in_the_space_and_makes_a_recipe(tree, seed):
+def test_a_drawn_configuration_lies_in_the_space_and_makes_a_recipe(tree, seed):
     space, problems = expanded(tree)
     assert problems == []
     config = drawn(space, seed)
@@ -150,7 +150,7 @@ def test_what_is_drawn_lies_in_the_space_and_makes_a_recipe(tree, seed):
 
 
 @given(RANGE_TREES, st.integers(0, 10**6))
-def test_a_drawn_configuration_written_as_constants_is_itself_again(tree, seed):
+def test_a_drawn_configuration_written_as_constants_expands_to_itself(tree, seed):
     config = drawn(expanded(tree)[0], seed)
     again, problems = expanded(subtree(config, "recipe"))
     assert problems == []
@@ -164,7 +164,7 @@ def test_a_space_survives_json(tree):
     assert Space.model_validate_json(space.model_dump_json()) == space
 
 
-def test_an_empty_recipe_is_all_defaults_and_none_of_them_counts():
+def test_an_empty_recipe_has_only_defaults_and_none_is_salient():
     space, problems = expanded({})
     config = drawn(space, 0)
     assert problems == []
@@ -174,7 +174,7 @@ def test_an_empty_recipe_is_all_defaults_and_none_of_them_counts():
 
 
 @given(CONSTANT_TREES)
-def test_a_default_written_out_does_not_count(tree):
+def test_a_default_written_out_is_not_salient(tree):
     space, _ = expanded(tree)
     config = drawn(space, 0)
     salient = space.salient(config)
@@ -230,7 +230,7 @@ def test_parts_within_parts_carry_all_their_conditions():
         resolved(ChannelPruning, subtree(config, "method"))
 
 
-def test_a_part_that_may_be_none():
+def test_a_field_may_hold_a_part_or_null():
     space, problems = expanded({}, Blend, "b")
     assert problems == []
     config = drawn(space, 0)
@@ -274,7 +274,7 @@ def test_a_mapping_of_numbers_has_a_dimension_for_each_entry():
     ({3: 1}, ("m", "rates", 3), "without dots"),
     ([1], ("m", "rates"), "mapping"),
 ])  # fmt: skip
-def test_what_is_wrong_in_a_mapping_is_told_with_its_place(tree, place, words):
+def test_a_mistake_in_a_mapping_is_reported_with_its_place(tree, place, words):
     _, problems = expanded({"rates": tree}, Rated, "m")
     assert [p.path for p in problems] == [place]
     assert words in str(problems[0])
@@ -352,14 +352,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("tree", "place", "words", "near"), WRONG)
-def test_a_value_that_could_not_be_used_is_told_with_its_place(tree, place, words, near):
+def test_a_value_that_its_field_refuses_is_reported_with_its_place(tree, place, words, near):
     _, problems = expanded(tree)
     assert [".".join(map(str, p.path)) for p in problems] == [f"recipe.{place}"]
     assert words in problems[0].message
     assert problems[0].near == near
 
 
-def test_all_problems_are_told_at_once_and_what_is_right_has_dimensions():
+def test_all_problems_are_reported_at_once_and_right_fields_have_dimensions():
     tree = {**WRONG[0][0], **WRONG[7][0], **WRONG[10][0], "ema": 0.5}
     space, problems = expanded(tree)
     assert len(problems) == 3
@@ -371,7 +371,7 @@ def test_whole_numbers_between_the_ends_are_checked_where_they_are_few():
     assert [p.value for p in problems] == [3]
 
 
-def test_fields_of_an_arm_are_told_at_their_own_place():
+def test_mistakes_in_an_arms_own_recipe_are_reported_at_their_own_place():
     text = SWEEP.replace("{choice: [64, 128]}", "{choice: [64, 0]}")
     tree, problems = load(text)
     spec = parse_tree(tree, problems)

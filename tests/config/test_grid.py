@@ -51,7 +51,7 @@ def test_a_grid_holds_every_configuration_once():
 
 
 @pytest.mark.parametrize("rank", [-1, 40])
-def test_a_grid_ends(rank):
+def test_a_rank_outside_the_grid_is_refused(rank):
     with pytest.raises(IndexError):
         Grid(NESTED)[rank]
 

@@ -1,4 +1,4 @@
-"""What a sweep may become once it has begun."""
+"""How a sweep may change once it has begun."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_no_change_is_no_growth():
 
 
 @pytest.mark.parametrize(("path", "value"), GROWTHS)
-def test_growth_is_legal_and_said(path, value):
+def test_growth_is_legal_and_described(path, value):
     (line,) = growth(SWEEP, changed(path, value))
     assert line.startswith(path)
 

@@ -16,7 +16,9 @@ RATIOS = st.fractions(1, 50)
     ("ratio", "scratch_e", "rethinking", "scratch_b", "sparsified"),
     [("2.112", 200, 422, 522, 734), ("2.555", 200, 511, 611, 866), ("3.986", 200, 797, 897, 1296)],
 )
-def test_resnet56_as_it_was_calculated_by_hand(ratio, scratch_e, rethinking, scratch_b, sparsified):
+def test_resnet56_agrees_with_a_calculation_by_hand(
+    ratio, scratch_e, rethinking, scratch_b, sparsified
+):
     """K1 = 200, K2 = 100, Ks = 0 or 100; 2.112 * 300 + 100 = 733.6, 2.555 * 300 + 100 = 866.5."""
 
     def epochs(matching, sparsify):
@@ -38,7 +40,7 @@ def test_scratch_b_spends_what_the_pruned_network_spent(dense, finetune, sparsif
 
 
 @given(EPOCHS, EPOCHS, EPOCHS, RATIOS)
-def test_a_network_that_does_not_sparsify_gets_what_it_is_worth(dense, finetune, sparsify, ratio):
+def test_a_network_that_does_not_sparsify_trains_for_equal_macs(dense, finetune, sparsify, ratio):
     plain = pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=False)
     own = pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=True)
     assert own == finetune

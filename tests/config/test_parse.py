@@ -209,8 +209,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize("budget", ["0", "1", "-2x", ".nan", "50%", "half"])
-def test_the_only_one_being_wrong_is_one_mistake(budget, tmp_path):
-    """A list whose every item is wrong is not told to be empty as well."""
+def test_a_single_wrong_budget_is_one_mistake(budget, tmp_path):
+    """A list whose every item is wrong is not messages to be empty as well."""
     text = replaced("budgets: [0.5, 0.25, 0.06]", f"budgets: [{budget}]")
     assert [place_of(p) for p in problems_of(text, tmp_path) if p.path[0] == "budgets"] == [
         "budgets[0]"
@@ -218,7 +218,7 @@ def test_the_only_one_being_wrong_is_one_mistake(budget, tmp_path):
 
 
 @pytest.mark.parametrize(("old", "new", "place", "words", "near"), WRONG)
-def test_a_mistake_is_told_with_its_place_and_line(old, new, place, words, near, tmp_path):
+def test_a_mistake_is_reported_with_its_place_and_line(old, new, place, words, near, tmp_path):
     text = replaced(old, new)
     found = problems_of(text, tmp_path)
     here = [p for p in found if place_of(p) == place and words in p.message]
@@ -234,7 +234,7 @@ def place_of(problem) -> str:
     return str(problem).partition(": ")[2].partition(": ")[0]
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path):
     text = SWEEP
     for old, new in [
         ("name: resnet56-cifar10", "name: a/b"),
@@ -256,7 +256,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):
     assert "7 problems" in str(caught.value)
 
 
-def test_what_is_right_is_kept_beside_what_is_wrong(tmp_path):
+def test_right_values_are_kept_beside_wrong_ones(tmp_path):
     text = replaced("trials: 16", "trials: 0")
     text = replaced("0.25, 0.06]", "0.25, 0.06, 7]", text)
     text = replaced("name: resnet56-cifar10", "name: a/b", text)
@@ -290,7 +290,7 @@ def test_what_is_right_is_kept_beside_what_is_wrong(tmp_path):
         ("question=a=b", lambda s: s.question, "a=b"),
     ],
 )  # fmt: skip
-def test_an_override_takes_the_place_of_what_is_in_the_file(override, look, value, tmp_path):
+def test_an_override_replaces_the_value_in_the_file(override, look, value, tmp_path):
     if look is None:
         assert problems_of(SWEEP, tmp_path, [override])
         return
@@ -312,7 +312,7 @@ def test_an_override_takes_the_place_of_what_is_in_the_file(override, look, valu
         ("search={trials: 1, trials: 2}", ("--set",)),
     ],
 )
-def test_an_override_that_leads_nowhere_is_told(override, place, tmp_path):
+def test_an_override_that_leads_nowhere_is_reported(override, place, tmp_path):
     found = problems_of(SWEEP, tmp_path, [override])
     assert [p.path for p in found] == [place]
     assert not found[0].line  # it stands on no line of the file
@@ -393,7 +393,7 @@ def test_no_depth_brings_the_reader_down(depth, tmp_path):
 
 
 @pytest.mark.parametrize(("high", "step"), [(0.001, 0.01), (0.01, 0.004), (1, 0.3), (1, 7)])
-def test_what_is_allowed_for_a_step_that_misses_the_end_is_a_range(high, step):
+def test_the_allowed_value_for_a_step_that_misses_the_end_makes_a_range(high, step):
     """Either a step, or a high that the step leads to: taken at its word it is right."""
 
     def read(high: float, step: float) -> Problems:
@@ -401,8 +401,10 @@ def test_what_is_allowed_for_a_step_that_misses_the_end_is_a_range(high, step):
         read_numbers({"float": [0, high], "step": step}, (), problems)
         return problems
 
-    (told,) = read(high, step).found
-    *_, number = re.findall(r"[0-9.]+", told.allowed)
-    mended = (high, float(number)) if told.allowed.startswith("at most") else (float(number), step)
+    (message,) = read(high, step).found
+    *_, number = re.findall(r"[0-9.]+", message.allowed)
+    mended = (
+        (high, float(number)) if message.allowed.startswith("at most") else (float(number), step)
+    )
     assert not read(*mended).found
     assert mended[0] > 0

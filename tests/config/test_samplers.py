@@ -17,15 +17,15 @@ FOUR = Space(
 ENDLESS = Space(dimensions=(Dimension(path="lr", domain=Float(low=0, high=1)),))
 
 
-def told(sampler: Named) -> list[str]:
+def messages_of(sampler: Named) -> list[str]:
     problems = Problems()
     check_sampler(sampler, problems)
     return [str(problem) for problem in problems.found]
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_every_sampler_takes_a_study_that_suits_it(name):
-    assert told(Named(name=name)) == []
+def test_every_sampler_accepts_a_space_that_suits_it(name):
+    assert messages_of(Named(name=name)) == []
     assert unsearchable(Named(name=name), FOUR, trials=4) is None
 
 
@@ -40,25 +40,25 @@ def test_every_sampler_takes_a_study_that_suits_it(name):
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_sampler_is_said_at_its_place(sampler, words):
-    (line,) = told(Named(**sampler))
+def test_a_mistake_in_a_sampler_is_reported_at_its_place(sampler, words):
+    (line,) = messages_of(Named(**sampler))
     assert all(word in line for word in words)
 
 
 @pytest.mark.parametrize(
     ("space", "words"), [(ENDLESS, ["lr", "step"]), (FOUR, ["4 points", "5 trials"])]
 )
-def test_what_a_grid_cannot_search_is_said(space, words):
+def test_a_grid_says_why_it_cannot_search_a_space(space, words):
     line = unsearchable(Named(name="grid"), space, trials=5)
     assert all(word in line for word in words)
 
 
-def test_configurations_given_first_are_not_asked_of_the_grid():
+def test_the_grid_need_not_hold_the_configurations_given_first():
     assert unsearchable(Named(name="grid"), FOUR, trials=5, n_first=1) is None
 
 
-def test_a_gaussian_process_names_what_it_lacks(monkeypatch):
+def test_a_gaussian_process_names_its_missing_packages(monkeypatch):
     monkeypatch.setattr(samplers, "find_spec", lambda name: None if name == "torch" else name)
-    (line,) = told(Named(name="gp"))
+    (line,) = messages_of(Named(name="gp"))
     assert "torch" in line
     assert "scipy" not in line

@@ -69,7 +69,7 @@ def test_the_schema_knows_all_fields_and_both_forms_of_a_name():
     assert set(load(SWEEP)[0]) <= set(schema["properties"])
 
 
-def test_reading_a_sweep_imports_nothing_heavy():
+def test_reading_a_sweep_imports_no_large_package():
     imports = "; ".join(f"import prunetune.{name}" for name in MODULES)
     heavy = (
         "{'torch', 'ray', 'mlflow', 'optuna', 'sklearn', 'pandas', 'numpy', 'prunetune.registry'}"

@@ -15,12 +15,12 @@ AMBIGUOUS += ["1:30", "2026-01-01", "=", "", " ", "#", "- a", "a: b", ".inf", "0
 
 
 @given(st.dictionaries(TEXT, TREES, max_size=5))
-def test_what_is_dumped_reads_back_the_same(tree):
+def test_a_dumped_tree_reads_back_the_same(tree):
     assert load(dump(tree))[0] == tree
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
-def test_text_that_looks_like_something_else_stays_text(text):
+def test_text_that_looks_like_another_type_stays_text(text):
     assert load(dump({text: text}))[0] == {text: text}
     assert load(flow([text]))[0] == [text]
 
@@ -65,7 +65,7 @@ def test_every_value_knows_its_line():
     assert problems.line(("a", "b", "missing")) == 3
 
 
-def test_all_duplicate_keys_are_told_at_once():
+def test_all_duplicate_keys_are_reported_at_once():
     _, problems = load("a: 1\nb: {c: 1, c: 2}\na: 2\nd:\n- e: 1\n  e: 2\na: 3\n")
     assert [(p.path, p.line) for p in problems.found] == [
         (("b", "c"), 2),
@@ -76,7 +76,7 @@ def test_all_duplicate_keys_are_told_at_once():
     assert all("duplicate" in p.message for p in problems.found)
 
 
-def test_merge_keys_come_below_own_ones():
+def test_a_mappings_own_keys_win_over_merged_ones():
     text = "base: &b {x: 1, y: 2}\nmore: &m {y: 3, z: 4}\na: {<<: *b, y: 9}\nc: {<<: [*b, *m]}\n"
     tree, problems = load(text)
     assert tree["a"] == {"x": 1, "y": 9}
@@ -102,7 +102,7 @@ def test_merge_keys_come_below_own_ones():
         f"a: {'9' * 9999}",
     ],
 )
-def test_what_is_no_plain_data_is_a_problem_with_a_line(text):
+def test_a_value_that_is_no_plain_data_is_reported_with_its_line(text):
     _, problems = load("ok: 1\n" + text)
     assert [p.line for p in problems.found] == [2]
 
@@ -124,7 +124,7 @@ def test_what_is_no_plain_data_is_a_problem_with_a_line(text):
         (b"[" * 1500, None, "deep"),
     ],
 )
-def test_what_is_no_mapping_is_refused_with_a_line(tmp_path, content, line, words):
+def test_a_file_without_a_mapping_is_refused_with_a_line(tmp_path, content, line, words):
     file = tmp_path / "sweep.yaml"
     file.write_bytes(content)
     with pytest.raises(SpecError, match=words) as caught:

@@ -112,20 +112,30 @@ def note_validation_errors(
     for detail in error.errors(include_url=False):
         places.setdefault(_within(tree, detail), []).append(detail)
     for loc, details in places.items():
-        place = (*path, *loc)
         if details[0]["type"] == "too_short" and any(_below(loc, other) for other in places):
             continue  # it is too short only because every item of it is wrong
-        if details[0]["type"] == "extra_forbidden":
-            parent = nested_model(_at(of, loc[:-1])[0])
-            problems.unknown(place, fields_of(parent) if parent else ())
-            continue
-        field = _at(of, loc)[1]
-        allowed = describe_field(field) if field else " | ".join(_literals(details)) or None
-        if details[0]["type"] == "missing":
-            problems.add(place, "is missing", allowed=allowed)
-        else:
-            _refuse(details, place, problems, allowed)
+        _note_at(loc, details, (*path, *loc), problems, of)
     return list(places)
+
+
+def _note_at(
+    loc: YamlPath,
+    details: list[Any],
+    path: YamlPath,
+    problems: Problems,
+    of: type[BaseModel] | FieldInfo,
+) -> None:
+    """Note the errors about one value, at `loc` within `of` and at `path` in the file."""
+    if details[0]["type"] == "extra_forbidden":
+        parent = nested_model(_at(of, loc[:-1])[0])
+        problems.unknown(path, fields_of(parent) if parent else ())
+        return
+    field = _at(of, loc)[1]
+    allowed = describe_field(field) if field else " | ".join(_literals(details)) or None
+    if details[0]["type"] == "missing":
+        problems.add(path, "is missing", allowed=allowed)
+    else:
+        _refuse(details, path, problems, allowed)
 
 
 def _below(loc: YamlPath, other: YamlPath) -> bool:
