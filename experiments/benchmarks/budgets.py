@@ -25,8 +25,9 @@ import torch
 import torch_pruning as tp
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.compress.method import Context, Infeasible, Target
-from prunetune.compress.methods.channel_pruning.method import ChannelPruning, ChannelPruningParams
+from prunetune.compress.method import CompactModel, Context, Infeasible, Target
+from prunetune.compress.methods.channel_pruning.method import ChannelPruning
+from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.network.rebuild import architecture_of, fresh
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
@@ -61,7 +62,8 @@ class Clock:
 
 
 def ours(context: Context, scope: str, repeats: int) -> Iterator[Row]:
-    method = ChannelPruning(ChannelPruningParams(scope=scope, recalibrate=0))
+    params = ChannelPruningParams.model_validate({"scope": scope, "recalibrate": 0})
+    method = ChannelPruning(params)
     dense = context.target.dense_macs
     for budget in BUDGETS:
         context.target = Target(int(dense * budget), dense, 0.005)
@@ -69,7 +71,9 @@ def ours(context: Context, scope: str, repeats: int) -> Iterator[Row]:
         for _ in range(repeats):
             clock = Clock()
             with contextlib.suppress(Infeasible):
-                error = method.run(context).macs / context.target.macs - 1
+                compact = method.run(context)
+                assert isinstance(compact, CompactModel)
+                error = compact.macs / context.target.macs - 1
             times.append(clock.read())
         wall, cpu = (sorted(column)[len(column) // 2] for column in zip(*times, strict=True))
         yield Row(context.architecture.model, f"prunetune {scope}", budget, error, wall, cpu)

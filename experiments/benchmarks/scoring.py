@@ -50,7 +50,7 @@ class Job:
     scene: Scene
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return zip(self.x.split(self.batch), self.y.split(self.batch), strict=True)
+        return zip(torch.split(self.x, self.batch), torch.split(self.y, self.batch), strict=True)
 
 
 def job(name: str, size: int, images: int, batch: int) -> Job:
@@ -67,7 +67,7 @@ def job(name: str, size: int, images: int, batch: int) -> Job:
         shape,
         find_groups(model, shape, ignored),
         torch.Generator(),
-        lambda n: zip(x[:n].split(batch), y[:n].split(batch), strict=True),
+        lambda n: zip(torch.split(x[:n], batch), torch.split(y[:n], batch), strict=True),
     )
     theirs = list(graph.get_all_groups([classifier(model)]))
     return Job(model, x, y, batch, theirs, scene)
@@ -88,7 +88,7 @@ def of_weights(scorer: Callable[[], Any], job: Job) -> list[Tensor]:
 def taylor(job: Job) -> list[Tensor]:
     job.model.zero_grad()
     for x, y in job.batches():
-        F.cross_entropy(job.model(x), y).backward()
+        torch.autograd.backward(F.cross_entropy(job.model(x), y))
     return of_weights(importance.GroupTaylorImportance, job)
 
 

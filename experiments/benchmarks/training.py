@@ -117,7 +117,7 @@ def usual_loader(images: int = 50_000) -> Any:
 def usual_step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
     optimizer.zero_grad()
     loss = F.cross_entropy(model(x), y)
-    loss.backward()
+    torch.autograd.backward(loss)
     optimizer.step()
 
 
@@ -162,10 +162,10 @@ LOOPS = {
 def serve(pipe: Connection, threads: int) -> None:
     """A process that runs a chunk of whatever job it is sent, and answers with what it took."""
     torch.set_num_threads(threads)
-    fold = batchnorm.SMALLEST
+    fold_from = batchnorm._FOLD_FROM
     running: dict[Job, Iterator[None]] = {}
     while (job := pipe.recv()) is not None:
-        batchnorm.SMALLEST = 2**62 if job.loop == "ours, plain batch norm" else fold
+        batchnorm._FOLD_FROM = 2**62 if job.loop == "ours, plain batch norm" else fold_from
         if job not in running:
             running[job] = LOOPS[job.loop](job)
         started, cpu = time.perf_counter(), cpu_seconds()
@@ -177,7 +177,7 @@ def cpu_seconds() -> float:
     """Processor time of this process and of those that load its images."""
     this = psutil.Process()
     times = [p.cpu_times() for p in (this, *this.children())]
-    return sum(t.user + t.system for t in times)
+    return float(sum(t.user + t.system for t in times))
 
 
 class Trials:
