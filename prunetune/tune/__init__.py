@@ -1,4 +1,4 @@
-"""The door to Ray: one Tune run for a whole sweep, and what decides within it."""
+"""Runs a whole sweep as one Ray Tune run, and decides what each trial does in it."""
 
 from prunetune.tune.callbacks import Observer
 from prunetune.tune.console import SweepConsole

@@ -1,4 +1,4 @@
-"""Who is told what happens in a sweep, and why none of them can harm it."""
+"""Observers of a running sweep, and a broadcast that shields the sweep from their failures."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Protocol
 
 from prunetune.records.record import Epoch, Record, TrialSpec
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Hears of every event of a sweep after it is safely on disk.
+    """Hears of every event of a sweep, after the event is on disk.
 
-    Called in the driver between two decisions: whatever takes long belongs in a thread of its own.
+    The driver calls observers between two decisions; slow work belongs in a thread.
     """
 
     def on_dealt(self, spec: TrialSpec) -> None:
-        """A trial is about to run, for the first time or once more."""
+        """A trial is about to run, for the first time or again."""
 
     def on_epoch(self, spec: TrialSpec, epoch: Epoch) -> None:
-        """A running trial has finished an epoch; a resumed one tells its past epochs again."""
+        """A running trial has finished an epoch; a resumed trial reports its past epochs again."""
 
     def on_record(self, record: Record) -> None:
         """A trial has ended and its record is written."""
 
     def close(self) -> None:
-        """The sweep is over, for now."""
+        """The run is over; the sweep may be continued later."""
 
 
 class Broadcast:
-    """Passes events on to observers; the first exception of each is logged, none goes further."""
+    """Passes events on to observers; catches their exceptions and logs the first of each."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
@@ -61,4 +61,4 @@ class Broadcast:
                 if id(observer) not in self._warned:
                     self._warned.add(id(observer))
                     name = type(observer).__name__
-                    log.warning("%s failed; the sweep goes on", name, exc_info=True)
+                    _log.warning("%s failed; the sweep goes on", name, exc_info=True)

@@ -1,4 +1,4 @@
-"""How the sweep is doing: a live table on a terminal, one line per finished trial in a log."""
+"""Shows a running sweep: a live table on a terminal, one line for each finished trial in a log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
 
-REFRESH_S = 0.5
+_REFRESH_S = 0.5
 
 
 class SweepConsole:
-    """An Observer that prints, to standard output unless told otherwise."""
+    """An Observer that prints on `console`, by default standard output."""
 
     def __init__(self, plan: Plan, store: Store, console: Console | None = None) -> None:
         self._plan = plan
@@ -30,7 +30,7 @@ class SweepConsole:
         self._live: Live | None = None
         self._refreshed = 0.0
         self._start = time.monotonic()
-        self._epochs_owed = counts(plan).total.epochs
+        self._epochs_planned = counts(plan).total.epochs
         self._epochs_before = self._epochs_settled()
 
     def on_dealt(self, spec: TrialSpec) -> None:
@@ -41,19 +41,19 @@ class SweepConsole:
         self._refresh()
 
     def on_epoch(self, spec: TrialSpec, epoch: Epoch) -> None:
-        """It came further."""
+        """A running trial has finished an epoch."""
         self._running[spec.key] = epoch.epoch
         self._refresh()
 
     def on_record(self, record: Record) -> None:
-        """It ended: a line of its own where there is no table."""
+        """A trial ended; print a line if there is no table."""
         self._trials.end(record)
         self._running.pop(record.key, None)
         if self._console.is_terminal:
             self._refresh()
         else:
             rows = status_rows(self._agenda)
-            self._console.print(f"{_done(rows)}  {line(record)}", markup=False)
+            self._console.print(f"{_done(rows)}  {trial_line(record)}", markup=False)
 
     def close(self) -> None:
         """Leave the last state of the table on the terminal."""
@@ -63,7 +63,7 @@ class SweepConsole:
             self._live.stop()
 
     def table(self) -> Table:
-        """The state of every study, with what is left in the caption."""
+        """The state of every study, with the time left in the caption."""
         rows = status_rows(self._agenda)
         table = Table(title=f"{self._plan.sweep}  {_done(rows)}", caption=self._caption())
         for name in ("study", "done", "running", "best val acc1", "confirmed test acc1"):
@@ -80,7 +80,7 @@ class SweepConsole:
         return table
 
     def _refresh(self) -> None:
-        if not self._console.is_terminal or time.monotonic() - self._refreshed < REFRESH_S:
+        if not self._console.is_terminal or time.monotonic() - self._refreshed < _REFRESH_S:
             return
         self._refreshed = time.monotonic()
         if self._live is None:
@@ -92,18 +92,18 @@ class SweepConsole:
         elapsed = time.monotonic() - self._start
         caption = f"{len(self._running)} running, {_duration(elapsed)} elapsed"
         settled = self._epochs_settled()
-        if settled > self._epochs_before and self._epochs_owed > settled:
+        if settled > self._epochs_before and self._epochs_planned > settled:
             pace = elapsed / (settled - self._epochs_before)
-            caption += f", about {_duration(pace * (self._epochs_owed - settled))} left"
+            caption += f", about {_duration(pace * (self._epochs_planned - settled))} left"
         return caption
 
     def _epochs_settled(self) -> int:
-        """Epochs trained or no longer owed: a trial that was stopped owes nothing."""
+        """Epochs trained or no longer needed; a finished trial counts all that it planned."""
         ended = sum(record.epochs_planned for record in self._trials.records.values())
         return ended + sum(self._running.values())
 
 
-def line(record: Record) -> str:
+def trial_line(record: Record) -> str:
     """A finished trial in one line."""
     parts = [
         *([record.study] if record.study else []),

@@ -1,7 +1,7 @@
-"""The state of a sweep while it runs: what Ray's searcher, scheduler and callback share.
+"""The state of a running sweep, shared by Ray's searcher, scheduler and callback.
 
-Plain Python. The agenda says what is due; here it is written down before it runs, and its record
-before anybody hears of its end.
+Plain Python. The agenda says what is due. The driver writes a trial to the store before it runs,
+and its record before any observer hears of its end.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from prunetune.tune.rungs import rivals, stop_at
 from prunetune.tune.sampling import ConfigSampler
 
 RETRIES = 2
-"""How often a trial that raised or lost its worker is run again before it has failed."""
+"""How often a trial that raised or lost its worker is run again before it counts as failed."""
 
 
 @dataclass
-class Live:
-    """A trial that was dealt and has not been closed."""
+class RunningTrial:
+    """A trial that was dealt and has no record yet."""
 
     spec: TrialSpec
     builder: RecordBuilder
@@ -39,7 +39,7 @@ class Live:
 
 
 class Driver:
-    """Deals trials, hears their reports and closes them, each once, whoever tells first."""
+    """Deals trials, takes their reports and closes each once, whichever adapter calls first."""
 
     def __init__(
         self,
@@ -53,39 +53,39 @@ class Driver:
         self.plan, self.store, self.observers = plan, store, observers
         self.slots, self.deadline = slots, deadline
         self.trials = Trials(store.records(), store.trials())
-        self.running: dict[str, Live] = {}
-        self.studies = ConfigSampler(plan, self.trials.records, self.trials.dealt)
+        self.running: dict[str, RunningTrial] = {}
+        self._sampler = ConfigSampler(plan, self.trials.records, self.trials.dealt)
         self.failure: Exception | None = None
         self.interrupted: int | None = None
         self.limited = False
         self._agenda = Agenda(plan, self.trials)
         self._attempts: Counter[str] = Counter()
-        self._heard: dict[str, int] = {}
-        """Epochs of trials that broke off; what they passed there is not judged again."""
+        self._judged: dict[str, int] = {}
+        """Epochs of trials that broke off; a rung within them is not judged again."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher, scheduler and callbacks; we never read that."""
         return {}
 
     def finished(self) -> bool:
-        """Whether nothing is left to do, before anything is started for it."""
+        """Whether nothing is due; asked before Ray is started."""
         return isinstance(agenda.due(self._agenda), Finished)
 
     @property
     def abandoned(self) -> bool:
-        """Whether running trials are to be left where they are, to be resumed later."""
+        """Whether running trials are left as they are, to be resumed by a later run."""
         return self.failure is not None or self.interrupted is not None
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Keep an exception for the end of the run: one that reaches Ray kills it without it."""
+        """Keep an exception for the end of the run; in Ray it would kill the run and be lost."""
         try:
             yield
         except Exception as error:
             self.failure = self.failure or error
 
     def deal(self) -> Deal | Wait | Finished:
-        """The next trial, written to the store; or why there is none."""
+        """The next trial, written to the store, or the reason why there is none."""
         if self.abandoned:
             return Finished()
         if len(self.running) >= self.slots:
@@ -95,7 +95,7 @@ class Driver:
             self.limited = True
             return Finished()
         if isinstance(due, Ask):
-            config = self.studies.ask(due)
+            config = self._sampler.ask(due)
             due = Deal(agenda.search_spec(self.plan, due, config, self.trials.records))
         if isinstance(due, Deal):
             self._begin(due.spec)
@@ -103,52 +103,52 @@ class Driver:
         return due
 
     def report(self, key: str, report: dict[str, Any]) -> bool:
-        """Take a trial's report, as often as it is told; whether the trial is to be stopped."""
-        live = self.running.get(key)
-        if live is None or live.status is not None:
-            return live is not None
-        known = len(live.builder.curve)
-        live.builder.add(report)
-        for epoch in live.builder.curve[known:]:
-            self.observers.on_epoch(live.spec, epoch)
-        live.status = report.get("status")
-        return live.status is not None or self._stops(live, known)
+        """Take a trial's report, which may come twice; return whether to stop the trial."""
+        trial = self.running.get(key)
+        if trial is None or trial.status is not None:
+            return trial is not None
+        known = len(trial.builder.curve)
+        trial.builder.add(report)
+        for epoch in trial.builder.curve[known:]:
+            self.observers.on_epoch(trial.spec, epoch)
+        trial.status = report.get("status")
+        return trial.status is not None or self._stops(trial, known)
 
     def complete(self, key: str) -> None:
-        """Close a trial that ended or was stopped; one that was only abandoned has no record."""
-        live = self.running.get(key)
-        if live is None:
+        """Close a trial that ended or was stopped; an abandoned trial gets no record."""
+        trial = self.running.get(key)
+        if trial is None:
             return
-        if live.status is None:
+        if trial.status is None:
             self._release(key)
         else:
-            self._close(live.builder.record(live.status))
+            self._close(trial.builder.record(trial.status))
 
     def fault(self, key: str, fault: Fault) -> None:
-        """Let a trial that broke off be dealt again, or close it as failed after its retries."""
-        live = self.running.get(key)
-        if live is None:
+        """Release a trial that broke off to be dealt again; after its retries it has failed."""
+        trial = self.running.get(key)
+        if trial is None:
             return
         if fault.sweep_error is not None:
             raise fault.sweep_error
         folder = self.store.trial_folder(key)
         folder.error.write(fault.traceback.encode())
         self._attempts[key] += not fault.preempted
-        self._heard[key] = len(live.builder.curve)
+        self._judged[key] = len(trial.builder.curve)
         if self._attempts[key] <= RETRIES:
             self._release(key)
             return
-        past = live.builder.record("failed").train_macs
-        spent = CostMeter(folder.spent, live.spec.inherited_macs).train_macs().spent
-        live.builder.add({"train_macs": past.model_copy(update={"spent": spent})})
-        self._close(live.builder.record("failed", fault.error))
+        past = trial.builder.record("failed").train_macs
+        spent = CostMeter(folder.spent, trial.spec.inherited_macs).train_macs().spent
+        trial.builder.add({"train_macs": past.model_copy(update={"spent": spent})})
+        self._close(trial.builder.record("failed", fault.error))
 
     def _begin(self, spec: TrialSpec) -> None:
         dense = self.trials.records.get(spec.inputs.get("dense", ""))
-        if dense and dense.key not in self.trials.dealt:  # its record is all that is left
+        if dense and dense.key not in self.trials.dealt:  # only its record was kept
             self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
         self._write(spec)
-        self.running[spec.key] = Live(spec, RecordBuilder(spec))
+        self.running[spec.key] = RunningTrial(spec, RecordBuilder(spec))
         self.trials.begin(spec.key)
         self.observers.on_dealt(spec)
 
@@ -163,22 +163,22 @@ class Driver:
 
     def _close(self, record: Record) -> None:
         self.store.write_record(record)
-        if record.status != "failed":  # one that failed may be asked to go on
+        if record.status != "failed":  # --retry-failed goes on from the checkpoint
             self.store.trial_folder(record.key).drop_checkpoints()
         self.trials.end(record)
         del self.running[record.key]
         self.observers.on_record(record)
 
-    def _stops(self, live: Live, known: int) -> bool:
+    def _stops(self, trial: RunningTrial, known: int) -> bool:
         curves = {key: other.builder.curve for key, other in self.running.items()}
-        others = rivals(live.spec, self.trials.dealt, self.trials.records, curves)
-        if not live.spec.run_on:  # whose note has to be made anew
-            known = max(known, self._heard.get(live.spec.key, 0))
-        at = stop_at(live.spec, known, live.builder.curve, others, self.plan.early_stopping)
+        others = rivals(trial.spec, self.trials.dealt, self.trials.records, curves)
+        if not trial.spec.run_on:  # `would_stop_at` of a trial that runs on is determined anew
+            known = max(known, self._judged.get(trial.spec.key, 0))
+        at = stop_at(trial.spec, known, trial.builder.curve, others, self.plan.early_stopping)
         if at is None:
             return False
-        if live.spec.run_on:
-            live.builder.add({"would_stop_at": at})
+        if trial.spec.run_on:
+            trial.builder.add({"would_stop_at": at})
             return False
-        live.status = "stopped"
+        trial.status = "stopped"
         return True

@@ -1,4 +1,4 @@
-"""Points of the unit cube as configurations, for samplers that learn nothing from results."""
+"""Random, quasi-random and grid configurations, for samplers that do not learn from results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prunetune.config.space.space import (
     Space,
 )
 
-GOLDEN = (math.sqrt(5) - 1) / 2
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def random_point(space: Space, seed: int) -> Config:
@@ -32,13 +32,13 @@ def random_point(space: Space, seed: int) -> Config:
 
 
 def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
-    """Point `number` of the sequence named by `seed`; each searched dimension has its own axis."""
+    """Point `number` of the sequence that `seed` names; each searched dimension has an axis."""
     axes = {d.path: axis for axis, d in enumerate(d for d in space.dimensions if d.searched)}
     if not axes:
         return space.draw(_nothing)
     kind = qmc.Sobol if params.qmc_type == "sobol" else qmc.Halton
     sequence = kind(d=len(axes), scramble=params.scramble, seed=seed % 2**32)
-    if number:  # scipy's Sobol cannot go forward by none
+    if number:  # scipy's Sobol refuses to advance by 0
         sequence.fast_forward(number)
     (point,) = sequence.random(1)
     return space.draw(
@@ -47,13 +47,14 @@ def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
 
 
 def grid_point(space: Space, seed: int, number: int) -> Config:
-    """Configuration `number` of a walk over the whole grid that never meets one twice.
+    """Configuration `number` of a walk that visits every configuration of the grid once.
 
-    Its step is the golden section of the grid, so that any few of its points lie spread out.
+    The step is the golden section of the grid's size, which spreads any few successive points; it
+    shares no divisor with the size, so that the walk visits all of them.
     """
     grid = Grid(space)
     size = grid.size
-    step = max(1, round(size * GOLDEN))
+    step = max(1, round(size * _GOLDEN))
     while gcd(step, size) != 1:
         step += 1
     return grid[(seed + number * step) % size]

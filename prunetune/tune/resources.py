@@ -1,4 +1,4 @@
-"""What each trial gets of the cluster, and how many run at a time."""
+"""Divides a cluster among trials: CPUs and GPUs of each, and how many run at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TRIALS_PER_GPU = 4
-"""Upper limit for `gpus: auto`: small networks leave a GPU idle between their kernels."""
+"""Upper limit for `gpus: auto`. Small networks leave a GPU idle between kernels, so they share."""
 
 Node = Mapping[str, float]
 """Resources of one node by Ray's names: `{"CPU": 16.0, "GPU": 1.0}`."""
@@ -35,16 +35,19 @@ class TrialShare:
 
     @property
     def device(self) -> str:
-        """For `run_trial`: without a share of a GPU a trial must not touch one it can see."""
+        """Device for `run_trial`; a trial without a share of a GPU must not use a visible one."""
         return "auto" if self.gpus else "cpu"
 
 
 def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> TrialShare:
-    """The share of each trial on a cluster of `nodes`; ResourceError where no node can hold one.
+    """The share of each trial on a cluster of `nodes`.
 
-    `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU;
-    `max_concurrent: auto` is as many trials as fit. A cluster that is to grow from a head without
-    CPUs does not tell Ray's clients how far, so there both are to be numbers.
+    `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU.
+    `max_concurrent: auto` runs as many trials as fit. An autoscaling cluster with no CPUs yet does
+    not say how far it may grow, so both must be numbers there.
+
+    Raises:
+        ResourceError: no node can hold a trial, or `auto` cannot be worked out.
     """
     cpus = resources.get("cpus", 1)
     wanted = resources.get("gpus", "auto")

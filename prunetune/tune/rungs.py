@@ -1,8 +1,8 @@
 """Early stopping: asynchronous successive halving as a rule over curves (Li et al., 1810.05934).
 
-A trial is judged once, against the trials of its study that have come as far. There is one rung, at
-a third of the epochs or later: the reciprocal of the reduction, but never so early that a recipe
-with a high rate or a long schedule is dropped before it can show.
+A trial is judged once, against the trials of its study that have trained as long. There is one
+rung, after 1/`reduction` of the epochs, but never before a third of them: an earlier rung would
+drop recipes with a high rate or a long schedule before their accuracy shows.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from prunetune.records.record import Epoch, Record, TrialSpec
 
 Curve = Sequence[Epoch]
 EARLIEST = 3
-"""No rung lies before one part in this many of a trial's epochs."""
+"""No rung lies before 1/EARLIEST of a trial's epochs."""
 
 
 def rung(epochs: int, asha: Asha) -> int | None:
-    """The epoch after which a trial of `epochs` is judged; None if nothing would be saved."""
+    """The epoch after which a trial of `epochs` is judged; None if a stop would save nothing."""
     at = -(-epochs // min(asha.reduction, EARLIEST))
     return at if 0 < at < epochs else None
 
@@ -26,17 +26,18 @@ def rung(epochs: int, asha: Asha) -> int | None:
 def stop_at(
     spec: TrialSpec, known: int, curve: Curve, others: Iterable[Curve], asha: Asha | None
 ) -> int | None:
-    """The rung at which a trial is dropped, if the last report brings it there.
+    """The rung at which a trial is stopped if the last report brings it there, else None.
 
     Args:
         spec: the trial; only trials of the search are judged.
-        known: how many epochs of it were known before the last report.
-        curve: all its epochs, the last report's included.
-        others: what is known of the other trials that it competes with (`rivals`).
+        known: the number of its epochs known before the last report.
+        curve: all its epochs, those of the last report included.
+        others: the curves so far of its competitors (`rivals`).
         asha: the rule; None if trials are never stopped.
 
-    Only the report that brings a trial to its rung is judged. A trial that returns from a restart
-    already beyond it has passed; one that runs on is judged anew then, since nothing is stopped.
+    Only the report that brings a trial to its rung is judged. A resumed trial that is already past
+    its rung has passed. A trial that runs on in any case (`run_on`) is judged again after a
+    restart, since the judgement is only noted.
     """
     if asha is None or spec.phase != "search":
         return None
@@ -49,9 +50,9 @@ def stop_at(
 
 
 def continues(own: float, others: Sequence[float], reduction: int) -> bool:
-    """Whether `own` is within the top 1/`reduction` of all values at a rung, itself included.
+    """Whether `own` is in the top 1/`reduction` of all values at a rung, `own` included.
 
-    While fewer than `reduction` are known nobody is dropped; equal values share the better rank.
+    With fewer than `reduction` values every trial continues. Equal values share the better rank.
     """
     count = len(others) + 1
     better = sum(other > own for other in others)
@@ -64,18 +65,18 @@ def rivals(
     records: Mapping[str, Record],
     running: Mapping[str, Curve],
 ) -> Iterator[Curve]:
-    """The curves of its study's other search trials of as many epochs, on the same architecture.
+    """The curves of the other search trials of a study with as many epochs and the same source.
 
-    `running` has the curves so far of live trials, by key.
+    `running` holds the curves so far of running trials, by key.
     """
     for record in records.values():
-        if record.key != spec.key and _field(record) == _field(spec):
+        if record.key != spec.key and _contest(record) == _contest(spec):
             yield record.curve
     for key, curve in running.items():
-        if key not in records and key != spec.key and _field(dealt[key]) == _field(spec):
+        if key not in records and key != spec.key and _contest(dealt[key]) == _contest(spec):
             yield curve
 
 
-def _field(trial: TrialSpec | Record) -> tuple[str | None, str, str | None, int]:
+def _contest(trial: TrialSpec | Record) -> tuple[str | None, str, str | None, int]:
     epochs = trial.epochs if isinstance(trial, TrialSpec) else trial.epochs_planned
     return trial.study, trial.phase, trial.inputs.get("architecture"), epochs

@@ -1,8 +1,8 @@
-"""Configurations for the trials of a search: those named first, then what the sampler proposes.
+"""Configurations for search trials: those that the file lists first, then the sampler's.
 
-For samplers that learn, an Optuna study is made from the records at every ask and told the truth:
-complete, stopped early (pruned), failed, infeasible, running. So a restart asks as if nothing had
-happened, and a configuration depends on the records and the trial's number alone.
+For a sampler that learns, every ask builds an Optuna study from the records and tells it how each
+trial ended: complete, stopped early (pruned), failed, infeasible, or running. So a configuration
+depends on the records and the trial's number alone, and a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from prunetune.tune.quasi_random import grid_point, qmc_point, random_point
 
 
 class ConfigSampler:
-    """Answers asks. `records` and `dealt` are read anew each time, never copied or changed."""
+    """Proposes configurations. Reads `records` and `dealt` anew at each ask; never changes them."""
 
     def __init__(
         self, plan: Plan, records: Mapping[str, Record], dealt: Mapping[str, TrialSpec]
@@ -41,29 +41,29 @@ class ConfigSampler:
         self._params = sampler_params(plan.sampler)
 
     def ask(self, ask: Ask) -> Config:
-        """The configuration of a search trial that is due."""
+        """The configuration of the search trial that `ask` describes."""
         study, number = ask.study, ask.number
         if number < len(study.first):
             first = study.first[number]
             return study.space.draw(lambda dimension: first[dimension.path])
         seed = child_seed(self._plan.seed, study.id, "sampler")
-        own = child_seed(self._plan.seed, study.id, "sampler", number)
+        trial_seed = child_seed(self._plan.seed, study.id, "sampler", number)
         match self._params:
             case RandomSearch():
-                return random_point(study.space, own)
+                return random_point(study.space, trial_seed)
             case Qmc() as params:
                 return qmc_point(study.space, params, seed, number - len(study.first))
             case GridSearch():
                 return grid_point(study.space, seed, number - len(study.first))
             case Tpe() | Gp() as params:
-                return self._learned(ask, params, own)
+                return self._learned(ask, params, trial_seed)
 
     def optuna_study(self, ask: Ask, sampler: BaseSampler) -> optuna.Study:
-        """The trials of `ask`'s study before it, as Optuna knows them, in order of their number."""
+        """An Optuna study that holds the earlier trials of `ask`'s study, ordered by number."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         for trial in sorted(self._before(ask), key=lambda t: t.number or 0):
-            study.add_trial(told(ask.study, trial))
+            study.add_trial(optuna_trial(ask.study, trial))
         return study
 
     def _learned(self, ask: Ask, params: Tpe | Gp, seed: int) -> Config:
@@ -74,7 +74,7 @@ class ConfigSampler:
             return ask.study.space.draw(lambda dimension: _suggest(trial, dimension))
 
     def _before(self, ask: Ask) -> Iterator[TrialSpec | Record]:
-        """Search trials of the same study on the same inputs: records, and specs without one."""
+        """Records of the study's search trials with the same inputs, and specs of running ones."""
         trials: dict[str, TrialSpec | Record] = {**self._dealt, **self._records}
         for trial in trials.values():
             same = (trial.phase, trial.study) == ("search", ask.study.id)
@@ -82,8 +82,8 @@ class ConfigSampler:
                 yield trial
 
 
-def told(study: Study, trial: TrialSpec | Record) -> FrozenTrial:
-    """A trial as Optuna hears of it; one without a record is running."""
+def optuna_trial(study: Study, trial: TrialSpec | Record) -> FrozenTrial:
+    """A trial as Optuna's; a trial without a record is running."""
     params = study.space.searched(trial.config)
     domains = {d.path: d.domain for d in study.space.dimensions}
     return create_trial(
@@ -94,30 +94,30 @@ def told(study: Study, trial: TrialSpec | Record) -> FrozenTrial:
 
 
 def _outcome(record: Record) -> dict[str, Any]:
-    """State, value and what else Optuna may know."""
+    """State, value and intermediate values of a finished trial, by Optuna's names."""
     curve = {e.epoch: e.val_acc1 for e in record.curve}
-    if record.would_stop_at is not None:  # it ran on as a check; Optuna knows what it was worth
-        known = {epoch: acc1 for epoch, acc1 in curve.items() if epoch <= record.would_stop_at}
-        return {"state": TrialState.PRUNED, "intermediate_values": known}
+    if record.would_stop_at is not None:  # it ran on as a check of the rule
+        until_rung = {epoch: acc1 for epoch, acc1 in curve.items() if epoch <= record.would_stop_at}
+        return {"state": TrialState.PRUNED, "intermediate_values": until_rung}
     match record.status:
         case "completed" if record.val_acc1 is not None:
             return {"state": TrialState.COMPLETE, "value": record.val_acc1}
         case "stopped":
             return {"state": TrialState.PRUNED, "intermediate_values": curve}
-        case "infeasible":  # no value, but a constraint that samplers weigh (optuna#2969)
+        case "infeasible":  # no value, but a violated constraint (optuna#2969)
             return {"state": TrialState.PRUNED, "constraints": {"macs": _excess(record)}}
         case _:
             return {"state": TrialState.FAIL}
 
 
 def _excess(record: Record) -> float:
-    """By what share the nearest network misses the budget."""
+    """The share of the budget by which the nearest network misses it."""
     nearest = record.departures.get("nearest_macs", 0)
     return abs(nearest - record.target_macs) / record.target_macs or 1.0
 
 
 def distribution(domain: Domain) -> BaseDistribution:
-    """The domain as Optuna's; options are their JSON, since a category must be a scalar."""
+    """The domain as Optuna's distribution; an option becomes JSON, as categories are scalars."""
     match domain:
         case Choice(options=options):
             return CategoricalDistribution([canonical(option) for option in options])

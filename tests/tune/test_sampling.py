@@ -16,7 +16,7 @@ from prunetune.config.samplers import SAMPLERS
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Float, Int, Space
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
-from prunetune.tune.sampling import ConfigSampler, told
+from prunetune.tune.sampling import ConfigSampler, optuna_trial
 from tests.agenda.simulated import Sweep, ended, plan, study
 
 SGD, ADAMW = (("optimizer", "sgd"),), (("optimizer", "adamw"),)
@@ -206,7 +206,7 @@ def record(status: str = "completed", **other) -> Record:
     ids=["completed", "stopped", "ran on", "failed", "diverged", "infeasible"],
 )
 def test_optuna_is_told_the_truth(found, state, value, known):
-    frozen = told(one("tpe", 4).studies[0], found)
+    frozen = optuna_trial(one("tpe", 4).studies[0], found)
     assert (frozen.state, frozen.intermediate_values) == (state, known)
     assert frozen.values == (None if value is None else [value])
     assert frozen.params.keys() == FIRST.keys(), "constants are no parameters"

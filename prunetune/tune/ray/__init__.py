@@ -1,1 +1,1 @@
-"""The door to Ray: thin adapters around the driver."""
+"""Thin adapters between Ray and the driver; nothing else imports ray."""

@@ -1,4 +1,4 @@
-"""Ray started here, or a cluster joined; its chatter kept in a file."""
+"""Starts Ray on this machine or joins a cluster, and keeps Ray's messages in a file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from prunetune.tune.resources import Node
 
 PATIENCE_S = 60
 """How long a cluster may take to answer. Ray itself would wait for minutes, or for ever."""
-TOO_SLOW = "Starting Ray client server failed"
-QUIET = {
+_TOO_SLOW = "Starting Ray client server failed"
+_QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -28,8 +28,8 @@ QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we have our own
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-OBJECT_STORE_BYTES = 100_000_000
-"""Reports are all that we put there; Ray's default is a third of the memory."""
+_OBJECT_STORE_BYTES = 100_000_000
+"""Enough for reports, the only objects that we store; Ray's default is a third of the memory."""
 PROBE = """
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
@@ -38,28 +38,32 @@ ray.nodes()
 
 
 class ClusterError(ConnectionError):
-    """The Ray cluster does not answer, or does not let us in."""
+    """The Ray cluster does not answer or refuses us."""
 
 
 @contextmanager
 def connected(address: str | None, log: Path) -> Iterator[None]:
-    """Ray for the block: the one at `address`, or one of our own; a running one is left alone.
+    """Ray for the block: the cluster at `address`, or a local one if None.
 
-    Messages of Ray's processes go to `log`, not to the console.
+    A Ray that this process has already started is used and left running. Messages of Ray's
+    processes go to `log`, not to the console.
+
+    Raises:
+        ClusterError: the cluster does not answer or refuses us.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     log.parent.mkdir(parents=True, exist_ok=True)
     ours = not ray.is_initialized()
-    with log.open("a", buffering=1) as file, _kept_quiet(file):
+    with log.open("a", buffering=1) as file, _listener_redirected(file):
         if ours:
-            with _handler_kept():
+            with _sigterm_restored():
                 _start() if address is None else _join(address)
             _send_to(file)
         try:
             yield
         finally:
             if ours:
-                with redirect_stdout(file):  # what is still held back by its deduplication
+                with redirect_stdout(file):  # messages that its deduplication held back
                     ray.shutdown()
 
 
@@ -75,17 +79,17 @@ def _start() -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",
-        object_store_memory=OBJECT_STORE_BYTES,
+        object_store_memory=_OBJECT_STORE_BYTES,
     )
 
 
 def _join(address: str) -> None:
-    """Connect; a second time where a busy head was too slow to start the server of a client."""
+    """Connect; try twice if a busy head was too slow to start the client's server."""
     try:
         try:
             _connect(address)
         except (ConnectionError, RuntimeError) as error:
-            if TOO_SLOW not in str(error):
+            if _TOO_SLOW not in str(error):
                 raise
             _connect(address)
     except (ConnectionError, RuntimeError) as error:
@@ -93,7 +97,7 @@ def _join(address: str) -> None:
 
 
 def _connect(address: str) -> None:
-    """Connect, after a process that can be killed has shown that it is possible."""
+    """Connect after a probe: only a process of its own can be ended while Ray hangs."""
     command = [sys.executable, "-c", PROBE, address]
     try:
         probe = subprocess.run(
@@ -101,7 +105,7 @@ def _connect(address: str) -> None:
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
-            start_new_session=True,  # a Ctrl-C is for us to handle
+            start_new_session=True,  # this process handles Ctrl-C
         )
     except subprocess.TimeoutExpired:
         raise ConnectionError(f"no answer within {PATIENCE_S} s") from None
@@ -125,8 +129,8 @@ def _send_to(file: TextIO) -> None:
 
 
 @contextmanager
-def _handler_kept() -> Iterator[None]:
-    """Undo that `ray.init` takes over SIGTERM."""
+def _sigterm_restored() -> Iterator[None]:
+    """Restore our handler of SIGTERM, which `ray.init` replaces."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread():
@@ -134,14 +138,14 @@ def _handler_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _kept_quiet(file: TextIO) -> Iterator[None]:
-    """Send what Ray's listener thread prints to `file`; all other output goes where it did."""
+def _listener_redirected(file: TextIO) -> Iterator[None]:
+    """Redirect what Ray's listener thread prints to `file`, and nothing else."""
     with redirect_stdout(_ByThread(sys.stdout, file)):
         yield
 
 
 class _ByThread:
-    """A stream that is `file` for Ray's listener thread and `console` for everybody else."""
+    """A stream that is `file` in Ray's listener thread and `console` in every other thread."""
 
     def __init__(self, console: TextIO, file: TextIO) -> None:
         self._console, self._file = console, file

@@ -1,4 +1,4 @@
-"""Ray tells what happened; the driver writes it down."""
+"""Ray's callback: passes results, ends and errors of trials to the driver."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from prunetune.tune.driver import Driver
 from prunetune.tune.ray.trainable import FAULT, unpack
 
 _ESCAPE = re.compile(r"\x1b\[\d*m")
-"""What colours Ray's messages on a terminal."""
+"""The codes that colour Ray's messages."""
 
 
 class RecordCallback(Callback):  # type: ignore[misc]
-    """Closes trials: the driver writes the record before anybody else hears of the end."""
+    """Closes trials: the driver writes the record before any observer hears of the end."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -26,27 +26,27 @@ class RecordCallback(Callback):  # type: ignore[misc]
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """The last report of a trial comes only here, the others to the scheduler as well."""
+        """Pass a report on: a trial's last one comes only here, others to the scheduler too."""
         with self._driver.guarded():
             self._driver.report(trial.config["key"], unpack(result))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial ended by itself or was stopped."""
+        """Close a trial that ended by itself or was stopped."""
         with self._driver.guarded():
             self._driver.complete(trial.config["key"])
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial raised, or its actor died."""
+        """Report a trial that raised or whose actor died."""
         with self._driver.guarded():
             self._driver.fault(trial.config["key"], fault_of(trial))
 
 
 def fault_of(trial: Trial) -> faults.Fault:
-    """Why a trial broke off: its worker's last report, if any, and the text that Tune keeps."""
+    """Why a trial broke off, from its worker's last report and from Tune's error text."""
     text = _ESCAPE.sub("", Path(trial.error_file).read_text())
     description = (trial.last_result or {}).get(FAULT)
     return faults.lost(text) if description is None else faults.raised(description, text)

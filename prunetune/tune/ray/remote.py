@@ -1,7 +1,7 @@
-"""A sweep over `ray://`: it runs on the cluster's head, and is heard of here.
+"""A sweep through `ray://`: the whole run is a task on the cluster's head.
 
-Tune cannot drive a cluster through Ray's client, which sees none of its nodes. So the whole run is
-one task over there, on the shared storage, and its events come back through a queue.
+Tune cannot drive a cluster through Ray's client, because the client sees none of the nodes. The
+task works on the shared storage; its events come back to this process through a queue.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ray.util.queue import Empty, Queue
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tune.callbacks import Broadcast, Observer
 
-T = TypeVar("T")
-HEAD = {"node:__internal_head__": 0.001}
-"""A resource of the head node alone; workers may be taken away by an autoscaler."""
-POLL_S = 0.5
-GRACE_S = 30
-"""How long the run over there may take to end in order after an interrupt."""
+ResultT = TypeVar("ResultT")
+_HEAD = {"node:__internal_head__": 0.001}
+"""A resource of the head node alone; an autoscaler may remove any other node."""
+_POLL_S = 0.5
+_GRACE_S = 30
+"""How long the remote run may take to end in order after an interrupt."""
 
 
 def is_remote() -> bool:
@@ -31,7 +31,7 @@ def is_remote() -> bool:
 
 
 class Messenger:
-    """An Observer over there: it sends all it hears."""
+    """An Observer on the head that sends every event to this process."""
 
     def __init__(self, events: Queue) -> None:
         self._events = events
@@ -49,22 +49,22 @@ class Messenger:
         self._events.put(("on_record", record))
 
     def close(self) -> None:
-        """Nothing: the observers here are closed here."""
+        """Nothing: this process closes its own observers."""
 
 
-def run_there(
-    sweep: Callable[[Observer], T], observers: Broadcast, interrupted: Callable[[], bool]
-) -> T | None:
-    """What `sweep` returns, or raises, on the cluster's head; None if it was interrupted here."""
+def run_on_head(
+    sweep: Callable[[Observer], ResultT], observers: Broadcast, interrupted: Callable[[], bool]
+) -> ResultT | None:
+    """Run `sweep` on the cluster's head; its result or exception, or None if interrupted here."""
     events = Queue(actor_options={"num_cpus": 0})
-    there = ray.remote(num_cpus=0, max_retries=0, resources=HEAD)(_there)
-    task = there.remote(sweep, events)
+    remote_run = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_with_messenger)
+    task = remote_run.remote(sweep, events)
     deadline = float("inf")
-    while not ray.wait([task], timeout=POLL_S)[0] and time.monotonic() < deadline:
+    while not ray.wait([task], timeout=_POLL_S)[0] and time.monotonic() < deadline:
         _pass_on(events, observers)
         if interrupted() and deadline == float("inf"):
-            ray.cancel(task)  # there it arrives as SIGINT
-            deadline = time.monotonic() + GRACE_S
+            ray.cancel(task)  # arrives at the head as SIGINT
+            deadline = time.monotonic() + _GRACE_S
     _pass_on(events, observers)
     try:
         return None if interrupted() else ray.get(task)
@@ -72,7 +72,7 @@ def run_there(
         raise (error.cause or error) from None
 
 
-def _there(sweep: Callable[[Observer], T], events: Queue) -> T:
+def _with_messenger(sweep: Callable[[Observer], ResultT], events: Queue) -> ResultT:
     return sweep(Messenger(events))
 
 

@@ -1,4 +1,4 @@
-"""Ray asks whether a trial goes on; the driver's rule over curves decides."""
+"""Ray's scheduler: asks the driver whether a trial goes on, and which trial starts next."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from prunetune.tune.ray.trainable import unpack
 
 
 class RungScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Continues or stops trials, and starts them without wasting actors."""
+    """Stops trials by the driver's rule, and starts them without wasting actors."""
 
     def __init__(self, driver: Driver) -> None:
         super().__init__()
         self._driver = driver
-        self._fresh: deque[Trial] = deque()
+        self._unstarted: deque[Trial] = deque()
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Remember a trial that no actor was asked for yet."""
-        self._fresh.append(trial)
+        """Remember a trial for which no actor was requested yet."""
+        self._unstarted.append(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The oldest trial for which no actor was asked, else none.
+        """The oldest trial for which no actor was requested, else None.
 
-        FIFO names the oldest pending trial again and again, also while its actor starts; Tune then
-        gives it a free actor and cancels the starting one. With trials shorter than an actor's
-        start, a second slot never comes to life.
+        FIFO returns the oldest pending trial again and again, also while its actor starts. Tune
+        then gives that trial a free actor and cancels the starting one, so with trials shorter
+        than an actor's start the second slot never runs.
         """
-        while self._fresh:
-            trial = self._fresh.popleft()
+        while self._unstarted:
+            trial = self._unstarted.popleft()
             if trial.status == Trial.PENDING:
                 return trial
         return None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """CONTINUE, or STOP where the rung rule says so. Tune asks here before the callback."""
+        """STOP if the rung rule says so, else CONTINUE. Tune calls this before the callback."""
         with self._driver.guarded():
             if self._driver.report(trial.config["key"], unpack(result)):
                 return str(TrialScheduler.STOP)

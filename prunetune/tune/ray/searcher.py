@@ -1,4 +1,4 @@
-"""Ray asks what to run next; the driver knows."""
+"""Ray's searcher: hands out the trials that the driver deals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from prunetune.tune.driver import Driver
 class AgendaSearcher(Searcher):  # type: ignore[misc]
     """Hands Tune the trials that are due.
 
-    None means "nothing now" and must not be said when nothing runs; an exception would kill the
-    run, so whatever goes wrong is noted by the driver and ends the search.
+    None means "nothing now"; Tune would hang if it came while nothing runs. An exception would kill
+    the run, so the driver keeps it and the search ends.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -32,17 +32,17 @@ class AgendaSearcher(Searcher):  # type: ignore[misc]
         return str(Searcher.FINISHED)
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
-        """Say that we limit ourselves, else Tune wraps a limiter around us."""
+        """Accept; otherwise Tune would wrap a limiter around this searcher."""
         return True
 
     def set_search_properties(self, *args: Any, **kwargs: Any) -> bool:
-        """Accept that there is no metric: the driver judges curves itself."""
+        """Accept that there is no metric, because the driver judges curves itself."""
         return True
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: the callback hears it next, with the error at hand, before any `suggest`."""
+        """Nothing: Tune calls the callback next, which knows the error, before any `suggest`."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: records are the state."""

@@ -17,11 +17,11 @@ from prunetune.records.store import Store
 from prunetune.tune.faults import describe
 
 FAULT = "fault"
-"""Of a result: what the trial raised, as `faults.describe` says it."""
+"""Key of a result: the exception of the trial, as `faults.describe` puts it."""
 
 
 class RunTrial(Protocol):
-    """What runs a trial: a generator of reports, the last of which has a status."""
+    """Runs a trial: a generator of reports, the last of which has a status."""
 
     def __call__(
         self, spec: TrialSpec, store: Store, *, device: str, offline: bool
@@ -38,25 +38,25 @@ class ActorSetup:
     device: str
     offline: bool
     trial: RunTrial | None
-    """None is `prunetune.trial.run_trial`, imported when the first trial runs."""
+    """None stands for `prunetune.trial.run_trial`, imported with the first trial."""
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Runs one trial at a time; reused, so that a trial costs no process start.
+    """Runs one trial after another, so that a trial costs no process start.
 
-    Tune's checkpoints are not used: a trial that is run again finds its own by its key.
+    Tune's checkpoints are not used: a trial that runs again finds its own checkpoint by its key.
     """
 
     _reports: Iterator[TrialReport] | None = None
     _error: Exception | None = None
 
-    def setup(self, config: dict[str, Any], work: ActorSetup) -> None:
-        """Nothing heavy: torch comes with the first step, when the actor counts as started."""
-        self.work = work
-        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(work.threads)
+    def setup(self, config: dict[str, Any], setup: ActorSetup) -> None:
+        """Keep the setup; only the first step imports torch, so that the actor starts fast."""
+        self._setup = setup
+        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(setup.threads)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Make way for the next trial."""
+        """End this trial, so that the actor can take the next one."""
         self.cleanup()
         return True
 
@@ -90,12 +90,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             reports.close()
 
     def _start(self, spec: TrialSpec) -> Iterator[TrialReport]:
-        work = self.work
-        if work.trial is not None:
-            return work.trial(spec, work.store, device=work.device, offline=work.offline)
+        setup = self._setup
+        if setup.trial is not None:
+            return setup.trial(spec, setup.store, device=setup.device, offline=setup.offline)
         from prunetune.trial import run_trial
 
-        return run_trial(spec, work.store, device=work.device, offline=work.offline)
+        return run_trial(spec, setup.store, device=setup.device, offline=setup.offline)
 
 
 def unpack(result: dict[str, Any]) -> TrialReport:

@@ -1,4 +1,4 @@
-"""A whole sweep as one Ray Tune run."""
+"""Runs a whole sweep as one Ray Tune run."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from prunetune.tune.ray.trainable import ActorSetup, RunTrial, TrialActor
 from prunetune.tune.resources import TrialShare, share
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE_S = 30.0
+_SHUTDOWN_S = 30.0
 """How long an interrupted run may take to end in order."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How far a sweep has come, when `run` returns."""
+    """The state of a sweep when `run` returns."""
 
     records: dict[str, Record]
     dealt: dict[str, TrialSpec]
     limited: bool
-    """Whether `limits.hours` ended it with work left to deal."""
+    """Whether `limits.hours` ended the run with work left."""
 
 
 class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
-    """A signal ended the run; what ran can be resumed. `exit_code` is the shell's for it."""
+    """A signal ended the run, which can be continued; `exit_code` is the shell's for the signal."""
 
     def __init__(self, signum: int) -> None:
         self.exit_code = 128 + signum
@@ -60,16 +60,21 @@ def run(
     trial: RunTrial | None = None,
     offline: bool = False,
 ) -> RunResult:
-    """Run all that is due of `plan` and is not recorded in `store`, whose lock the caller holds.
+    """Run the trials of `plan` that have no record in `store`; the caller holds the store's lock.
 
-    `address` is a Ray cluster's (`host:port`, `auto` or `ray://…`); None starts Ray here. `trial`
-    replaces `run_trial`. Observers are closed at the end.
+    Args:
+        plan: the sweep.
+        store: its records and trials.
+        address: a Ray cluster (`host:port`, `auto` or `ray://…`); None starts Ray here.
+        observers: hear every event, and are closed at the end.
+        trial: replaces `prunetune.trial.run_trial`.
+        offline: whether trials must not download data.
 
     Raises:
         ResourceError: a trial asks for more than any node has.
         ClusterError: the cluster does not answer or refuses us.
         StorageError: the storage is full or away.
-        Interrupted: SIGINT or SIGTERM came; running trials go on from their last epoch next time.
+        Interrupted: SIGINT or SIGTERM came; the next run resumes trials from their last epoch.
     """
     broadcast = Broadcast(observers)
     driver = Driver(plan, store, broadcast, deadline=_deadline(plan))
@@ -78,8 +83,8 @@ def run(
         if not driver.finished():
             with _interruptible(driver), cluster.connected(address, store.ray_log):
                 if remote.is_remote():
-                    again = partial(_sweep_there, plan, store, trial, offline)
-                    outcome = remote.run_there(again, broadcast, lambda: driver.abandoned)
+                    sweep = partial(_sweep_on_head, plan, store, trial, offline)
+                    outcome = remote.run_on_head(sweep, broadcast, lambda: driver.abandoned)
                 else:
                     _sweep(driver, trial, offline)
     finally:
@@ -92,15 +97,16 @@ def run(
 
 
 def _sweep(driver: Driver, trial: RunTrial | None, offline: bool) -> None:
-    part = share(driver.plan.resources, cluster.nodes())
-    driver.slots = part.slots
-    _fit(driver, ActorSetup(driver.store, part.threads, part.device, offline, trial), part)
+    per_trial = share(driver.plan.resources, cluster.nodes())
+    driver.slots = per_trial.slots
+    setup = ActorSetup(driver.store, per_trial.threads, per_trial.device, offline, trial)
+    _fit(driver, setup, per_trial)
 
 
-def _sweep_there(
+def _sweep_on_head(
     plan: Plan, store: Store, trial: RunTrial | None, offline: bool, messenger: Observer
 ) -> RunResult:
-    """`run` in a process of the cluster, which is connected to it already."""
+    """`run` in a process of the cluster, which is already connected to Ray."""
     return run(plan, store, observers=[messenger], trial=trial, offline=offline)
 
 
@@ -109,14 +115,16 @@ def _deadline(plan: Plan) -> float:
     return float("inf") if hours is None else time.monotonic() + 3600 * hours
 
 
-def _fit(driver: Driver, work: ActorSetup, part: TrialShare) -> None:
-    """Let Tune run until the driver has nothing left. Tune's own files are scratch."""
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(part.slots)  # an autoscaler sees them all
+def _fit(driver: Driver, setup: ActorSetup, per_trial: TrialShare) -> None:
+    """Let Tune run until the driver has no work left; Tune's own files go to a scratch folder."""
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
+        per_trial.slots
+    )  # an autoscaler sees all pending trials
     scratch = tempfile.mkdtemp(prefix="prunetune-")
-    actor = tune.with_parameters(TrialActor, work=work)
+    actor = tune.with_parameters(TrialActor, setup=setup)
     try:
         tune.Tuner(
-            tune.with_resources(actor, {"cpu": part.cpus, "gpu": part.gpus}),
+            tune.with_resources(actor, {"cpu": per_trial.cpus, "gpu": per_trial.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=AgendaSearcher(driver),
                 scheduler=RungScheduler(driver),
@@ -125,7 +133,7 @@ def _fit(driver: Driver, work: ActorSetup, part: TrialShare) -> None:
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
-                name=work.store.sweep,
+                name=setup.store.sweep,
                 storage_path=scratch,
                 verbose=0,
                 callbacks=[RecordCallback(driver)],
@@ -142,7 +150,7 @@ def _fit(driver: Driver, work: ActorSetup, part: TrialShare) -> None:
 
 
 class _Abandon(tune.Stopper):  # type: ignore[misc]
-    """Ends the run at once when the driver was interrupted or has failed."""
+    """Ends the run as soon as the driver is interrupted or has failed."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -156,10 +164,10 @@ class _Abandon(tune.Stopper):  # type: ignore[misc]
 
 @contextmanager
 def _interruptible(driver: Driver) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the run in order, and a second one at once.
+    """Let the first SIGINT or SIGTERM end the run in order; a second one ends it at once.
 
-    A signal to the whole process group (`timeout`, a service manager) ends Ray's own processes too;
-    Ray then waits for them for minutes, so the end in order has a limit. Nothing is lost by it.
+    A signal to the whole process group (`timeout`, a service manager) also ends Ray's processes,
+    and Ray then waits for them for minutes. So the end in order has a time limit; nothing is lost.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -168,7 +176,7 @@ def _interruptible(driver: Driver) -> Iterator[None]:
 
     def interrupt(signum: int, frame: object) -> None:
         driver.interrupted = signum
-        last_resort.append(threading.Timer(GRACE_S, os._exit, [128 + signum]))
+        last_resort.append(threading.Timer(_SHUTDOWN_S, os._exit, [128 + signum]))
         last_resort[-1].daemon = True
         last_resort[-1].start()
         for each in SIGNALS:
