@@ -1,1 +1,1 @@
-"""MLflow: every trial as a run, the answer as the first view. The only door to mlflow."""
+"""Shows a sweep in MLflow: every trial as a run, the answer as the first view."""

@@ -1,8 +1,8 @@
-"""What a sweep looks like in MLflow, as data: runs with their tags, parameters and metrics.
+"""The runs of a sweep in MLflow as data: their tags, parameters and metrics.
 
-experiment = sweep, parent run = study (and one for the dense network), child run = trial, and one
-run for the report. A run is known by its `prunetune.key` tag: a trial's key, a study's id, or the
-word `dense` or `report`.
+The experiment is the sweep, a parent run is a study or the dense network, a child run is a trial,
+and one run holds the report. The tag `prunetune.key` identifies a run: it is a trial's key, a
+study's id, or the word `dense` or `report`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ STATUS = "prunetune.status"
 STUDY = "prunetune.study"
 SWEEP = "prunetune.sweep"
 RUNNING = "running"
-"""The status of a trial that has no record yet."""
-COLOR = "mlflow.runColor"
+"""Value of the status tag while a trial has no record."""
+_COLOR = "mlflow.runColor"
 NOTE = "mlflow.note.content"
-DENSE_KEY = "dense"
-REPORT_KEY = "report"
+_DENSE_KEY = "dense"
+_REPORT_KEY = "report"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it should stand in MLflow, before anything is measured."""
+    """A run as MLflow should show it before anything is measured."""
 
     key: str
     name: str
@@ -43,17 +43,17 @@ class Run:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A study's winner on fresh seeds: mean test accuracy and the ends of its interval."""
+    """A winner's result on fresh seeds: mean test accuracy and the ends of its interval."""
 
     confirm_acc1: float
     low: float
     high: float
     n: int
     macs: float
-    """Mean over the confirm trials: their architectures may differ by a few channels."""
+    """Mean over the confirm trials, whose architectures may differ by a few channels."""
 
     def metrics(self, dense_macs: int) -> dict[str, float]:
-        """The metrics of the parent run."""
+        """The result as metrics of the parent run."""
         return {
             "confirm_acc1": self.confirm_acc1,
             "confirm_acc1_low": self.low,
@@ -66,7 +66,7 @@ class StudyResult:
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """One value of one metric; `at` in milliseconds since 1970."""
+    """One value of one metric; `at` is in milliseconds since 1970."""
 
     name: str
     value: float
@@ -75,19 +75,19 @@ class MetricPoint:
 
 
 def parent_runs(plan: Plan) -> Iterator[Run]:
-    """The parent run of the dense network, then those of all studies."""
+    """The parent run of the dense network, then the parent runs of all studies."""
     yield Run(
-        DENSE_KEY,
-        DENSE_KEY,
-        tags=_tags(plan, kind="study", key=DENSE_KEY, study=DENSE_KEY, arm=None),
+        _DENSE_KEY,
+        _DENSE_KEY,
+        tags=_tags(plan, kind="study", key=_DENSE_KEY, study=_DENSE_KEY, arm=None),
     )
     for study in plan.studies:
         yield Run(study.id, study.id, tags=_study_tags(plan, study), params=_params(study, {}))
 
 
 def trial_run(plan: Plan, trial: TrialSpec | Record) -> Run:
-    """The run of a trial, the same from what was dealt and from what came of it."""
-    study = trial.study or DENSE_KEY
+    """The run of a trial; its spec and its record give the same run."""
+    study = trial.study or _DENSE_KEY
     tags = _tags(
         plan,
         kind="trial",
@@ -107,17 +107,17 @@ def trial_run(plan: Plan, trial: TrialSpec | Record) -> Run:
 
 def report_run(plan: Plan) -> Run:
     """The run that holds the report's files."""
-    return Run(REPORT_KEY, REPORT_KEY, tags=_tags(plan, kind="report", key=REPORT_KEY))
+    return Run(_REPORT_KEY, _REPORT_KEY, tags=_tags(plan, kind="report", key=_REPORT_KEY))
 
 
 def curve_points(epoch: Epoch, at: int) -> list[MetricPoint]:
-    """The metrics of one epoch; the step is the epoch's number, from 1."""
+    """The metrics of one epoch; the step is the epoch's number, starting at 1."""
     names = ("val_acc1", "val_loss", "train_loss")
     return [MetricPoint(name, getattr(epoch, name), epoch.epoch, at) for name in names]
 
 
 def record_points(record: Record) -> list[MetricPoint]:
-    """All metrics of a finished trial: its curve, then what is said once."""
+    """All metrics of a finished trial: those of each epoch, then those of the whole trial."""
     started = milliseconds(record.started_at)
     points, elapsed = [], 0.0
     for epoch in record.curve:
@@ -137,12 +137,12 @@ def record_points(record: Record) -> list[MetricPoint]:
 
 
 def run_status(status: Status) -> str:
-    """MLflow's word for the end of a trial: what is a finding of the sweep is no failure."""
+    """MLflow's status of a finished trial; a result such as infeasible is not a failure."""
     return "FAILED" if status in ("failed", "diverged") else "FINISHED"
 
 
 def milliseconds(moment: str | None) -> int:
-    """An ISO 8601 moment as MLflow counts it: milliseconds since 1970; 0 where it is unknown."""
+    """An ISO 8601 time in milliseconds since 1970, as MLflow counts it; 0 if it is None."""
     return 0 if moment is None else round(1000 * datetime.fromisoformat(moment).timestamp())
 
 
@@ -163,16 +163,16 @@ def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
 
 
 def _tags(plan: Plan, **facts: object) -> dict[str, str]:
-    """Facts as tags; with a fact `arm` also the colour of that arm (None: the dense network)."""
+    """Facts as tags. A fact `arm` adds the arm's colour; arm None is the dense network."""
     tags = {f"prunetune.{name}": str(value) for name, value in facts.items() if value is not None}
     tags[SWEEP] = plan.sweep
     if "arm" in facts:
-        tags[COLOR] = arm_colors(plan.arms()).get(str(facts["arm"]), DENSE)
+        tags[_COLOR] = arm_colors(plan.arms()).get(str(facts["arm"]), DENSE)
     return tags
 
 
 def _params(trial: TrialSpec | Record | Study, config: Config) -> dict[str, str]:
-    """The dotted config, arm and budget, each written as MLflow itself would: by str()."""
+    """The config by dotted name, arm and budget; values are written by str(), as MLflow does."""
     facts = {"arm": trial.arm, "budget": trial.budget}
     given = {name: value for name, value in facts.items() if value is not None}
     return {name: str(value) for name, value in {**config, **given}.items()}

@@ -1,4 +1,4 @@
-"""A winner as a logged model: the exported graph and its signature, no pickle of our classes."""
+"""Logs a winner's network as an MLflow model: an exported graph and its signature, no pickle."""
 
 from __future__ import annotations
 
@@ -27,16 +27,25 @@ def log_winner(
     example: np.ndarray[Any, Any],
     classes: int,
 ) -> None:
-    """Log `model` as made by the run of `record`, unless that run has its model already.
+    """Log `model` as the model of `record`'s run, unless the run has one already.
 
-    The client's calls are used, not `mlflow.pytorch.log_model`: that one reads and sets the
-    tracking URI and the active run of the whole process.
+    It uses the client's calls instead of `mlflow.pytorch.log_model`, because the latter reads and
+    sets the tracking URI and the active run of the whole process.
+
+    Args:
+        client: of the tracking server.
+        experiment_id: the experiment of the run.
+        run_id: the run of `record`.
+        record: the winning trial.
+        model: a torch module in eval mode on the CPU.
+        example: normalised images, float32 (N, C, H, W); the first one is used.
+        classes: the network's number of classes.
     """
     ours = f"tags.`{KEY}` = '{record.key}'"
-    for found in client.search_logged_models([experiment_id], filter_string=ours):
-        if found.status == "READY" and found.source_run_id == run_id:
+    for existing in client.search_logged_models([experiment_id], filter_string=ours):
+        if existing.status == "READY" and existing.source_run_id == run_id:
             return
-        client.delete_logged_model(found.model_id)  # cut short, or of a run that was replaced
+        client.delete_logged_model(existing.model_id)  # cut short, or of a replaced run
     study = record.study or "dense"
     logged = client.create_logged_model(
         experiment_id,
@@ -53,8 +62,8 @@ def log_winner(
             str(folder),
             mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
             signature=_signature(example, classes),
-            input_example=np.repeat(example[:1], 2, axis=0),  # a batch of one would be fixed
-            pip_requirements=[f"torch=={version('torch')}"],  # inferring them takes 12 s
+            input_example=np.repeat(example[:1], 2, axis=0),  # an exported batch of 1 is fixed
+            pip_requirements=[f"torch=={version('torch')}"],  # MLflow's own inference takes 12 s
             serialization_format="pt2",
         )
         client.log_model_artifacts(logged.model_id, str(folder))

@@ -1,4 +1,4 @@
-"""MLflow's UI on loopback, opened on the answer, and stopped with nothing left behind."""
+"""Starts MLflow's UI on loopback, opens it on the answer, and stops all its processes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from typing import IO
 from prunetune.tracking.environment import SETTINGS, configure_environment, without_password
 from prunetune.tracking.views import link
 
-HOST = "127.0.0.1"
-STOP_S = 5.0
-LAST_LINES = 5
+_HOST = "127.0.0.1"
+_STOP_S = 5.0
+"""How long a process may take to end after each signal."""
+_LAST_LINES = 5
+"""Lines of the server's output that an error quotes."""
 
 
 class UiError(OSError):
@@ -36,28 +38,28 @@ def serve(
     say: Callable[[str], None] = print,
     start_s: float = 90.0,
 ) -> None:
-    """Show the experiment's frontier; on a database of ours, until Ctrl-C.
+    """Show the experiment's frontier in MLflow's UI.
 
-    A tracking server has a UI of its own, which is only linked to. Ctrl-C (and SIGTERM, as
-    SystemExit) stop the server that was started here, with all its processes.
+    If `uri` is a tracking server, its own UI is linked. Otherwise a server is started here; Ctrl-C
+    ends it with all its processes, and so does SIGTERM, as SystemExit.
 
     Args:
         uri: the tracking URI, as `environment.store_uri` gives it.
-        experiment: its name; the sweep's, where the sweep file names no other.
-        port: to listen on; 0: any free one.
-        open_browser: whether the link is opened as well as said.
-        say: takes each line meant for the user.
+        experiment: the experiment's name.
+        port: the port to listen on; 0 is any free one.
+        open_browser: whether to open the link as well as print it.
+        say: prints a line for the user.
         start_s: how long the server may take to answer.
 
     Raises:
-        UiError: no such experiment, the port is taken, or no server within `start_s`.
+        UiError: there is no such experiment, the port is taken, or no server answers in time.
     """
-    found = experiment_id(uri, experiment)
+    identifier = experiment_id(uri, experiment)
     if uri.startswith(("http://", "https://")):
-        _show(link(uri, found), open_browser, say)
+        _show(link(uri, identifier), open_browser, say)
         return
     with _terminated_as_exit(), server(uri, port=port, start_s=start_s) as (base, process):
-        _show(link(base, found), open_browser, say)
+        _show(link(base, identifier), open_browser, say)
         say("Ctrl-C stops the UI.")
         try:
             process.wait()
@@ -67,32 +69,36 @@ def serve(
 
 
 def experiment_id(uri: str, experiment: str) -> str:
-    """The id of an experiment by name; UiError if the store has none of that name."""
+    """The id of an experiment by name.
+
+    Raises:
+        UiError: MLflow does not answer, or has no experiment of that name.
+    """
     configure_environment()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     try:
-        found = MlflowClient(uri).get_experiment_by_name(experiment)
+        existing = MlflowClient(uri).get_experiment_by_name(experiment)
     except MlflowException as error:
         raise UiError(f"MLflow at {without_password(uri)} does not answer: {error}") from error
-    if found is None:
+    if existing is None:
         raise UiError(f"MLflow at {without_password(uri)} has no experiment {experiment!r}")
-    return str(found.experiment_id)
+    return str(existing.experiment_id)
 
 
 @contextmanager
 def server(
     uri: str, *, port: int = 0, start_s: float = 90.0
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """An MLflow server on loopback: its address and process, while the context lasts."""
+    """An MLflow server on loopback for the block: its address and its process."""
     port = _free(port)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port)]
     environment = {
         **SETTINGS,
         **os.environ,
-        "MLFLOW_BACKEND_STORE_URI": uri,  # not among the arguments: it may hold a password
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # spares 8 processes and 0.6 GB
+        "MLFLOW_BACKEND_STORE_URI": uri,  # no argument: it may hold a password
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves 8 processes and 0.6 GB
     }
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -100,21 +106,25 @@ def server(
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a group of its own, so that all of it can be stopped
+            start_new_session=True,  # a process group that can be ended as a whole
         )
         try:
             _await(process, port, time.monotonic() + start_s, output)
-            yield f"http://{HOST}:{port}", process
+            yield f"http://{_HOST}:{port}", process
         finally:
             _stop(process)
 
 
 def _free(port: int) -> int:
-    """The port itself, or any free one for 0; UiError if it is taken."""
+    """The port itself, or a free one for 0.
+
+    Raises:
+        UiError: the port is taken.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((_HOST, port))
         except OSError as error:
             raise UiError(f"port {port} is taken ({error.strerror}); choose another") from error
         return int(probe.getsockname()[1])
@@ -124,8 +134,8 @@ def _await(process: subprocess.Popen[bytes], port: int, deadline: float, output:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             output.seek(0)
-            said = b"\n".join(output.read().splitlines()[-LAST_LINES:]).decode(errors="replace")
-            raise UiError(f"MLflow's UI did not start:\n{said}")
+            lines = b"\n".join(output.read().splitlines()[-_LAST_LINES:]).decode(errors="replace")
+            raise UiError(f"MLflow's UI did not start:\n{lines}")
         if _healthy(port):
             return
         time.sleep(0.2)
@@ -133,7 +143,7 @@ def _await(process: subprocess.Popen[bytes], port: int, deadline: float, output:
 
 
 def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)  # which knows of no proxies
+    connection = http.client.HTTPConnection(_HOST, port, timeout=2)  # ignores proxies
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == 200
@@ -144,14 +154,14 @@ def _healthy(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its group: first politely, then surely."""
+    """End the process and its group by SIGTERM, then by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
             break
         try:
-            process.wait(STOP_S)
+            process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             continue
     process.wait()
@@ -159,7 +169,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _terminated_as_exit() -> Iterator[None]:
-    """SIGTERM raises SystemExit meanwhile: its default would leave the server running."""
+    """Turn SIGTERM into SystemExit for the block; by default it would leave the server running."""
 
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)

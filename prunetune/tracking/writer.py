@@ -1,8 +1,8 @@
-"""Writes a sweep's runs into one MLflow experiment; every call may be repeated without effect.
+"""Writes a sweep's runs into one MLflow experiment; a repeated call changes nothing.
 
-A Writer reads once what the experiment holds and writes what is missing. A run is created in one
-request with its key, so what was cut short is found again and completed. For one thread; any call
-may raise what MLflow raises, and the Writer is to be thrown away then.
+A Writer reads the experiment once and then writes what it lacks. A run is created together with its
+key in one request, so a run that was cut short is found again and completed. A Writer serves one
+thread. Any call may raise MLflow's exceptions; the Writer must be thrown away then.
 """
 
 from __future__ import annotations
@@ -27,110 +27,111 @@ from prunetune.tracking.experiment import TrackedRun, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
 from prunetune.tracking.models import log_winner
 
-METRICS_PER_CALL = 798  # MLflow takes 1000 things a call; whole epochs of three
-PARAMS_PER_CALL = 100
-DIGEST_CHARACTERS = 36
-ERROR_CHARACTERS = 2000
+_METRICS_PER_CALL = 798
+"""MLflow takes 1000 entities a call; 798 metrics are 266 whole epochs of three metrics."""
+_PARAMS_PER_CALL = 100
+_DIGEST_CHARACTERS = 36
+_ERROR_CHARACTERS = 2000
 
-PARENT = "mlflow.parentRunId"
+_PARENT = "mlflow.parentRunId"
 
 T = TypeVar("T")
 
 
 class Writer:
-    """The runs of one sweep in one experiment; made only when the server answers."""
+    """Writes the runs of one sweep into one experiment. Making one needs a server that answers."""
 
     def __init__(self, plan: Plan, uri: str, experiment: str, artifacts: str | None) -> None:
         self._plan = plan
         self._client = MlflowClient(uri)
         self._experiment_id = open_experiment(self._client, plan, experiment, artifacts)
-        self._known = read_runs(self._client, self._experiment_id, plan.sweep)
+        self._runs = read_runs(self._client, self._experiment_id, plan.sweep)
         self._parents = {run.key: run for run in layout.parent_runs(plan)}
         for run in self._parents.values():
-            self._log(self._stand(run), run)
+            self._log(self._ensure(run), run)
 
     def trial(self, spec: TrialSpec, epochs: Sequence[tuple[Epoch, int]]) -> None:
-        """A trial under way and its new epochs, each with its moment in milliseconds."""
+        """Write a running trial and its new epochs, each with its time in ms since 1970."""
         run = layout.trial_run(self._plan, spec)
-        known = self._known.get(run.key)
-        if known and known.tags.get(STATUS) != RUNNING:
-            self._discard(run.key)  # it had ended, in failure, and is tried again
-        known = self._stand(run)
-        if known.status != "RUNNING":  # an earlier process left it off
-            self._client.update_run(known.run_id, status="RUNNING")
-            known.status, known.ended = "RUNNING", None
+        tracked = self._runs.get(run.key)
+        if tracked and tracked.tags.get(STATUS) != RUNNING:
+            self._discard(run.key)  # it had failed and is tried again
+        tracked = self._ensure(run)
+        if tracked.status != "RUNNING":  # an earlier process left it unfinished
+            self._client.update_run(tracked.run_id, status="RUNNING")
+            tracked.status, tracked.ended = "RUNNING", None
         points = [p for epoch, at in epochs for p in layout.curve_points(epoch, at)]
-        self._log(known, run, points, {STATUS: RUNNING})
+        self._log(tracked, run, points, {STATUS: RUNNING})
 
     def record(self, record: Record) -> None:
-        """A finished trial, whole."""
+        """Write a finished trial as a whole."""
         run, status = layout.trial_run(self._plan, record), layout.run_status(record.status)
         ended = layout.milliseconds(record.ended_at)
-        known = self._known.get(run.key)
-        if known and known.tags.get(STATUS) == record.status and known.ended == ended:
-            self._log(known, run)  # whole; tags may have changed with the plan
+        tracked = self._runs.get(run.key)
+        if tracked and tracked.tags.get(STATUS) == record.status and tracked.ended == ended:
+            self._log(tracked, run)  # complete; only tags may have changed with the plan
             return
-        if known and self._of_another_attempt(known, record):
+        if tracked and self._of_another_attempt(tracked, record):
             self._discard(run.key)
-        known = self._stand(run, layout.milliseconds(record.started_at))
-        note = {NOTE: record.error[:ERROR_CHARACTERS]} if record.error else {}
-        self._log(known, run, layout.record_points(record), {STATUS: record.status, **note})
-        self._end(known, status, ended)
+        tracked = self._ensure(run, layout.milliseconds(record.started_at))
+        note = {NOTE: record.error[:_ERROR_CHARACTERS]} if record.error else {}
+        self._log(tracked, run, layout.record_points(record), {STATUS: record.status, **note})
+        self._end(tracked, status, ended)
 
     def study(self, study_id: str, result: StudyResult) -> None:
-        """What fresh seeds say of a study's winner; a value that stands is not written again."""
-        known = self._known[study_id]
+        """Write the result of a study's winner on fresh seeds; unchanged values are not sent."""
+        tracked = self._runs[study_id]
         new = {
             name: value
             for name, value in result.metrics(self._plan.dense.macs).items()
-            if known.metrics.get(name) != value
+            if tracked.metrics.get(name) != value
         }
         if new:
             at = round(1000 * time.time())
             metrics = [Metric(name, value, at, 0) for name, value in new.items()]
-            self._client.log_batch(known.run_id, metrics=metrics)
-            known.metrics |= new
+            self._client.log_batch(tracked.run_id, metrics=metrics)
+            tracked.metrics |= new
 
     def report(self, folder: Path) -> None:
-        """The files of `folder` as artifacts of the run `report`, replacing those that stand."""
+        """Upload the files of `folder` as artifacts of the run `report`, replacing earlier ones."""
         run = layout.report_run(self._plan)
-        known = self._stand(run)
-        self._log(known, run)
-        self._client.log_artifacts(known.run_id, str(folder))
-        self._end(known, "FINISHED")
+        tracked = self._ensure(run)
+        self._log(tracked, run)
+        self._client.log_artifacts(tracked.run_id, str(folder))
+        self._end(tracked, "FINISHED")
 
     def winner(self, record: Record, model: Any, example: np.ndarray[Any, Any]) -> None:
-        """A winner's network as a logged model of its trial."""
+        """Log a winner's network as a model of its trial's run."""
         self.record(record)
-        run_id = self._known[record.key].run_id
+        run_id = self._runs[record.key].run_id
         classes = Architecture.model_validate(self._plan.dense.architecture).classes
         log_winner(self._client, self._experiment_id, run_id, record, model, example, classes)
 
     def leave(self) -> None:
-        """End the runs that are open: parents are finished, trials were broken off."""
-        for known in self._known.values():
-            if known.status == "RUNNING":
-                trial = known.tags.get(layout.KIND) == "trial"
-                self._end(known, "KILLED" if trial else "FINISHED")
+        """End the runs that are open: parents are finished, trials were cut short."""
+        for tracked in self._runs.values():
+            if tracked.status == "RUNNING":
+                trial = tracked.tags.get(layout.KIND) == "trial"
+                self._end(tracked, "KILLED" if trial else "FINISHED")
 
-    def _stand(self, run: Run, start: int | None = None) -> TrackedRun:
-        """The run as it stands in MLflow, found by its key or created with all its tags."""
-        if run.key not in self._known:
+    def _ensure(self, run: Run, start: int | None = None) -> TrackedRun:
+        """The run in MLflow: the one with its key, else a new one with all its tags."""
+        if run.key not in self._runs:
             tags = self._tags(run) | ({STATUS: RUNNING} if run.parent else {})
             created = self._client.create_run(
                 self._experiment_id, start_time=start, tags=tags, run_name=run.name
             )
-            self._known[run.key] = TrackedRun(created.info.run_id, "RUNNING", tags, steps=set())
-        return self._known[run.key]
+            self._runs[run.key] = TrackedRun(created.info.run_id, "RUNNING", tags, steps=set())
+        return self._runs[run.key]
 
     def _tags(self, run: Run) -> dict[str, str]:
-        parent = {PARENT: self._known[run.parent].run_id} if run.parent else {}
+        parent = {_PARENT: self._runs[run.parent].run_id} if run.parent else {}
         return {**run.tags, **parent}
 
     def _data_set(self) -> DatasetInput:
         named = Named.model_validate(self._plan.workload["dataset"])
         source = json.dumps({"digest": self._plan.data_key, "params": named.params})
-        digest = self._plan.data_key[:DIGEST_CHARACTERS]
+        digest = self._plan.data_key[:_DIGEST_CHARACTERS]
         profile = {
             f"{part}_images": getattr(self._plan, f"{part}_size")
             for part in ("train", "val", "test")
@@ -142,55 +143,56 @@ class Writer:
 
     def _log(
         self,
-        known: TrackedRun,
+        tracked: TrackedRun,
         run: Run,
         points: Sequence[MetricPoint] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log what the run lacks: points of new steps, tags that differ, and its parameters."""
+        """Log what the run lacks: points at new steps, changed tags, parameters and data set."""
         wanted = {**self._tags(run), **(tags or {})}
-        new_tags = {key: value for key, value in wanted.items() if known.tags.get(key) != value}
-        new_points = self._missing(known, points)
-        params = {} if known.described else run.params
+        new_tags = {key: value for key, value in wanted.items() if tracked.tags.get(key) != value}
+        new_points = self._missing(tracked, points)
+        params = {} if tracked.described else run.params
         calls = zip_longest(
-            _slices([Metric(p.name, p.value, p.at, p.step) for p in new_points], METRICS_PER_CALL),
-            _slices([Param(k, v) for k, v in params.items()], PARAMS_PER_CALL),
-            _slices([RunTag(k, v) for k, v in new_tags.items()], PARAMS_PER_CALL),
+            _slices([Metric(p.name, p.value, p.at, p.step) for p in new_points], _METRICS_PER_CALL),
+            _slices([Param(k, v) for k, v in params.items()], _PARAMS_PER_CALL),
+            _slices([RunTag(k, v) for k, v in new_tags.items()], _PARAMS_PER_CALL),
             fillvalue=(),
         )
-        for metrics, some_params, some_tags in calls:
-            self._client.log_batch(known.run_id, metrics, some_params, some_tags)
-        if run.parent and not known.described:
-            self._client.log_inputs(known.run_id, [self._data_set()])
-        known.described = True
-        known.tags.update(new_tags)
-        if known.steps is not None:
-            known.steps.update((p.name, p.step) for p in new_points)
+        for metrics, param_slice, tag_slice in calls:
+            self._client.log_batch(tracked.run_id, metrics, param_slice, tag_slice)
+        if run.parent and not tracked.described:
+            self._client.log_inputs(tracked.run_id, [self._data_set()])
+        tracked.described = True
+        tracked.tags.update(new_tags)
+        if tracked.steps is not None:
+            tracked.steps.update((p.name, p.step) for p in new_points)
 
-    def _missing(self, known: TrackedRun, points: Sequence[MetricPoint]) -> list[MetricPoint]:
-        """The points whose metric has nothing at that step yet, one a step."""
-        if points and known.steps is None:
-            known.steps = {
+    def _missing(self, tracked: TrackedRun, points: Sequence[MetricPoint]) -> list[MetricPoint]:
+        """The points at steps where their metric has no value yet, one for each step."""
+        if points and tracked.steps is None:
+            tracked.steps = {
                 (name, metric.step)
-                for name in known.metrics
-                for metric in self._client.get_metric_history(known.run_id, name)
+                for name in tracked.metrics
+                for metric in self._client.get_metric_history(tracked.run_id, name)
             }
-        by_step = {(p.name, p.step): p for p in points}  # a resumed trial tells its past again
-        return [p for step, p in by_step.items() if step not in (known.steps or ())]
+        # A resumed trial reports its past epochs again, so a step may come twice.
+        by_step = {(p.name, p.step): p for p in points}
+        return [p for step, p in by_step.items() if step not in (tracked.steps or ())]
 
-    def _end(self, known: TrackedRun, status: str, at: int | None = None) -> None:
-        if known.status != status:
-            self._client.set_terminated(known.run_id, status, at)
-            known.status, known.ended = status, at
+    def _end(self, tracked: TrackedRun, status: str, at: int | None = None) -> None:
+        if tracked.status != status:
+            self._client.set_terminated(tracked.run_id, status, at)
+            tracked.status, tracked.ended = status, at
 
     @staticmethod
-    def _of_another_attempt(known: TrackedRun, record: Record) -> bool:
-        """Whether the run ended before, otherwise than `record` (not: was broken off)."""
-        status = known.tags.get(STATUS)
-        return status != RUNNING and (status != record.status or known.ended is not None)
+    def _of_another_attempt(tracked: TrackedRun, record: Record) -> bool:
+        """Whether the run belongs to an earlier attempt that ended; a run cut short does not."""
+        status = tracked.tags.get(STATUS)
+        return status != RUNNING and (status != record.status or tracked.ended is not None)
 
     def _discard(self, key: str) -> None:
-        self._client.delete_run(self._known.pop(key).run_id)
+        self._client.delete_run(self._runs.pop(key).run_id)
 
 
 def _slices(items: Sequence[T], size: int) -> list[Sequence[T]]:
