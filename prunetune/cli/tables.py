@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prunetune.analysis.format import plural
+from prunetune.analysis.format import percent, plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.records.record import PHASES
 from prunetune.sweep.forecast import Forecast, StudyForecast
@@ -115,10 +115,8 @@ def _status_cells(study: StudyStatus) -> tuple[str, ...]:
     counts = [study.phases.get(phase, (0, 0)) for phase in PHASES]
     done = [f"{done}/{owed}" if owed else "" for done, owed in counts]
     other = ", ".join(f"{n} {end}" for end, n in study.ended.items() if end != "completed" and n)
-    confirmed = (
-        f"{100 * study.confirm_acc1:.2f} % (n={study.confirm_n})" if study.confirm_acc1 else ""
-    )
-    best = f"{100 * study.val_acc1:.2f} %" if study.val_acc1 is not None else ""
+    confirmed = f"{percent(study.confirm_acc1)} (n={study.confirm_n})" if study.confirm_acc1 else ""
+    best = percent(study.val_acc1) if study.val_acc1 is not None else ""
     return (study.study, *done, best, confirmed, other)
 
 

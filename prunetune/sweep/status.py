@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunetune.agenda import Agenda, Trials, closed, status_rows
+from prunetune.agenda import Agenda, StatusRow, Trials, closed, status_rows
 from prunetune.config.parts import Params
+from prunetune.plan import Plan
 from prunetune.records.store import Store
 from prunetune.sweep.plan_file import load_plan
 
@@ -54,21 +55,7 @@ def status_of(store: Store) -> SweepStatus:
     for job in closed(agenda):
         of_study = reasons.setdefault(job.study or "dense", {})
         of_study[job.reason] = of_study.get(job.reason, 0) + 1
-    studies = []
-    for row in status_rows(agenda):
-        phases = {p: (t.done, t.total - t.closed) for p, t in row.phases.items()}
-        study = StudyStatus(
-            study=row.study,
-            phases=phases,
-            ended=dict(row.ended),
-            val_acc1=row.val_acc1,
-            winner=row.winner.key if row.winner else None,
-            confirm_acc1=row.confirm_acc1,
-            confirm_n=row.confirm_n,
-            closed=reasons.get(row.study, {}),
-            infeasible=None if row.study == "dense" else plan.infeasible(row.study),
-        )
-        studies.append(study)
+    studies = [_study_status(plan, row, reasons.get(row.study, {})) for row in status_rows(agenda)]
     return SweepStatus(
         sweep=plan.sweep,
         done=sum(done for s in studies for done, _ in s.phases.values()),
@@ -76,4 +63,18 @@ def status_of(store: Store) -> SweepStatus:
         unfinished=len(dealt.keys() - records.keys()),
         running=store.is_locked(),
         studies=tuple(studies),
+    )
+
+
+def _study_status(plan: Plan, row: StatusRow, reasons: Mapping[str, int]) -> StudyStatus:
+    return StudyStatus(
+        study=row.study,
+        phases={p: (t.done, t.total - t.closed) for p, t in row.phases.items()},
+        ended=dict(row.ended),
+        val_acc1=row.val_acc1,
+        winner=row.winner.key if row.winner else None,
+        confirm_acc1=row.confirm_acc1,
+        confirm_n=row.confirm_n,
+        closed=reasons,
+        infeasible=None if row.study == "dense" else plan.infeasible(row.study),
     )

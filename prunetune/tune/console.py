@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from prunetune.agenda import Agenda, StatusRow, Trials, counts, status_rows
+from prunetune.analysis.format import percent
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
@@ -74,8 +75,8 @@ class SweepConsole:
                 row.study,
                 f"{_done([row])}{failed}",
                 str(row.running or ""),
-                _percent(row.val_acc1),
-                f"{_percent(row.confirm_acc1)} (n={row.confirm_n})" if row.confirm_n else "",
+                "" if row.val_acc1 is None else percent(row.val_acc1),
+                f"{percent(row.confirm_acc1)} (n={row.confirm_n})" if row.confirm_n else "",
             )
         return table
 
@@ -111,8 +112,8 @@ def trial_line(record: Record) -> str:
         f"#{record.number}" if record.phase == "search" else f"seed {record.seed}",
         record.status,
         f"after {record.epochs}/{record.epochs_planned} epochs",
-        *([f"val {_percent(record.val_acc1)}"] if record.val_acc1 is not None else []),
-        *([f"test {_percent(record.test_acc1)}"] if record.test_acc1 is not None else []),
+        *([f"val {percent(record.val_acc1)}"] if record.val_acc1 is not None else []),
+        *([f"test {percent(record.test_acc1)}"] if record.test_acc1 is not None else []),
         f"{record.wall_s.get('total', 0.0):.1f} s",
         record.key,
         *([record.error.partition("\n")[0]] if record.error else []),
@@ -123,10 +124,6 @@ def trial_line(record: Record) -> str:
 def _done(rows: Iterable[StatusRow]) -> str:
     tallies = [tally for row in rows for tally in row.phases.values()]
     return f"{sum(t.done for t in tallies)}/{sum(t.total - t.closed for t in tallies)}"
-
-
-def _percent(accuracy: float | None) -> str:
-    return "" if accuracy is None else f"{100 * accuracy:.2f} %"
 
 
 def _duration(seconds: float) -> str:

@@ -12,20 +12,20 @@ from prunetune.tune.console import SweepConsole
 from tests.tune.fakes import LR, epoch, make_plan
 
 
-def play(plan, progress, until=10**6):
-    """Tell `progress` of a whole sweep in which every trial completes."""
+def play(plan, observer, until=10**6):
+    """Tell `observer` about a whole sweep in which every trial completes."""
     trials = Trials()
     agenda, records = Agenda(plan, trials), trials.records
     while not isinstance(now := due(agenda), Finished) and len(records) < until:
         spec = now.spec if isinstance(now, Deal) else search_spec(plan, now, {LR: 0.1}, records)
         trials.deal(spec)
-        progress.on_dealt(spec)
+        observer.on_dealt(spec)
         builder = RecordBuilder(spec)
         for number in range(1, spec.epochs + 1):
             builder.add({"curve": [epoch(number, 0.5)], "test_acc1": 0.4321})
-            progress.on_epoch(spec, builder.curve[-1])
+            observer.on_epoch(spec, builder.curve[-1])
         trials.end(builder.record("completed"))
-        progress.on_record(records[spec.key])
+        observer.on_record(records[spec.key])
     return records
 
 
@@ -36,9 +36,9 @@ def plan():
 
 def test_a_log_has_one_plain_line_per_finished_trial(plan, tmp_path):
     out = io.StringIO()
-    progress = SweepConsole(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
-    records = play(plan, progress)
-    progress.close()
+    observer = SweepConsole(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
+    records = play(plan, observer)
+    observer.close()
     lines = out.getvalue().splitlines()
     assert len(lines) == len(records) == counts(plan).total.total
     assert [line.split()[0] for line in lines] == [
@@ -51,9 +51,9 @@ def test_a_log_has_one_plain_line_per_finished_trial(plan, tmp_path):
 def test_a_terminal_shows_every_study_and_ends_on_the_whole(plan, tmp_path):
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
-    progress = SweepConsole(plan, Store(tmp_path, "fake"), console)
-    records = play(plan, progress)
-    progress.close()
+    observer = SweepConsole(plan, Store(tmp_path, "fake"), console)
+    records = play(plan, observer)
+    observer.close()
     last = out.getvalue()[out.getvalue().rindex("fake") :]
     assert f"{len(records)}/{len(records)}" in last
     assert all(study.id in last for study in plan.studies)
@@ -63,8 +63,8 @@ def test_a_terminal_shows_every_study_and_ends_on_the_whole(plan, tmp_path):
 
 def test_the_time_left_is_told_from_this_run_alone(plan, tmp_path):
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    progress = SweepConsole(plan, Store(tmp_path, "fake"), console)
-    assert "left" not in progress.table().caption
-    play(plan, progress, until=3)
-    assert "left" in progress.table().caption
-    progress.close()
+    observer = SweepConsole(plan, Store(tmp_path, "fake"), console)
+    assert "left" not in observer.table().caption
+    play(plan, observer, until=3)
+    assert "left" in observer.table().caption
+    observer.close()

@@ -1,4 +1,4 @@
-"""What a sweep writes before it runs, and what it may find there."""
+"""The plan file: written before a sweep runs, extended when it grows, refused when it is torn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPEC = {
 }
 
 
-def settled(folder: Path, **fields: object) -> dict:
+def written_plan(folder: Path, **fields: object) -> dict:
     spec = SweepSpec.model_validate(SPEC | fields)
     write_plan(Store(folder, "small"), spec, bind(spec, check(spec)))
     written: dict = json.loads((folder / "small" / "plan.json").read_bytes())
@@ -32,23 +32,23 @@ def settled(folder: Path, **fields: object) -> dict:
 
 
 def test_a_sweep_begun_before_a_field_was_there_goes_on(tmp_path: Path) -> None:
-    begun = settled(tmp_path)
+    begun = written_plan(tmp_path)
     older = json.loads(json.dumps(begun))
     del older["spec"]["confirm"], older["spec"]["plugins"]
     (tmp_path / "small" / "plan.json").write_text(json.dumps(older))
-    assert settled(tmp_path) == begun
+    assert written_plan(tmp_path) == begun
 
 
 def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None:
-    begun = settled(tmp_path)
-    grown = settled(tmp_path, budgets=[0.5, 0.25])
+    begun = written_plan(tmp_path)
+    grown = written_plan(tmp_path, budgets=[0.5, 0.25])
     (note,) = grown["growth"]
     assert note["hash"] == begun["hash"] != grown["hash"]
     plan = load_plan(Store(tmp_path, "small"))
     assert [growth.model_dump(mode="json") for growth in plan.growth] == [note]
     assert plan.model_dump(mode="json", by_alias=True) == grown["plan"]
     with pytest.raises(GrowthError, match="tolerance"):
-        settled(tmp_path, budgets=[0.5, 0.25], tolerance=0.01)
+        written_plan(tmp_path, budgets=[0.5, 0.25], tolerance=0.01)
     assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == grown
 
 
@@ -59,27 +59,27 @@ def test_other_images_under_the_same_name_are_another_question(tmp_path: Path) -
         (tmp_path / "images" / path).touch()
     folder = {"image_folder": {"root": str(tmp_path / "images"), "val_fraction": 0.5}}
     workload = {"model": "resnet18", "dataset": folder}
-    begun = settled(tmp_path, workload=workload)
-    assert settled(tmp_path, workload=workload) == begun
+    begun = written_plan(tmp_path, workload=workload)
+    assert written_plan(tmp_path, workload=workload) == begun
     (tmp_path / "images/train/a/1.jpg").touch()
     with pytest.raises(GrowthError, match=r"workload\.dataset: other files"):
-        settled(tmp_path, workload=workload)
+        written_plan(tmp_path, workload=workload)
     assert json.loads((tmp_path / "small" / "plan.json").read_bytes()) == begun
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"plan": {}}'])
 def test_a_plan_that_is_torn_is_named_and_left_alone(tmp_path: Path, content: str) -> None:
-    settled(tmp_path)
+    written_plan(tmp_path)
     path = tmp_path / "small" / "plan.json"
     path.write_text(content)
-    for look in (lambda: load_plan(Store(tmp_path, "small")), lambda: settled(tmp_path)):
+    for look in (lambda: load_plan(Store(tmp_path, "small")), lambda: written_plan(tmp_path)):
         with pytest.raises(CorruptFileError, match=r"small/plan\.json"):
             look()
     assert path.read_text() == content
 
 
 def test_records_of_no_sweep_are_not_an_empty_table(tmp_path: Path) -> None:
-    settled(tmp_path)
+    written_plan(tmp_path)
     assert load_records("small", tmp_path).empty
     with pytest.raises(NoSweepError, match=r"no sweep 'smal'.*there are: small"):
         load_records("smal", tmp_path)
