@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from contextlib import redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
@@ -16,4 +17,5 @@ def prunetune(*words: object) -> CompletedProcess[str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = guarded(lambda: app(args, prog_name="prunetune"))
+    gc.unfreeze()  # `plan` exempts all objects of its process from the garbage collector
     return CompletedProcess(args, code, out.getvalue(), err.getvalue())
