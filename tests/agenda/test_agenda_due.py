@@ -87,6 +87,7 @@ def test_every_sweep_ends_with_all_planned_trials_done_or_closed(shape, seed):
     check(sweep.run())
 
 
+@pytest.mark.slow
 def test_a_sweep_of_thousands_of_trials_ends_so_too():
     """In seconds, since `due` looks only at trials that have changed."""
     large = plan(budgets=(0.5, 0.4, 0.25, 0.125, 0.06), trials=40, seeds=5, top=2, replicates=5)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "experiments" / "examples"
 
@@ -18,6 +20,7 @@ def printed(example: str, *words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_records_become_a_plot_of_ones_own(tmp_path):
     plot = tmp_path / "plot.svg"
     said = printed("own_plot.py", "2026-11-20-quickstart", EXAMPLES.parent, plot)
@@ -25,6 +28,7 @@ def test_records_become_a_plot_of_ones_own(tmp_path):
     assert plot.read_text().count("<path") > 9  # axes, ticks and three curves
 
 
+@pytest.mark.slow
 def test_a_criterion_of_ones_own_keeps_the_contract():
     assert printed("own_criterion.py").count("the contract of a criterion holds") == 2
 
