@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # Two workers share the cores, and results on one thread repeat bit for bit. Libraries read these
 # variables when they are loaded, so they are set before torch is; processes of tests inherit them.
@@ -10,6 +11,7 @@ for _library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
 import pytest  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -23,3 +25,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if matrix:
         config.hook.pytest_deselected(items=matrix)
         items[:] = [item for item in items if not item.get_closest_marker("matrix")]
+
+
+class Scheduling(LoadScopeScheduling):
+    """Hands out test by test, but those that start Ray to one worker, and so each file in e2e.
+
+    xdist's own groups (`--dist loadgroup`) do nothing under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if not file.startswith("tests/e2e/"):
+            return nodeid
+        return "Ray" if file.endswith("test_sweep.py") or "test_ray" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Scheduling as above, unless another is asked for by --dist."""
+    return Scheduling(config, log) if config.getvalue("dist") == "load" else None
