@@ -27,8 +27,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("matrix")]
 
 
+BROWSER = ("tests/e2e/test_mlflow_ui.py", "tests/e2e/test_report_page.py")
+
+
 class Scheduling(LoadScopeScheduling):
-    """Hands out test by test, but those that start Ray to one worker, and so each file in e2e.
+    """Hands out test by test, except for tests/e2e: what starts Ray goes to one worker.
 
     xdist's own groups (`--dist loadgroup`) do nothing under pytest 9.2.
     """
@@ -37,7 +40,7 @@ class Scheduling(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if not file.startswith("tests/e2e/"):
             return nodeid
-        return "Ray" if file.endswith("test_sweep.py") or "test_ray" in file else file
+        return file if file in BROWSER else "Ray"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
