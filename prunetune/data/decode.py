@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +14,10 @@ from torch.utils.data import Dataset
 from prunetune.config.recipe import Augment
 from prunetune.data.augment import crop_flip, pad
 from prunetune.data.files import CorruptDataError
+from prunetune.data.pixels import as_seen
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels."""
@@ -94,18 +99,30 @@ class Decoder(Dataset[tuple[Tensor, Tensor]]):
         """uint8 (size, size, 3): a random part of the image; without a generator, its middle.
 
         Raises:
-            CorruptDataError: the file cannot be read as an image.
+            CorruptDataError: see `read_rgb`.
         """
         import numpy as np
-        from PIL import Image
+        from PIL.Image import Resampling
 
         size = self.geometry.size
-        try:
-            with Image.open(path) as image:
-                rgb = image.convert("RGB")
-        except OSError as error:
-            raise CorruptDataError(f"{path}: cannot be read as an image: {error}") from error
+        rgb = read_rgb(path)
         random = self.geometry.random
         box = random(*rgb.size, generator) if generator else self.geometry.middle(*rgb.size)
-        resized = rgb.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        resized = rgb.resize((size, size), Resampling.BILINEAR, box=box)
         return torch.from_numpy(np.array(resized))
+
+
+def read_rgb(path: Path) -> Image:
+    """The picture in a file as a person sees it, 8-bit RGB.
+
+    Raises:
+        CorruptDataError: the file cannot be read as one image, or cannot be shown without loss.
+    """
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(path) as image:
+            return as_seen(image)
+    except Exception as error:  # Pillow raises errors of any kind for what a file may hold
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CorruptDataError(f"{path}: cannot be read as an image: {reason}") from error

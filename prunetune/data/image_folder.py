@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -13,12 +12,11 @@ from pydantic import Field
 from prunetune.data.dataset import DatasetInfo, DatasetParams, Splits
 from prunetune.data.decode import Geometry, ImageFiles
 from prunetune.data.files import DataMissingError
+from prunetune.data.folders import IMAGE_SUFFIXES, Listing, class_names, list_images
 from prunetune.data.split import split
 from prunetune.data.stream import StreamSplit
 from prunetune.records.key import digest
 from prunetune.registry import datasets
-
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 
 
 class ImageFolderParams(DatasetParams):
@@ -88,19 +86,25 @@ class ImageFolder:
     def classes(self) -> dict[str, int]:
         """Class -> label: the folders under train/, numbered in alphabetical order."""
         train = self.root / "train"
-        names = sorted(f.name for f in train.iterdir() if f.is_dir()) if train.is_dir() else []
+        names = class_names(train)
         if not names:
             raise DataMissingError(f"image_folder: put a folder of images per class in {train}")
+        if len(names) == 1:
+            raise ValueError(f"{train}: has one class only, {names[0]!r}; allowed: two or more")
         return {name: label for label, name in enumerate(names)}
 
     @cached_property
-    def train_files(self) -> ImageFiles:
-        """All images under train/."""
-        return self._list(self.root / "train")
+    def train_listing(self) -> Listing:
+        """What lies under train/."""
+        return self._list(self.root / "train", tuple(self.classes))
 
     @cached_property
-    def test_files(self) -> ImageFiles:
-        """All images under test/ or, if that folder is missing, under val/."""
+    def test_listing(self) -> Listing:
+        """What lies under test/ or, if that folder is missing or has no labels, under val/.
+
+        A folder that has images, or one folder of them that bears the name of no class, has no
+        labels: so ImageNet and others publish their test images.
+        """
         folders = [self.root / "test", self.root / "val"]
         folder = next((f for f in folders if f.is_dir()), None)
         if folder is None:
@@ -108,23 +112,37 @@ class ImageFolder:
                 f"image_folder: no test images; put a folder per class in {folders[0]} or in "
                 f"{folders[1]}"
             )
-        unknown = sorted({f.name for f in folder.iterdir() if f.is_dir()} - set(self.classes))
-        if unknown:
+        names = class_names(folder)
+        if len(names) < 2 and not {*names} & {*self.classes} and class_names(folders[1]):
+            folder, names = folders[1], class_names(folders[1])
+        if unknown := sorted({*names} - {*self.classes}):
             raise ValueError(f"{folder}: class {unknown[0]!r} is not among those of train/")
-        return self._list(folder)
+        return self._list(folder, tuple(names))
 
-    def _list(self, folder: Path) -> ImageFiles:
-        paths: list[Path] = []
-        labels: list[int] = []
-        for name, label in self.classes.items():
-            images = sorted(
-                Path(parent, file)
-                for parent, _, files in os.walk(folder / name)
-                for file in files
-                if file.lower().endswith(_SUFFIXES)
-            )
-            paths += images
-            labels += [label] * len(images)
-        if not paths:
+    @cached_property
+    def train_files(self) -> ImageFiles:
+        """All images under train/."""
+        return self._files(self.train_listing)
+
+    @cached_property
+    def test_files(self) -> ImageFiles:
+        """All images of `test_listing`."""
+        return self._files(self.test_listing)
+
+    def _files(self, listing: Listing) -> ImageFiles:
+        labels = [self.classes[name] for name, paths in listing.images.items() for _ in paths]
+        paths = tuple(path for paths in listing.images.values() for path in paths)
+        return ImageFiles(paths, torch.tensor(labels))
+
+    @staticmethod
+    def _list(folder: Path, names: tuple[str, ...]) -> Listing:
+        listing = list_images(folder, names)
+        empty = [name for name, paths in listing.images.items() if not paths]
+        if len(empty) == len(names):
             raise DataMissingError(f"image_folder: no images in the class folders of {folder}")
-        return ImageFiles(tuple(paths), torch.tensor(labels))
+        if empty:
+            raise DataMissingError(
+                f"{folder / empty[0]}: class {empty[0]!r} has no images; "
+                f"allowed: files that end in {', '.join(IMAGE_SUFFIXES)}"
+            )
+        return listing

@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from prunetune.config.recipe import Augment, steps_per_epoch
 from prunetune.data.augment import cutout
 from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo
 from prunetune.data.decode import Decoder, Geometry, ImageFiles, Item
+from prunetune.data.files import CorruptDataError, DataMissingError
 from prunetune.data.normalise import Normalise
 from prunetune.protocols import Batch
 
 _SEED_LIMIT = 2**62
 """The seeds of augmentation are drawn below this number."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error of ours that was raised in a worker."""
+
+    error: OSError
+
+
+@dataclass(frozen=True)
+class _Sendable(Dataset[tuple[Tensor, Tensor] | _Failure]):
+    """The images of `decoder`; in place of an image that cannot be read, the error.
+
+    torch would send the error from a worker as the text of its traceback.
+    """
+
+    decoder: Decoder
+
+    def __getitem__(self, item: Item) -> tuple[Tensor, Tensor] | _Failure:
+        try:
+            return self.decoder[item]
+        except (CorruptDataError, DataMissingError) as error:
+            return _Failure(error)
+
+
+def _collate(items: list[tuple[Tensor, Tensor] | _Failure]) -> Any:
+    """One batch of images and labels, or the first error among them."""
+    failures = (item for item in items if isinstance(item, _Failure))
+    return next(failures, None) or default_collate(items)
 
 
 class StreamSplit:
@@ -77,13 +110,17 @@ class StreamSplit:
         """Batches of `items`: workers decode them in advance, the device normalises them."""
         on_gpu = self.device.type == "cuda"
         loader = DataLoader(
-            Decoder(self.files, self.geometry, self.normalise.zero.cpu(), augment),
+            _Sendable(Decoder(self.files, self.geometry, self.normalise.zero.cpu(), augment)),
             batch_sampler=[items[i : i + batch_size] for i in range(0, len(items), batch_size)],
             num_workers=self.workers,
+            collate_fn=_collate,
             pin_memory=on_gpu,
             generator=torch.Generator(),  # without it the loader draws from the global generator
         )
-        for pixels, labels in loader:
+        for batch in loader:
+            if isinstance(batch, _Failure):
+                raise batch.error
+            pixels, labels = batch
             channels_last = pixels.contiguous(memory_format=torch.channels_last)
             x = self.normalise(channels_last.to(self.device, non_blocking=on_gpu))
             yield x, labels.to(self.device, non_blocking=on_gpu)

@@ -183,5 +183,11 @@ def test_a_broken_image_is_refused_by_name(folder, tmp_path, workers):
     image = root / "val" / "bee" / "1.JPEG"
     image.write_bytes(image.read_bytes()[:200])
     test = opened(root, workers).open(0, CPU, False).test()
-    with pytest.raises(CorruptDataError, match=r"bee/1\.JPEG: cannot be read as an image"):
+    with pytest.raises(
+        CorruptDataError, match=r"bee/1\.JPEG: cannot be read as an image"
+    ) as caught:
+        list(test.batches(8))
+    assert "\n" not in str(caught.value)
+    image.unlink()
+    with pytest.raises(CorruptDataError, match=r"^\S*bee/1\.JPEG: .*No such file"):
         list(test.batches(8))
