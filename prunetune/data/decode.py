@@ -124,5 +124,10 @@ def read_rgb(path: Path) -> Image:
         with Pillow.open(path) as image:
             return as_seen(image)
     except Exception as error:  # Pillow raises errors of any kind for what a file may hold
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise CorruptDataError(f"{path}: cannot be read as an image: {reason}") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> CorruptDataError:
+    """The error of a file for which Pillow, or `as_seen`, raised `error`; in one line."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return CorruptDataError(f"{path}: cannot be read as an image: {reason}")

@@ -13,6 +13,7 @@ from prunetune.data.dataset import DatasetInfo, DatasetParams, Splits
 from prunetune.data.decode import Geometry, ImageFiles
 from prunetune.data.files import DataMissingError
 from prunetune.data.folders import IMAGE_SUFFIXES, Listing, class_names, list_images
+from prunetune.data.found import found_in_folders
 from prunetune.data.split import split
 from prunetune.data.stream import StreamSplit
 from prunetune.records.key import digest
@@ -81,6 +82,10 @@ class ImageFolder:
             val=stream(self.train_files.take(val)),
             test=cache(lambda: stream(self.test_files)),
         )
+
+    def found(self) -> tuple[str, ...]:
+        """What lies in the folders, in words, with the sizes of some images; see `Finder`."""
+        return found_in_folders(self.train_listing, self.test_listing)
 
     @cached_property
     def classes(self) -> dict[str, int]:

@@ -44,6 +44,9 @@ class Forecast(Params):
     model: str
     dense_macs: int
     dense_params: int
+    dataset: str = ""
+    data: tuple[str, ...] = ()
+    """What the data set found: classes, images of each split, their sizes, skipped names."""
     rows: tuple[StudyForecast, ...]
     trials: int
     epochs: int
@@ -60,7 +63,12 @@ class Forecast(Params):
 
 
 def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
-    """Count the work of `plan`; `timed` measures 20 training steps of each network here."""
+    """Count the work of `plan`; `timed` measures 20 training steps of each network here.
+
+    Raises:
+        CorruptDataError: one of the images whose size is read cannot be opened.
+    """
+    dataset, data = _data(plan)
     clock = _measured(plan) if timed else recorded_clock(plan, _sweeps(storage))
     amounts = counts(plan)
     rows = [_dense_row(plan, amounts.dense, clock)]
@@ -73,6 +81,8 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         model=str(plan.dense.architecture["model"]),
         dense_macs=plan.dense.macs,
         dense_params=plan.dense.params,
+        dataset=dataset,
+        data=data,
         rows=tuple(rows),
         trials=whole.total,
         epochs=whole.epochs,
@@ -88,6 +98,15 @@ def _measured(plan: Plan) -> Clock:
     from prunetune.sweep.timing import measured_clock  # imports all of training
 
     return measured_clock(plan)
+
+
+def _data(plan: Plan) -> tuple[str, tuple[str, ...]]:
+    """The name of the data set, and what it found."""
+    from prunetune.data.found import what_was_found  # imports torch
+    from prunetune.workload import Workload
+
+    workload = Workload.from_json(plan.workload)
+    return workload.dataset.name, what_was_found(workload.data)
 
 
 def _dense_row(plan: Plan, amount: Amount, clock: Clock | None) -> StudyForecast:

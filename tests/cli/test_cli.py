@@ -66,6 +66,8 @@ def test_plan_says_the_same_to_people_and_to_scripts(tmp_path: Path):
         assert row["study"] in text
         assert f"{row['target_macs']:,}" in text
     assert told["seconds"] is None
+    assert told["data"][0].startswith("10 classes; ")
+    assert f"data digits: {told['data'][0]}" in text
 
 
 @pytest.mark.parametrize(
