@@ -134,8 +134,8 @@ def find_weights(
     """The weights in the file `path`, or torchvision's by name, checked against the dense network.
 
     Raises:
-        WeightsFileError: the file cannot be read, holds no state dict, or fits another network; or
-            there are no weights of this name for so many classes.
+        WeightsFileError: the file cannot be read, holds no state dict, fits another network or has
+            weights that are not finite; or there are no weights of this name for so many classes.
     """
     if path is None:
         published_classes = getattr(workload.family, "published_classes", None)
@@ -158,11 +158,13 @@ def find_weights(
 def load_network(architecture: Architecture, path: Path) -> nn.Module:
     """The network that `architecture` describes, with the weights in the file `path`, on the CPU.
 
+    The file is one of ours. Its weights need not be finite: a network that diverged is a result.
+
     Raises:
         WeightsFileError: the file cannot be read, or its weights are not those of the network.
     """
     model = rebuild(architecture)
-    model.load_state_dict(match_state(model, load_state(path)))
+    model.load_state_dict(match_state(model, load_state(path), finite=False))
     return model
 
 

@@ -77,6 +77,7 @@ def test_code_in_a_pickle_is_never_run(form, tmp_path):
     ("content", "reason"),
     [
         (torch.zeros(3), "not a state dict but Tensor"),
+        ({"epoch": 3, "optimizer": {"state": {}}}, "holds no weights, only 'epoch', 'optimizer'"),
         ({}, "not a state dict but dict"),
         ({"weight": torch.zeros(3), "epoch": 3}, "'epoch' is int, not a tensor"),
         ({3: torch.zeros(3)}, "3 is Tensor"),
@@ -120,3 +121,89 @@ def test_counters_of_old_batch_norms_may_be_absent():
     matched = match_state(network(), state)
     assert matched["1.num_batches_tracked"] == 0
     assert list(matched) == list(network().state_dict())
+
+
+def values(name, value):
+    state = network().state_dict()
+    return {**state, name: value(state[name])}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["0.weight", "1.running_var"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused_by_the_layer(form, name, value, tmp_path):
+    state = values(name, torch.clone)
+    state[name].flatten()[1] = value
+    write(tmp_path / "weights", form, state)
+    count = rf"not finite: {name} \(1 of {state[name].numel()} values are NaN or infinite\)"
+    with pytest.raises(WeightsFileError, match=count):
+        match_state(network(), load_state(tmp_path / "weights"))
+
+
+def test_weights_of_our_own_may_be_those_of_a_network_that_diverged():
+    state = values("3.bias", lambda bias: torch.full_like(bias, float("nan")))
+    assert match_state(network(), state, finite=False)["3.bias"].isnan().all()
+
+
+def test_a_value_too_large_for_the_network_is_not_finite():
+    state = values("3.bias", lambda bias: torch.full_like(bias, 1e300, dtype=torch.float64))
+    with pytest.raises(WeightsFileError, match=r"not finite: 3\.bias"):
+        match_state(network(), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("form", FORMS)
+def test_half_precision_loads_exactly(dtype, form, tmp_path):
+    half = network().to(dtype).state_dict()
+    write(tmp_path / "weights", form, half)
+    matched = match_state(network(), load_state(tmp_path / "weights"))
+    expected = network().state_dict()
+    assert {name: value.dtype for name, value in matched.items()} == {
+        name: value.dtype for name, value in expected.items()
+    }
+    assert all(torch.equal(matched[name], half[name].to(matched[name].dtype)) for name in expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (lambda w: w.to(torch.complex64), "complex64, not float32"),
+        (lambda w: w.to(torch.int8), "int8, not float32"),
+        (lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), r"quantised \(torch.qint8\)"),
+        (torch.Tensor.to_sparse, "sparse"),
+        (torch.Tensor.to_sparse_csr, "sparse"),
+        (lambda w: w.to("meta"), "without values"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Sparse CSR", "ignore:.*quantiz")
+def test_values_that_a_layer_cannot_hold_are_refused_by_name(value, reason, tmp_path):
+    torch.save(values("3.weight", value), tmp_path / "weights.pt")
+    with pytest.raises(WeightsFileError, match=rf"of another kind: 3\.weight is {reason}"):
+        match_state(network(), load_state(tmp_path / "weights.pt"))
+
+
+def test_a_counter_may_be_a_whole_number_of_any_dtype():
+    state = values("1.num_batches_tracked", lambda _: torch.tensor(7.0))
+    assert match_state(network(), state)["1.num_batches_tracked"] == 7
+    state["1.num_batches_tracked"] += 0.5
+    with pytest.raises(WeightsFileError, match=r"1\.num_batches_tracked is float32, not int64"):
+        match_state(network(), state)
+
+
+def test_wrappers_inside_the_names_are_passed_over():
+    state = network().state_dict()
+    wrapped = {name.replace("0.", "0.module._orig_mod.", 1): t for name, t in state.items()}
+    matched = match_state(network(), wrapped)
+    assert all(torch.equal(matched[name], state[name]) for name in state)
+
+
+def test_a_network_that_keeps_its_layers_under_a_known_prefix_loads_its_own_file(tmp_path):
+    class Holder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = network()
+
+    torch.save(Holder().state_dict(), tmp_path / "weights.pt")
+    loaded = load_state(tmp_path / "weights.pt")
+    Holder().load_state_dict(match_state(Holder(), loaded), strict=True)
+    network().load_state_dict(match_state(network(), loaded), strict=True)
