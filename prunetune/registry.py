@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -140,6 +142,25 @@ def load_plugins(modules: Iterable[str]) -> None:
     """Import the plug-in modules of a sweep, whose decorators register parts."""
     for module in modules:
         importlib.import_module(module)
+
+
+def make_importable(folders: Iterable[str]) -> None:
+    """Let modules in the folders be imported in this process; they hide no installed module."""
+    for folder in folders:
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+def plugin_folders(modules: Iterable[str]) -> tuple[str, ...]:
+    """The folders from which this process imported plug-in modules, for a process elsewhere."""
+    folders = []
+    for name in modules:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is not None:
+            path = Path(file).absolute()
+            is_package = path.name == "__init__.py"
+            folders.append(str(path.parents[name.count(".") + is_package]))
+    return tuple(dict.fromkeys(folders))
 
 
 models: Registry[Any] = Registry("models", "prunetune.models")

@@ -56,8 +56,15 @@ def _load_plugins(spec: SweepSpec, problems: Problems) -> None:
         try:
             load_plugins([module])
         except Exception as error:  # a plug-in may raise anything; its author has to mend it
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}{_cure(error, module)}"
             problems.add(("plugins", i), f"cannot be imported: {why}", value=module)
+
+
+def _cure(error: Exception, module: str) -> str:
+    """Where to put a plug-in that is missing."""
+    if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
+        return ""
+    return f"; put {module.partition('.')[0]} beside the sweep file, or install it"
 
 
 def _plan(

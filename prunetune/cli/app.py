@@ -9,6 +9,7 @@ import typer
 
 from prunetune.cli import list, look, sweep
 from prunetune.cli.exits import guarded
+from prunetune.cli.streams import forgive_streams
 
 app = typer.Typer(
     name="prunetune",
@@ -33,4 +34,13 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the verb and leave with its exit code: 0, 1, 2, 3, 130 or 143."""
-    sys.exit(guarded(app))
+    forgive_streams()
+    sys.exit(guarded(lambda: _flushed(app)))
+
+
+def _flushed(command: Callable[[], object]) -> None:
+    """Run the command and flush what it printed, while an error can still be told."""
+    try:
+        command()
+    finally:
+        sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunetune.cli.exits import Exit
+from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Storage, SweepArgument
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
 
     state = status_of(find_store(sweep, storage))
     if as_json:
-        print(state.model_dump_json(indent=1))
+        print_json(state)
     else:
         print_status(state)
 

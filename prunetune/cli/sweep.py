@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
+from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Override, Storage, SweepFile
 
 
@@ -75,7 +76,7 @@ def plan(
         gc.freeze()  # the collector's search at exit passes over what was imported
         forecasted = forecast(plan_sweep(file, overrides=overrides or ()), storage, timed=timed)
         if as_json:
-            print(forecasted.model_dump_json(indent=1))
+            print_json(forecasted)
             return
         from prunetune.cli.tables import print_forecast
 

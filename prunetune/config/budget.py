@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
+from prunetune.config.budget_hints import budget_meant
 from prunetune.config.problems.errors import Problems, YamlPath
 
 BUDGET_FORMS = "a share of the dense MACs (0.5), a speed-up (2.11x), MACs (63M) or {sparsity: 0.9}"
@@ -73,8 +74,16 @@ def read_budget(written: Any) -> Budget:
     The text of a number counts as the number, because the keys of `by_budget` are text.
 
     Raises:
-        ValueError: `written` is not a budget.
+        ValueError: `written` is not a budget; the message says what may have been meant.
     """
+    try:
+        return _read(written)
+    except ValueError as error:
+        meant = budget_meant(written)
+        raise ValueError(f"{error}; did you mean {meant}?" if meant else str(error)) from error
+
+
+def _read(written: Any) -> Budget:
     if isinstance(written, Mapping) and set(written) == {"sparsity"}:
         return _share("sparsity", _exact(written["sparsity"]))
     if isinstance(written, str) and written.startswith("sparsity="):

@@ -10,6 +10,7 @@ the folder: it would fetch a `StoredFile` before a read and send it after a writ
 from __future__ import annotations
 
 import os
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -30,20 +31,38 @@ class StorageAddressError(ValueError):
 
 def sweep_names(storage: str | os.PathLike[str]) -> list[str]:
     """The sweeps that have begun under a storage folder, sorted by name."""
-    return sorted(path.parent.name for path in Path(storage).glob("*/plan.json"))
+    return sorted(path.parent.name for path in storage_folder(storage).glob("*/plan.json"))
+
+
+def storage_folder(storage: str | os.PathLike[str]) -> Path:
+    """The absolute path of a storage folder; `~` is the user's home.
+
+    Raises:
+        StorageAddressError: it is the address of an object store, or its bytes are no text.
+    """
+    written = str(storage)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", written):
+        raise StorageAddressError(f"storage {written!r} is not a folder; give a folder")
+    path = Path(os.path.expanduser(written)).absolute()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise StorageAddressError(
+            f"storage {written!r}: the path is not UTF-8, so records and MLflow cannot name it; "
+            "rename the folder"
+        ) from None
+    return path
 
 
 class Store:
     """The files of one sweep under one storage folder.
 
     Raises:
-        StorageAddressError: `storage` is the address of an object store.
+        StorageAddressError: see `storage_folder`.
     """
 
     def __init__(self, storage: str | os.PathLike[str], sweep: str) -> None:
-        if "://" in str(storage):
-            raise StorageAddressError(f"storage {str(storage)!r} is not a folder; give a folder")
-        self.storage = Path(storage).expanduser().absolute()
+        self.storage = storage_folder(storage)
         self.sweep = sweep
         self.root = self.storage / sweep
 

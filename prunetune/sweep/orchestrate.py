@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check, parse
+from prunetune.config.file.shipped import sweep_file
+from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.config.problems.errors import SpecError
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
+from prunetune.registry import make_importable, plugin_folders
 from prunetune.sweep.plan_file import load_plan, write_plan
 
 if TYPE_CHECKING:
@@ -102,7 +105,14 @@ def run_sweep(
         observers: list[Any] = [tune.SweepConsole(plan, store), *([tracking] if tracking else [])]
         if tracking:
             tracking.sync(store.records().values())
-        outcome = tune.run(plan, store, address=address, observers=observers, offline=offline)
+        outcome = tune.run(
+            plan,
+            store,
+            address=address,
+            observers=observers,
+            offline=offline,
+            plugin_folders=plugin_folders(plan.plugins),
+        )
         report = publish(plan, store, tracking)
     agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
     lost = sum(job.fault for job in closed(agenda))
@@ -117,6 +127,8 @@ def _parse_and_bind(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec
     spec, problems = parse(source, overrides)
     if spec is None:
         raise SpecError(problems.found, str(source))
+    if spec.plugins:  # they may lie beside the sweep file
+        make_importable([str(sweep_file(source).absolute().parent)])
     return spec, bind(spec, problems, str(source))
 
 
@@ -148,6 +160,6 @@ def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
     from prunetune.tracking.mlflow_store import MlflowStore
 
     uri = plan.tracking["uri"]
-    if uri == "none":
+    if uri == NO_TRACKING:
         return None
     return MlflowStore(plan, uri, store.mlflow_folder, plan.tracking["experiment"])

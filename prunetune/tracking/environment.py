@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 SETTINGS = {
     "MLFLOW_CONFIGURE_LOGGING": "false",  # so that it logs to the root logger, not to stderr
@@ -15,6 +16,9 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
+_LONGEST_PATH = 500
+"""In bytes. SQLite's own limit is 512, of which the suffixes of its journals take a part."""
+
 
 def configure_environment() -> None:
     """Set the variables that the user has not set. Call it before mlflow is first imported."""
@@ -22,9 +26,32 @@ def configure_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+class TrackingPathError(ValueError):
+    """MLflow cannot keep its files in this storage; the message says why, and the cure."""
+
+    exit_code = 2
+
+
 def store_uri(uri: str | None, storage: Path) -> str:
-    """`uri`, or the URI of a SQLite file under `storage` if it is None."""
-    return uri if uri is not None else f"sqlite:///{storage.absolute() / 'mlflow.db'}"
+    """`uri`, or the URI of a SQLite file under `storage` if it is None.
+
+    Raises:
+        TrackingPathError: the path of that file is longer than SQLite's limit.
+    """
+    if uri is not None:
+        return uri
+    path = str(storage.absolute() / "mlflow.db")
+    if (length := len(os.fsencode(path))) > _LONGEST_PATH:
+        raise TrackingPathError(
+            f"storage {str(storage)!r}: MLflow's database would have a path of {length} bytes, and "
+            f"SQLite opens at most {_LONGEST_PATH}; give a shorter --storage, or set tracking.uri "
+            "to none (no MLflow) or to a server's address"
+        )
+    if not set("%?#") & set(path):
+        return f"sqlite:///{path}"
+    # SQLAlchemy decodes the path and would end it at a "?". MLflow makes the folder of a path that
+    # follows `sqlite:///`, and does not decode it: the driver's name keeps it from that.
+    return f"sqlite+pysqlite:///{quote(path)}"
 
 
 def artifact_location(uri: str, storage: Path) -> str | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from prunetune.config.budget import BUDGET_FORMS, read_budget
+from prunetune.config.file.names import arm_name, module_name, sweep_name
+from prunetune.config.file.tracking_uri import tracking_uri
 from prunetune.config.matching import Matching
 from prunetune.config.recipe import Recipe
-from prunetune.config.space.nodes import RESERVED
 
 
 @dataclass(frozen=True)
@@ -21,36 +21,12 @@ class TreeOf:
     model: type[BaseModel]
 
 
-def _plain_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text) or text.endswith("."):
-        raise ValueError("must be up to 100 letters, digits and . _ + -, a letter or digit first")
-    return text
-
-
-def _sweep_name(text: str) -> str:
-    if text in ("dense", "sparse"):  # the names of folders beside the sweeps' own
-        raise ValueError(f"is taken by the {text} networks that sweeps share")
-    return _plain_name(text)
-
-
-def _arm_name(text: str) -> str:
-    if text in RESERVED:
-        raise ValueError(f"is a reserved word, as are {', '.join(RESERVED)}")
-    return _plain_name(text)
-
-
 def _checked_budget(written: Any) -> Any:
     try:
         read_budget(written)
     except ValueError as error:
         raise ValueError(f"{error}; allowed: {BUDGET_FORMS}") from error
     return written
-
-
-def _module_name(text: str) -> str:
-    if not all(part.isidentifier() for part in text.split(".")):
-        raise ValueError("must be the name of a Python module, like package.module")
-    return text
 
 
 def _as_tuple(value: Any) -> Any:
@@ -67,9 +43,10 @@ def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 RecipeTree = Annotated[dict[str, Any], TreeOf(Recipe)]
 """Fields of a recipe, each a constant or a range."""
-SweepName = Annotated[str, AfterValidator(_sweep_name)]
-ArmName = Annotated[str, AfterValidator(_arm_name)]
-ModuleName = Annotated[str, AfterValidator(_module_name)]
+SweepName = Annotated[str, AfterValidator(sweep_name)]
+ArmName = Annotated[str, AfterValidator(arm_name)]
+ModuleName = Annotated[str, AfterValidator(module_name)]
+TrackingUri = Annotated[str, AfterValidator(tracking_uri)]
 WrittenBudget = Annotated[
     Any,
     AfterValidator(_checked_budget),

@@ -17,6 +17,7 @@ from prunetune.config.file.fields import (
     ModuleName,
     RecipeTree,
     SweepName,
+    TrackingUri,
     WrittenBudget,
 )
 from prunetune.config.parts import Kind, Named, Params
@@ -148,7 +149,7 @@ class LimitsSpec(Params):
 class TrackingSpec(Params):
     """Where MLflow writes."""
 
-    uri: str | None = Field(
+    uri: TrackingUri | None = Field(
         default=None, description="null: a local store beside the results; none: no MLflow"
     )
     experiment: str | None = Field(default=None, description="null: the sweep's name")

@@ -20,6 +20,7 @@ from prunetune.config.problems.pydantic_errors import (
     takes_null,
 )
 from prunetune.config.space.nodes import YamlNode
+from prunetune.config.space.range_hints import range_meant
 from prunetune.config.space.space import Dimension, Domain
 
 Condition = tuple[tuple[str, Any], ...]
@@ -72,9 +73,27 @@ class FieldRef:
                 json.dumps(node.value), strict=True
             )
         except ValidationError as error:
+            if meant := self._range_meant(node.value):
+                problems.add(node.path, "is no range here", value=node.value, allowed=meant)
+                return None
             note_validation_errors(error, problems, tree=node.value, path=node.path, of=self.field)
             return None
         return to_jsonable_python(value, by_alias=True)
+
+    def _range_meant(self, value: Any) -> str | None:
+        """The range that a wrong value seems to mean; a list only where its items fit the field."""
+        if isinstance(value, list) and not all(map(self._takes, value)):
+            return None
+        return range_meant(value)
+
+    def _takes(self, value: Any) -> bool:
+        try:
+            _adapter(self.model, self.name, self.is_entry).validate_json(
+                json.dumps(value), strict=True
+            )
+        except ValidationError:
+            return False
+        return True
 
     def dimension(self, domain: Domain) -> Dimension:
         """The dimension of this field with `domain`."""

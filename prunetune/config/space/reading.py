@@ -24,6 +24,7 @@ from prunetune.config.space.nodes import (
     YamlNode,
     range_word,
 )
+from prunetune.config.space.range_hints import range_meant
 from prunetune.config.space.ranges import read_numbers, refuse_other_keys
 
 
@@ -99,7 +100,10 @@ def _names_part(value: Any, path: YamlPath, problems: Problems) -> bool:
         ((name, params),) = value.items()
         place = (*path, name) if isinstance(name, str) else path
     if not isinstance(name, str) or not isinstance(params, Mapping | None):
-        problems.add(place, NAMED_FORM, value=value)
+        if meant := range_meant(value):
+            problems.add(path, "is no range here", value=value, allowed=meant)
+        else:
+            problems.add(place, NAMED_FORM, value=value)
         return False
     if name in RESERVED:
         problems.add(place, "a reserved word is no name", value=name, allowed="a name")

@@ -14,6 +14,7 @@ from ray import tune
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
+from prunetune.registry import make_importable
 from prunetune.tune.faults import describe
 
 FAULT = "fault"
@@ -39,6 +40,8 @@ class ActorSetup:
     offline: bool
     trial: RunTrial | None
     """None stands for `prunetune.trial.run_trial`, imported with the first trial."""
+    plugin_folders: tuple[str, ...] = ()
+    """Where the driver found the sweep's plug-in modules."""
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -91,6 +94,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _start(self, spec: TrialSpec) -> Iterator[TrialReport]:
         setup = self._setup
+        make_importable(setup.plugin_folders)
         if setup.trial is not None:
             return setup.trial(spec, setup.store, device=setup.device, offline=setup.offline)
         from prunetune.trial import run_trial

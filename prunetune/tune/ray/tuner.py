@@ -59,6 +59,7 @@ def run(
     observers: Sequence[Observer] = (),
     trial: RunTrial | None = None,
     offline: bool = False,
+    plugin_folders: tuple[str, ...] = (),
 ) -> RunResult:
     """Run the trials of `plan` that have no record in `store`; the caller holds the store's lock.
 
@@ -69,6 +70,7 @@ def run(
         observers: hear every event, and are closed at the end.
         trial: replaces `prunetune.trial.run_trial`.
         offline: whether trials must not download data.
+        plugin_folders: where workers look for plug-in modules that are not installed.
 
     Raises:
         ResourceError: a trial asks for more than any node has.
@@ -83,10 +85,10 @@ def run(
         if not driver.finished():
             with _interruptible(driver), cluster.connected(address, store.ray_log):
                 if remote.is_remote():
-                    sweep = partial(_sweep_on_head, plan, store, trial, offline)
+                    sweep = partial(_sweep_on_head, plan, store, trial, offline, plugin_folders)
                     outcome = remote.run_on_head(sweep, broadcast, lambda: driver.abandoned)
                 else:
-                    _sweep(driver, trial, offline)
+                    _sweep(driver, trial, offline, plugin_folders)
     finally:
         broadcast.close()
     if driver.interrupted is not None:
@@ -96,18 +98,34 @@ def run(
     return outcome or RunResult(driver.trials.records, driver.trials.dealt, driver.limited)
 
 
-def _sweep(driver: Driver, trial: RunTrial | None, offline: bool) -> None:
+def _sweep(
+    driver: Driver, trial: RunTrial | None, offline: bool, plugin_folders: tuple[str, ...]
+) -> None:
     per_trial = share(driver.plan.resources, cluster.nodes())
     driver.slots = per_trial.slots
-    setup = ActorSetup(driver.store, per_trial.threads, per_trial.device, offline, trial)
+    threads, device = per_trial.threads, per_trial.device
+    setup = ActorSetup(driver.store, threads, device, offline, trial, plugin_folders)
     _fit(driver, setup, per_trial)
 
 
 def _sweep_on_head(
-    plan: Plan, store: Store, trial: RunTrial | None, offline: bool, messenger: Observer
+    plan: Plan,
+    store: Store,
+    trial: RunTrial | None,
+    offline: bool,
+    plugin_folders: tuple[str, ...],
+    messenger: Observer,
 ) -> RunResult:
     """`run` in a process of the cluster, which is already connected to Ray."""
-    return run(plan, store, observers=[messenger], trial=trial, offline=offline)
+    observers = [messenger]
+    return run(
+        plan,
+        store,
+        observers=observers,
+        trial=trial,
+        offline=offline,
+        plugin_folders=plugin_folders,
+    )
 
 
 def _deadline(plan: Plan) -> float:
