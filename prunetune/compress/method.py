@@ -36,7 +36,7 @@ from prunetune.registry import methods
 
 @dataclass(frozen=True)
 class Target:
-    """The budget: MACs of the convolution and linear layers for one image."""
+    """The budget: MACs of the network for one image."""
 
     macs: int
     dense_macs: int

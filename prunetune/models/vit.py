@@ -1,8 +1,8 @@
 """Vision transformers (Dosovitskiy et al. 2021, 2010.11929; small and tiny: DeiT, 2012.12877).
 
 Pruning removes whole attention heads and hidden channels of the MLPs. The embedding stays, because
-every block adds to it. As everywhere in this package, MACs are those of convolution and linear
-layers: the products of queries, keys and values (4 % more in ViT-B/16 at 224 pixels) do not count.
+every block adds to it. The MACs include the products of queries, keys and values (4 % in ViT-B/16
+at 224 pixels), as PyTorch's counter counts them; each head has an equal share of them.
 Modules have timm's names, so the files of timm and of DeiT load by their path.
 """
 

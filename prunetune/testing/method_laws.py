@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.budget.costs import count_macs, macs_per_channel_pair
+from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.method import CompactModel, Infeasible, Target, budget_kinds, masks, reach
 from prunetune.compress.network.rebuild import layer_widths
 from prunetune.config.parts import Named
@@ -100,8 +101,8 @@ def _check_share(
 def _check_compact(
     who: str, network: Network, target: Target, compact: CompactModel, *, masked: bool
 ) -> None:
-    count = _nonzero_macs if masked else count_macs
-    counted = count(compact.model, network.input_shape)
+    macs_of = _nonzero_macs if masked else count_macs
+    counted = macs_of(compact.model, network.input_shape)
     assert compact.macs == counted, (
         f"{who}: it states {compact.macs} MACs, the network has {counted}"
     )
@@ -133,8 +134,9 @@ def _check_masks(who: str, network: Network, compact: CompactModel) -> None:
 
 def _nonzero_macs(model: nn.Module, input_shape: Shape) -> int:
     """MACs of one image, counting only weights that are not zero."""
-    total = 0
-    for name, cost in macs_per_channel_pair(model, input_shape).items():
+    counted = count_by_module(model, input_shape)
+    total = sum(counted.products.values())
+    for name, cost in counted.layers.items():
         weight = model.get_submodule(name).weight
         assert isinstance(weight, Tensor)
         total += int(weight.count_nonzero()) * cost // math.prod(weight.shape[2:])

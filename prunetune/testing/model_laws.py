@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import layer_widths, rebuild
@@ -22,8 +23,6 @@ from prunetune.registry import models
 from prunetune.testing.networks import Network, reading_entries, seeded
 
 _CLASSES = 4
-_COUNTED_OPERATIONS = ("convolution", "addmm", "mm")
-"""PyTorch's names for the operations of convolution and linear layers."""
 
 
 def check_model(
@@ -89,19 +88,27 @@ def _check_init(network: Network) -> None:
 def _check_macs(network: Network) -> None:
     ours = count_macs(network.model, network.input_shape)
     torchs = _torch_flops(network.model, network.input_shape) // 2
+    found = count_by_module(network.model, network.input_shape)
     assert ours == torchs, (
-        f"model {network}: {ours} MACs are counted in its convolution and linear layers, torch's "
-        f"counter sees {torchs}; use nn.Conv2d and nn.Linear modules, not their functional forms"
+        f"model {network}: {ours} MACs are counted, torch's counter sees {torchs}; use nn.Conv2d "
+        f"and nn.Linear modules for its weights; products outside layers: {found.products}"
+    )
+    unknown = [
+        f"{name or type(network.model).__name__} ({', '.join(sorted(functions))})"
+        for name, functions in found.uncounted.items()
+    ]
+    assert not unknown, (
+        f"model {network}: neither torch's counter nor ours knows the MACs of {'; '.join(unknown)};"
+        " a budget would leave them out"
     )
 
 
 def _torch_flops(model: nn.Module, input_shape: Shape) -> int:
-    """FLOPs that PyTorch counts in convolutions and matrix products, for one image."""
+    """FLOPs that PyTorch counts for one image."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         copy.deepcopy(model).eval()(torch.zeros(1, *input_shape))
-    counts = counter.get_flop_counts()["Global"]
-    return sum(n for op, n in counts.items() if str(op).rpartition(".")[2] in _COUNTED_OPERATIONS)
+    return counter.get_total_flops()
 
 
 def _check_ignored(network: Network) -> None:

@@ -1,63 +1,36 @@
-"""Counts the MACs of convolution and linear layers once, then knows them for any widths.
+"""Counts the MACs of a network once, then knows them for any widths.
 
-A layer has cost · in · out / groups MACs, where cost = kernel elements · output positions. Its
-numbers of input and output channels are affine in the widths of the coupled groups. So the MACs of
-a network follow exactly from its group widths, in closed form and without building the network.
+A layer has cost · in · out / groups MACs, where cost = kernel elements · positions (of the output;
+of the input if the convolution is transposed). Its numbers of input and output channels are affine
+in the widths of the coupled groups, and so are the MACs of attention. So the MACs of a network
+follow exactly from its group widths, in closed form and without building the network.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from prunetune.compress.budget.counting import count_by_module
+from prunetune.compress.budget.products import macs_per_unit
 from prunetune.compress.graph.groups import Group, is_depthwise
-from prunetune.compress.graph.tracing import ShapesOnly, example_input, without_data
 from prunetune.protocols import Shape
 
 
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
-    """MACs of one image through the convolution and linear layers; `model` stays as it is."""
+    """MACs of one image, as PyTorch's own counter counts them; `model` stays as it is."""
     return CostTable.measure(model, input_shape).macs(())
-
-
-def macs_per_channel_pair(model: nn.Module, input_shape: Shape) -> dict[str, int]:
-    """Layer name -> MACs per pair of (input, output) channels, for layers that are used.
-
-    If the forward pass uses a layer twice, both uses are summed.
-    """
-    twin = without_data(model)
-    costs: dict[str, int] = {}
-
-    def hook_of(name: str) -> Any:
-        def hook(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            costs[name] = costs.get(name, 0) + _cost(layer, output)
-
-        return hook
-
-    for name, layer in twin.named_modules():
-        if isinstance(layer, _ConvNd | nn.Linear):
-            layer.register_forward_hook(hook_of(name))
-    with torch.no_grad(), ShapesOnly():
-        twin(example_input(twin, input_shape))
-    return costs
-
-
-def _cost(layer: nn.Module, output: torch.Tensor) -> int:
-    """Kernel elements · output positions."""
-    if isinstance(layer, _ConvNd):
-        return math.prod(layer.kernel_size) * math.prod(output.shape[2:])
-    return math.prod(output.shape[1:-1])
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """cost · in · out / groups, with in and out = fixed part + Σ channels per unit · width."""
+    """cost · in · out / groups, with in and out = fixed part + Σ channels per unit · width.
+
+    A product outside layers, such as those of attention, has one input channel.
+    """
 
     cost: int
     fixed_in: int
@@ -86,20 +59,29 @@ class CostTable:
     def measure(
         cls, model: nn.Module, input_shape: Shape, groups: Sequence[Group] = ()
     ) -> CostTable:
-        """The table of `model`, from one forward pass that computes shapes only."""
+        """The table of `model`, from one forward pass that computes shapes only.
+
+        Raises:
+            ValueError: the MACs of a product outside layers do not follow from the widths.
+        """
         units: dict[tuple[str, str], dict[int, int]] = {}
         for number, group in enumerate(groups):
             for member in group.members:
                 units.setdefault((member.layer, member.side), {})[number] = member.index.shape[1]
         widths = tuple(group.width for group in groups)
-        layers = tuple(
+        counted = count_by_module(model, input_shape)
+        layers = [
             _layer_cost(
                 model.get_submodule(name), cost, units.get((name, "in"), {}),
                 units.get((name, "out"), {}), widths,
             )
-            for name, cost in macs_per_channel_pair(model, input_shape).items()
-        )  # fmt: skip
-        return cls(layers, widths)
+            for name, cost in counted.layers.items()
+        ]  # fmt: skip
+        shares = macs_per_unit(model, input_shape, groups, counted.products)
+        layers += [
+            _product_cost(macs, shares[name], widths) for name, macs in counted.products.items()
+        ]
+        return cls(tuple(layers), widths)
 
     def macs(self, widths: Sequence[int]) -> int:
         """The MACs with these group widths."""
@@ -127,6 +109,12 @@ def _layer_cost(
         1 if is_depthwise(layer) else groups,
         is_depthwise(layer),
     )
+
+
+def _product_cost(macs: int, per_unit: Mapping[int, int], widths: Sequence[int]) -> LayerCost:
+    """A product's MACs in the form of a layer with one input channel and one output per MAC."""
+    fixed = macs - sum(widths[g] * n for g, n in per_unit.items())
+    return LayerCost(1, 1, fixed, {}, per_unit, groups=1, depthwise=False)
 
 
 class CostPoint:

@@ -82,7 +82,10 @@ class Group:
 
 @runtime_checkable
 class DeclaresUnits(Protocol):
-    """A module that declares its removable units, because tracing cannot find them."""
+    """A module that declares its removable units, because tracing cannot find them.
+
+    The products of tensors in its forward pass take equally many MACs for each unit.
+    """
 
     def prunable_units(self) -> Mapping[tuple[str, Side], Sequence[Sequence[int]]]:
         """(submodule, side) -> the channels of each unit; submodules that write come first."""

@@ -62,15 +62,24 @@ class ShapesOnly(TorchFunctionMode):
         """See `TorchFunctionMode`."""
         if func in _POINTWISE:
             return args[0].clone()
-        if func is F.linear:
+        if func is F.linear and not kwargs:
             return _Blank.apply(*args[:2], (*args[0].shape[:-1], len(args[1])))
-        if func in _CONVOLUTIONS and not isinstance(args[4], str):
+        if func in _CONVOLUTIONS and not kwargs and _is_spelt_out(args):
             return _Blank.apply(*args[:2], _convolved(*args[:2], *args[3:6]))
         return func(*args, **(kwargs or {}))
 
 
 _POINTWISE = {F.batch_norm, F.layer_norm, F.relu, F.relu6, F.silu, F.hardswish, F.gelu}
 _CONVOLUTIONS = {F.conv1d, F.conv2d, F.conv3d}
+
+
+def _is_spelt_out(args: Any) -> bool:
+    """Whether a convolution is called as its module calls it: a batch, and a number per axis."""
+    return (
+        len(args) == 7
+        and args[0].ndim == args[1].ndim
+        and all(isinstance(numbers, tuple) for numbers in args[3:6])
+    )
 
 
 class _Blank(torch.autograd.Function):

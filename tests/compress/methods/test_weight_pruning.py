@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunetune.compress.budget.costs import macs_per_channel_pair
+from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.method import CompactModel, Context, Infeasible, Shrinking, Target
 from prunetune.compress.methods.weight_pruning.method import WeightPruning, WeightPruningParams
 from prunetune.compress.methods.weight_pruning.threshold import PrunableWeights, Quota, kept_weights
@@ -190,7 +191,7 @@ def test_the_dense_network_is_left_alone_and_every_prunable_weight_is_used() -> 
     assert all(torch.equal(before[k], v) for k, v in MODEL.state_dict().items())
     assert len(PrunableWeights.of(MODEL, R14.input_shape).names) == len(layers(MODEL))
     assert PrunableWeights.of(MODEL, R14.input_shape).macs == DENSE
-    assert macs_per_channel_pair(MODEL, R14.input_shape).keys() == layers(MODEL).keys()
+    assert count_by_module(MODEL, R14.input_shape).layers.keys() == layers(MODEL).keys()
 
 
 def gradually(made: Context, every: int, splits: Any, file: Any, stop: int = 9) -> list[Any]:  # noqa: F811
@@ -246,3 +247,19 @@ def test_the_schedule_removes_most_weights_early() -> None:
     target, tiny = Target(1, 1, TOLERANCE, Fraction("0.9")), PrunableWeights(("a",), (1000,), (1,))
     n_kept = [Quota.of(target, tiny, 1 - (1 - t / 4) ** 3).at_most for t in range(5)]
     assert n_kept == [1000, 480, 212, 114, 100]
+
+
+def test_the_products_of_attention_stay_whatever_weights_go() -> None:
+    network = architecture("vit_tiny", patch=4)
+    model = trained(network)
+    prunable, dense = PrunableWeights.of(model, network.input_shape), count_macs(model, (3, 32, 32))
+    assert prunable.macs == dense
+    assert prunable.fixed_macs == prunable.least(0)[1] == 12 * 2 * 65**2 * 192
+    target = Target(dense // 4, dense, TOLERANCE)
+    magnitudes = prunable.flat(dict(model.named_parameters())).abs()
+    kept = kept_weights(magnitudes, prunable, Quota.of(target, prunable), minimum=1)
+    assert target.lowest <= prunable.macs_of(kept) <= target.macs
+    with pytest.raises(Infeasible):
+        kept_weights(
+            magnitudes, prunable, Quota("macs", prunable.fixed_macs, prunable.fixed_macs), minimum=1
+        )

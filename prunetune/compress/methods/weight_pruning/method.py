@@ -125,7 +125,7 @@ class WeightPruning:
             context.recalibrate(model, self.params.recalibrate)
         n_kept = int(kept.sum())
         n_others = sum(p.numel() for p in model.parameters()) - prunable.total
-        macs = int(prunable.per_weight(prunable.costs, kept)[kept].sum())
+        macs = prunable.macs_of(kept)
         return CompactModel(
             model, context.architecture, macs, hooks=[hook],
             computed_macs=prunable.macs, params=n_kept + n_others,

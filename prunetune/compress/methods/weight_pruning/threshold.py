@@ -9,7 +9,7 @@ pruned more in return, so the total still meets the budget exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.budget.costs import macs_per_channel_pair
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.method import Infeasible, Target
 from prunetune.protocols import Shape
 
@@ -31,12 +31,15 @@ class PrunableWeights:
     sizes: tuple[int, ...]
     """The number of weights of each layer."""
     costs: tuple[int, ...]
-    """The MACs of one weight of each layer: the number of positions of the layer's output."""
+    """The MACs of one weight of each layer: the number of positions where it is used."""
+    fixed_macs: int = 0
+    """The MACs that no weight decides, such as those of attention's own products."""
 
     @classmethod
     def of(cls, model: nn.Module, input_shape: Shape) -> PrunableWeights:
         """The weights of all convolution and linear layers that the forward pass uses."""
-        used = macs_per_channel_pair(model, input_shape)
+        counted = count_by_module(model, input_shape)
+        used = counted.layers
         layers = {name: model.get_submodule(name) for name in used}
         sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers.items()}
         kernel_sizes = {
@@ -47,6 +50,7 @@ class PrunableWeights:
             tuple(f"{name}.weight" for name in used),
             tuple(sizes.values()),
             tuple(cost // kernel_sizes[name] for name, cost in used.items()),
+            sum(counted.products.values()),
         )
 
     @property
@@ -57,12 +61,21 @@ class PrunableWeights:
     @property
     def macs(self) -> int:
         """The MACs with all weights."""
-        return sum(size * cost for size, cost in zip(self.sizes, self.costs, strict=True))
+        return self._macs(self.sizes)
+
+    def macs_of(self, kept: Tensor) -> int:
+        """The MACs with the weights `kept`."""
+        return self._macs([int(layer.sum()) for layer in torch.split(kept, list(self.sizes))])
 
     def least(self, minimum: int) -> tuple[int, int]:
         """(weights, MACs) if every layer keeps `minimum` weights, or all if it has fewer."""
         kept = [min(minimum, size) for size in self.sizes]
-        return sum(kept), sum(n * cost for n, cost in zip(kept, self.costs, strict=True))
+        return sum(kept), self._macs(kept)
+
+    def _macs(self, weights: Sequence[int]) -> int:
+        """The MACs with this many weights of each layer."""
+        products = (n * cost for n, cost in zip(weights, self.costs, strict=True))
+        return self.fixed_macs + sum(products)
 
     def flat(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """One value per weight, from a tensor per parameter name."""
@@ -124,13 +137,14 @@ def kept_weights(
     order = candidates[torch.argsort(scores[candidates], stable=True)]
     amounts = _amounts(prunable, quota, scores)
     cumulative = amounts[order].cumsum(0)
-    excess = int(amounts.sum()) - quota.at_most
+    everything = int(amounts.sum()) + (prunable.fixed_macs if quota.unit == "macs" else 0)
+    excess = everything - quota.at_most
     count = int(torch.searchsorted(cumulative, excess)) + 1 if excess > 0 else 0
     if count > len(order):
         raise _minimum_too_large(prunable, quota, minimum)
     kept = torch.ones_like(scores, dtype=torch.bool)
     kept[order[:count]] = False
-    total = int(amounts.sum()) - (int(cumulative[count - 1]) if count else 0)
+    total = everything - (int(cumulative[count - 1]) if count else 0)
     removed = order[:count] if unmasked is None else order[:count][unmasked[order[:count]]]
     _give_back(kept, removed, amounts, quota, total)
     return kept if unmasked is None else kept & unmasked

@@ -16,7 +16,8 @@ from functools import cached_property
 
 import torch
 
-from prunetune.compress.budget.costs import CostPoint, CostTable, LayerCost, macs_per_channel_pair
+from prunetune.compress.budget.costs import CostPoint, CostTable, LayerCost
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.method import Infeasible
 from prunetune.compress.network.rebuild import family_network, family_of, layer_widths, with_widths
 from prunetune.records.architecture import Architecture
@@ -55,7 +56,8 @@ class WidthSolver:
     `profile` has each stage's width relative to the dense one's; stages beyond its end have 1.
 
     Raises:
-        ValueError: the family has no stage widths, or fewer than the profile names.
+        ValueError: the family has no stage widths, or fewer than the profile names, or its network
+            multiplies tensors outside of convolution and linear layers.
     """
 
     def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
@@ -148,10 +150,16 @@ class WidthSolver:
         stage_tags = tuple(STAGE_TAG + i for i in range(len(self.base)))
         block_tags = tuple(_BLOCK_TAG + i for i in range(len(inner)))
         with torch.device("meta"):
-            costs = macs_per_channel_pair(family_network(self.architecture), shape)
+            counted = count_by_module(family_network(self.architecture), shape)
             tagged = self.family.with_widths(self.params, stage_tags, block_tags)
             layers = layer_widths(self.family.build(tagged, self.architecture.classes, shape))
-        terms = tuple(_cost(cost, layers[name], len(self.base)) for name, cost in costs.items())
+        if counted.products:
+            raise ValueError(
+                f"width_scaling: {self.architecture.model} multiplies tensors outside of its "
+                f"layers, in {', '.join(counted.products)}; their MACs at other widths are unknown"
+            )
+        costs = counted.layers.items()
+        terms = tuple(_cost(cost, layers[name], len(self.base)) for name, cost in costs)
         return CostTable(terms, self.base + inner)
 
 
