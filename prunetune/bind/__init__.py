@@ -9,6 +9,7 @@ from __future__ import annotations
 from prunetune.bind.cells import CellBuilder
 from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
+from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
 from prunetune.config.file.model import SweepSpec
@@ -40,6 +41,8 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     parts.check_control()
     check_sparsifying(spec, problems, cells, workload)
     check_sampler(spec.search.sampler, problems)
+    if workload:
+        check_single_images(spec, problems, cells, workload, dense_space)
     study_builder = StudyBuilder(spec, parts, workload, cells) if workload else None
     if study_builder and not problems.under(("arms",)):  # budgets do not need the other fields
         study_builder.find_reach()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from prunetune.train.calibrate import recalibrate
 from prunetune.train.evaluate import evaluate
@@ -57,7 +60,7 @@ def test_bfloat16_is_used_on_request(splits: TinySplits) -> None:
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="no batches"):
         evaluate(tiny_network(), [], CPU)
-    with pytest.raises(ValueError, match="no batches"):
+    with pytest.raises(ValueError, match="no images"):
         recalibrate(tiny_network(), [])
 
 
@@ -84,14 +87,70 @@ def test_recalibration_on_one_batch_gives_its_exact_mean_and_variance(splits: Ti
     assert {layer.momentum for layer in model if isinstance(layer, torch.nn.BatchNorm2d)} == {0.1}
 
 
-def test_recalibration_averages_over_batches(splits: TinySplits) -> None:
-    model = tiny_network()
-    batches = splits.train.x.split(35)
-    recalibrate(model, batches)
+def statistics(model: nn.Module) -> list[Tensor]:
+    return [b for name, b in model.named_buffers() if "running" in name]
+
+
+def test_recalibration_weighs_batches_by_their_images(splits: TinySplits) -> None:
+    model, x = tiny_network(), splits.train.x
+    recalibrate(model, [x], batch=32)  # 32, 32 and 6 images
     with torch.no_grad():
-        outputs = [model[0](x).transpose(0, 1).flatten(1) for x in batches]
-    torch.testing.assert_close(model[1].running_mean, sum(o.mean(1) for o in outputs) / 2)
-    torch.testing.assert_close(model[1].running_var, sum(o.var(1) for o in outputs) / 2)
+        outputs = [model[0](part).transpose(0, 1).flatten(1) for part in x.split(32)]
+    sizes = [len(part) / len(x) for part in x.split(32)]
+    mean = sum(share * o.mean(1) for share, o in zip(sizes, outputs, strict=True))
+    var = sum(share * o.var(1) for share, o in zip(sizes, outputs, strict=True))
+    torch.testing.assert_close(model[1].running_mean, mean)
+    torch.testing.assert_close(model[1].running_var, var)
+
+
+def test_recalibration_on_equal_batches_is_torchs_cumulative_mean(splits: TinySplits) -> None:
+    x = splits.train.x[:64]
+    model, expected = tiny_network(), tiny_network().eval()
+    recalibrate(model, x.split(16), batch=16)
+    with torch.no_grad():
+        for norm in (expected[1], expected[4]):
+            norm.train()
+            norm.momentum = None
+        for part in x.split(16):
+            expected(part.to(memory_format=torch.channels_last))
+    pairs = zip(statistics(model), statistics(expected), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_statistics_do_not_depend_on_the_portions(splits: TinySplits, seed: int) -> None:
+    whole, portioned = tiny_network(), tiny_network()
+    sizes = random_sizes(len(splits.train), seed)
+    for batch in (128, 32):
+        recalibrate(whole, [splits.train.x], batch)
+        recalibrate(portioned, splits.train.x.split(sizes), batch)
+        for a, b in zip(statistics(whole), statistics(portioned), strict=True):
+            torch.testing.assert_close(a, b)
+    parts = zip(splits.train.x.split(sizes), splits.train.y.split(sizes), strict=True)
+    once = evaluate(whole, [(splits.train.x, splits.train.y)], CPU, outputs=True)
+    several = evaluate(whole, parts, CPU, outputs=True)
+    assert several.acc1 == once.acc1
+    assert several.loss == pytest.approx(once.loss, rel=1e-5)
+    torch.testing.assert_close(several.log_probs, once.log_probs)
+
+
+def random_sizes(total: int, seed: int) -> list[int]:
+    """Sizes that add up to `total`; the last is 1."""
+    draw, sizes = random.Random(seed), [1]
+    while missing := total - sum(sizes):
+        sizes.insert(0, draw.randint(1, min(missing, 40)))
+    return sizes
+
+
+def test_a_single_image_that_remains_is_normalised_with_others() -> None:
+    """A norm over 1x1 maps cannot normalise it alone."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4), nn.Flatten())
+    x = torch.randn(129, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    recalibrate(model, x.split(128))
+    with torch.no_grad():
+        y = model[0](x).flatten(1)
+    torch.testing.assert_close(model[1].running_mean, y.mean(0))
+    torch.testing.assert_close(model[1].running_var, y.var(0))
 
 
 def test_recalibration_without_batch_norm_does_nothing() -> None:

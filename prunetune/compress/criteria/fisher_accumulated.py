@@ -14,11 +14,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from prunetune.batches import in_batches
 from prunetune.compress.criterion import About, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.scoring.bases import BaseCriterion
 from prunetune.compress.scoring.gate_gradients import GateParams, Joining, OpenGates, join_gates
-from prunetune.compress.scoring.passes import Chunks, passes
+from prunetune.compress.scoring.passes import passes
 from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.registry import criteria
 
@@ -36,7 +37,8 @@ class FisherAccumulated(BaseCriterion[FisherAccumulatedParams]):
     """Half the mean squared gate gradient over the steps of a training.
 
     A schedule that trains between its cuts attaches `accumulator` to that training. Without
-    training, the gradients come from batches of the scene's images, with constant weights.
+    training, the gradients come from batches of the scene's images, with constant weights; every
+    image counts, those of a smaller last batch too.
     """
 
     about = About(
@@ -140,20 +142,3 @@ class FisherAccumulator:
         sums = self._sums or [torch.zeros_like(total) for total in squares]
         self._sums = [a + b for a, b in zip(sums, squares, strict=True)]
         self.images += images
-
-
-def in_batches(chunks: Chunks, batch: int) -> Chunks:
-    """The same images in batches of `batch`.
-
-    Images that do not fill the last batch are dropped, unless there is no other batch.
-    """
-    rest: list[tuple[Tensor, Tensor]] = []
-    only_batch = True
-    for chunk in chunks:
-        rest.append(chunk)
-        x, y = (torch.cat(parts) for parts in zip(*rest, strict=True))
-        whole = len(x) // batch * batch
-        yield from zip(torch.split(x[:whole], batch), torch.split(y[:whole], batch), strict=True)
-        rest, only_batch = [(x[whole:], y[whole:])], only_batch and not whole
-    if only_batch:
-        yield rest[0]
