@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from prunetune.train.batchnorm import fold_batch_norms
+from prunetune.train.small_maps import guard_strided_convolutions
 
 
 def pick_device(name: str) -> torch.device:
@@ -55,7 +56,9 @@ def prepare(model: nn.Module, device: torch.device) -> nn.Module:
     The state dict does not change, nor do the outputs but for the order of sums.
     """
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return fold_batch_norms(model) if device.type == "cpu" else model
+    if device.type != "cpu":
+        return model
+    return guard_strided_convolutions(fold_batch_norms(model))
 
 
 @contextmanager
