@@ -53,6 +53,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan_sweep(write(SMALL, tmp_path_factory.mktemp("small")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
 def test_every_shipped_sweep_binds_and_each_budget_can_be_met(path: Path, tmp_path: Path):
     plan = plan_sweep(path, overrides=checkpoint_of(path, tmp_path))
@@ -205,6 +206,7 @@ def test_weights_by_name_are_checked_before_anything_runs(model, weights, said, 
     assert said in message
 
 
+@pytest.mark.slow
 def test_the_headline_sweep_trains_at_most_80_000_epochs():
     assert counts(plan_sweep("sweeps/resnet56.yaml")).total.epochs <= 80_000
 

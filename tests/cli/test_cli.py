@@ -34,6 +34,7 @@ def imported_by(*words: object) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1].replace("'", '"')))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "allowed"),
     [
@@ -49,6 +50,7 @@ def test_verbs_import_only_what_they_need(words, allowed):
     assert imported_by(*words) <= allowed
 
 
+@pytest.mark.slow
 def test_the_printed_schema_is_a_sweep_that_plans(tmp_path: Path):
     path = tmp_path / "printed.yaml"
     path.write_text(process("schema").stdout)

@@ -64,6 +64,7 @@ def test_a_criterion_keeps_its_contract_on_a_network(name: str, network: str) ->
     assert applies == ((name, network) not in REFUSED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", criteria.names())
 def test_channel_pruning_by_a_criterion_is_a_sound_method(name: str) -> None:
     check_method("channel_pruning", {"criterion": {name: small(name)}}, shares=(0.4,))

@@ -63,6 +63,7 @@ METHODS: dict[str, list[dict[str, Any]]] = {
 """Parameters to try; a method that is not named is tried with its defaults."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "params"),
     [(name, params) for name in methods.names() for params in METHODS.get(name, [{}])],

@@ -151,6 +151,7 @@ def test_fashion_mnist_is_read_packed_and_unpacked_alike(tmp_path, monkeypatch):
     assert torch.equal(unpacked.labels, packed.labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_real_data_has_the_statistics_that_are_declared(name, real):
     splits = made(name, root=real).open(0, CPU, False)
@@ -162,6 +163,7 @@ def test_real_data_has_the_statistics_that_are_declared(name, real):
     assert counts.unique().tolist() == [splits.info.val_size // splits.info.classes]
 
 
+@pytest.mark.slow
 def test_real_cifar_is_what_torchvision_reads(real):
     test = made("cifar10", root=real).open(0, CPU, False).test()
     theirs = torchvision.datasets.CIFAR10(real, train=False)

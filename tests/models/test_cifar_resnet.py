@@ -38,6 +38,7 @@ def test_sizes_are_the_published_ones(name, shortcut, params, mmacs):
     assert round(macs(model, CIFAR) / 1e6, 3) == mmacs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "kparams", "mmacs"),
     [

@@ -37,6 +37,7 @@ def built(name: str, params=None, device: str = "meta") -> nn.Module:
         return entry.part.build(params or entry.params(), CLASSES, SHAPE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_size(NAMES))
 def test_gives_logits_and_keeps_its_classifier(name):
     model = built(name).eval()

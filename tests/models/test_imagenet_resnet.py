@@ -21,6 +21,7 @@ def on_meta(name: str, classes: int = 1000, **params) -> nn.Module:
         return entry.part.build(entry.params(**params), classes, IMAGENET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*RESNETS, *RESNEXTS])
 def test_sizes_are_those_torchvision_states(name):
     model = on_meta(name)

@@ -103,6 +103,7 @@ def test_modules_named_in_the_sweep_file_need_no_installation(tmp_path: Path) ->
     assert named.returncode == 0, named.stderr
 
 
+@pytest.mark.slow
 def test_a_plugin_that_cannot_be_imported_is_named(site: Path, tmp_path: Path) -> None:
     broken = tmp_path / "site"
     shutil.copytree(site, broken)

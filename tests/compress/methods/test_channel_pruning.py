@@ -36,6 +36,7 @@ def prune(given: Context, **params: Any) -> CompactModel:
 WEIGHTS = [name for name in criteria.names() if criteria.get(name).part.needs == "weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "criterion", "budgets"), [
     (R56, "magnitude", (0.5, 0.05)), *((R20, name, (0.5, 0.125)) for name in WEIGHTS),
 ])  # fmt: skip
@@ -48,6 +49,7 @@ def test_the_budget_is_met(criterion: str, scope: str, network: Any, budgets: An
         assert found.macs == count_macs(found.model, network.input_shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", SCOPES)
 def test_option_a_meets_budgets_that_the_floors_allow_and_reports_the_others(scope: str) -> None:
     model = MODELS[id(R56A)]

@@ -249,6 +249,7 @@ def test_the_schedule_removes_most_weights_early() -> None:
     assert n_kept == [1000, 480, 212, 114, 100]
 
 
+@pytest.mark.slow
 def test_the_products_of_attention_stay_whatever_weights_go() -> None:
     network = architecture("vit_tiny", patch=4)
     model = trained(network)

@@ -101,6 +101,7 @@ def test_bottlenecks_can_be_built_without_their_branch() -> None:
     assert fresh(network, 0)(image(network, torch.float32)).isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["local", "protected_global", "isomorphic", "per_group"])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_blocks_are_removed_under_any_scope_and_the_budget_is_met(scope: str, steps: int) -> None:
