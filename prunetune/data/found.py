@@ -11,7 +11,7 @@ from prunetune.data.decode import unreadable
 from prunetune.data.folders import Listing
 
 _SIZED_IMAGES = 200
-"""Of so many images, spread over all, the size is read."""
+"""The sizes of at most this many images are read; they are spread evenly over all images."""
 
 
 @runtime_checkable

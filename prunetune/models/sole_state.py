@@ -17,10 +17,10 @@ _AVERAGED = "n_averaged"
 _ASIDE = re.compile(
     "optim|sched|scaler|rng|callback|loop|criterion|loss|metric|grad|momentum|hyper", re.IGNORECASE
 )
-"""Words in the names of entries whose tensors are no weights of the network…"""
+"""Such a word in an entry's name says that it holds no weights of the network."""
 
 _NETWORK = re.compile("model|net|ema|weight|state_?dict", re.IGNORECASE)
-"""…unless one of these words is there too (`best_loss_model`)."""
+"""Such a word says that the entry may hold them after all (`best_loss_model`)."""
 
 
 def sole_state(content: Any) -> dict[str, Tensor]:
@@ -105,7 +105,7 @@ def _has_weights(holder: Any) -> bool:
 
 
 def _has_layers(holder: Any) -> bool:
-    """Whether names are those of weights, whose values may be arrays: to be refused by name."""
+    """Whether names are those of weights. Their values may be arrays, which are refused by name."""
     return isinstance(holder, Mapping) and any(
         isinstance(name, str) and name.endswith(".weight") and not isinstance(value, Mapping)
         for name, value in holder.items()
