@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prunetune.agenda import Amount, counts
-from prunetune.analysis.power import detectable
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
+from prunetune.statistics.power import detectable
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
 

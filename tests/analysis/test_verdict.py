@@ -10,12 +10,14 @@ import pytest
 from scipy import stats
 
 from prunetune.analysis.report import analyse
-from prunetune.analysis.statistics import ALPHA, holm, paired, welch
 from prunetune.analysis.verdicts.comparisons import OPEN, Pair, decide
 from prunetune.analysis.verdicts.verdict import conclude
 from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
 from prunetune.records.seeds import confirm_seed
+from prunetune.statistics.contrasts import paired, welch
+from prunetune.statistics.corrections import holm
+from prunetune.statistics.intervals import ALPHA
 from tests.analysis.sweeps import make_plan, noisy, record, run
 
 THREE = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
@@ -337,3 +339,16 @@ def test_a_failed_dense_network_closes_the_seeds_that_start_from_it() -> None:
     assert [loss.error for loss in arm.lost] == [
         "the dense network (seed 1002) ended as failed: killed"
     ]
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.002, 0.003])
+def test_equivalence_is_two_one_sided_tests(gap: float) -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.9 + gap, 0.0006, 8), rng.normal(0.9, 0.0006, 8)
+    below = stats.ttest_ind(a, b - 0.002, equal_var=False, alternative="greater").pvalue
+    above = stats.ttest_ind(a, b + 0.002, equal_var=False, alternative="less").pvalue
+    measured = welch(a.tolist(), b.tolist())
+    assert measured is not None
+    verdict = decide(Pair(a="a", b="b"), measured, measured.p, family=3, margin=0.002).verdict
+    assert (verdict == "equivalent") == (max(below, above) < ALPHA / (2 * 3))
+    assert (verdict == "equivalent") == (gap == 0.0)

@@ -8,10 +8,10 @@ from statistics import median
 
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy, grain
 from prunetune.analysis.evidence.ledger import spent_macs
-from prunetune.analysis.statistics import Estimate, mean_interval
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Plan
 from prunetune.records.record import Frozen, Record
+from prunetune.statistics.intervals import Estimate, mean_interval
 
 
 class DenseResult(Estimate):

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.format import listing, plural, points
-from prunetune.analysis.statistics import ALPHA, binomial_half_width
 from prunetune.analysis.verdicts.sentences import masked_arms
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.plan import MASKED, Plan
+from prunetune.statistics.intervals import ALPHA, binomial_half_width
 
 
 def caveats(plan: Plan, verdicts: Sequence[Verdict], rows: Sequence[FrontierRow]) -> list[str]:

@@ -17,9 +17,11 @@ from typing import Literal
 from prunetune.analysis.evidence.confirmed import grain
 from prunetune.analysis.evidence.samples import Contest, Sample
 from prunetune.analysis.format import plural
-from prunetune.analysis.statistics import ALPHA, Contrast, holm, paired, welch
 from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen
+from prunetune.statistics.contrasts import Contrast, paired, welch
+from prunetune.statistics.corrections import holm
+from prunetune.statistics.intervals import ALPHA
 
 Judgement = Literal["wins", "equivalent", "undecided"]
 OPEN = 1e-9

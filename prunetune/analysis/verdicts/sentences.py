@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.format import listing, p_value, points
-from prunetune.analysis.statistics import binomial_half_width
 from prunetune.analysis.verdicts.comparisons import OPEN, Pair
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.config.budget import RecordedBudget, budget_words
 from prunetune.plan import MASKED, Plan
+from prunetune.statistics.intervals import binomial_half_width
 
 
 def contest_name(budget: RecordedBudget, matching: str | None) -> str:

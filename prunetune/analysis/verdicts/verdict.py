@@ -8,11 +8,11 @@ from typing import Literal
 
 from prunetune.analysis.evidence.confirmed import Loss, grain
 from prunetune.analysis.evidence.samples import Contest, Sample
-from prunetune.analysis.statistics import Estimate, mean_interval
 from prunetune.analysis.verdicts.comparisons import Judgement, Pair, belongs, compare
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen
+from prunetune.statistics.intervals import Estimate, mean_interval
 
 
 class ArmResult(Estimate):

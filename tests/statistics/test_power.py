@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, ttest_ind
 
-from prunetune.analysis.power import ALPHA, POWER, detectable
+from prunetune.statistics.power import ALPHA, POWER, detectable
 
 
 @pytest.mark.parametrize(("n", "comparisons"), [(3, 1), (5, 1), (5, 4)])

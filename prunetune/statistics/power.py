@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from prunetune.analysis.statistics import ALPHA
+from prunetune.statistics.intervals import ALPHA
 
 SEED_SPREAD = 0.002
 """Assumed standard deviation over seeds, in accuracy: 0.1 to 0.3 points are usual on CIFAR-10."""
