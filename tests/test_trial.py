@@ -97,10 +97,16 @@ def test_dense_record_and_weights_belong_together(store: Store):
     record = store.records()["dense0"]
     model = rebuild(record.architecture)
     model.load_state_dict(load_state(store.dense_folder("dense0").weights.path))
-    outputs = load_state(store.storage / record.test_outputs)["log_probs"]
+    kept = store.test_outputs_of(record)
+    assert kept is not None
+    assert store.address(kept) == record.test_outputs
+    saved = load_state(kept.path)
+    outputs = saved["log_probs"]
     assert outputs.shape == (WORKLOAD.info.test_size, 10)
     assert torch.allclose(outputs.exp().sum(1), torch.ones(len(outputs)), atol=1e-5)
     labels = torch.cat([y for _, y in open_splits().test().batches(100)])
+    assert torch.equal(saved["labels"], labels.int())
+    assert torch.equal(saved["predicted"], outputs.argmax(1).int())
     assert (outputs.argmax(1) == labels).float().mean().item() == pytest.approx(record.test_acc1)
     with torch.no_grad():
         again = torch.cat([model.eval()(x) for x, _ in open_splits().test().batches(100)])

@@ -18,7 +18,7 @@ class NetworkFolder(StoredFolder):
 
     @property
     def test_outputs(self) -> StoredFile:
-        """The log-probabilities of every test image, as safetensors."""
+        """`log_probs`, `labels` and `predicted` of every test image, as safetensors."""
         return self.file("test_outputs.safetensors")
 
     @property

@@ -136,7 +136,8 @@ class Record(TrialIdentity):
     test_acc1_best: Accuracy | None = None
     """Test accuracy after the epoch that was best on validation."""
     test_outputs: str | None = None
-    """Path, under the storage, of the log-probabilities per test image (safetensors)."""
+    """Path, under the storage, of `log_probs`, `labels` and `predicted` per test image
+    (safetensors); files of older versions have `log_probs` alone."""
     would_stop_at: int | None = None
     train_macs: TrainMacs = TrainMacs()
     wall_s: dict[str, float] = Field(default_factory=dict)

@@ -114,6 +114,14 @@ class Store:
         """The path of a file under the storage, as records name it."""
         return str(file.path.relative_to(self.storage))
 
+    def test_outputs_of(self, record: Record) -> StoredFile | None:
+        """The outputs of a finished trial for every test image; None where they were not kept."""
+        if record.test_outputs is None:
+            return None
+        dense = record.phase == "dense"
+        folder = self.dense_folder(record.key) if dense else self.trial_folder(record.key)
+        return folder.test_outputs if folder.test_outputs.exists() else None
+
     def exists(self) -> bool:
         """Whether anything of the sweep has been stored."""
         return self.root.exists()

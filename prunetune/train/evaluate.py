@@ -23,6 +23,8 @@ class Evaluation:
     acc1: float
     log_probs: Tensor | None = None
     """(images, classes), float32 on the CPU, in the order of the batches."""
+    labels: Tensor | None = None
+    """(images,), int32 on the CPU, in the same order; there where the outputs are."""
 
 
 def evaluate(
@@ -45,7 +47,7 @@ def evaluate(
     model = prepare(model, device).eval()
     loss = torch.zeros((), device=device, dtype=torch.float64)
     n_correct = torch.zeros((), device=device, dtype=torch.int64)
-    count, all_log_probs = 0, []
+    count, all_log_probs, all_labels = 0, [], []
     with torch.inference_mode(), true_float32(), autocast(device, dtype):
         for x, y in batches:
             x = x.to(device, memory_format=torch.channels_last, non_blocking=True)
@@ -56,8 +58,11 @@ def evaluate(
             count += len(y)
             if outputs:
                 all_log_probs.append(log_probs.cpu())
+                all_labels.append(y.cpu().int())
     model.train(training)
     if not count:
         raise ValueError("nothing to evaluate on: no batches")
-    kept = torch.cat(all_log_probs) if all_log_probs else None
-    return Evaluation(loss.item() / count, n_correct.item() / count, kept)
+    loss_mean, acc1 = loss.item() / count, n_correct.item() / count
+    if not outputs:
+        return Evaluation(loss_mean, acc1)
+    return Evaluation(loss_mean, acc1, torch.cat(all_log_probs), torch.cat(all_labels))

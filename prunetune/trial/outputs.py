@@ -42,8 +42,13 @@ def judge(
     model, folder, test = network.model, network_folder(spec, store), trainer.splits.test()
     last = trainer.evaluate(model, network.cost, test, outputs=True)
     assert last.log_probs is not None
+    assert last.labels is not None
     save(folder.weights, model.state_dict())
-    save(folder.test_outputs, {"log_probs": last.log_probs})
+    # Labels and predictions stand beside the outputs, so that a report needs no data set and, for
+    # what rests on hits alone, not the large table either.
+    predicted = last.log_probs.argmax(1).int()
+    outputs = {"log_probs": last.log_probs, "labels": last.labels, "predicted": predicted}
+    save(folder.test_outputs, outputs)
     if network.kept:
         folder.kept.write_json(network.kept)
     at_best = last

@@ -24,6 +24,8 @@ def test_evaluation_follows_its_definition_at_any_batch_size(splits: TinySplits)
         assert evaluation.loss == pytest.approx(loss, abs=1e-6)
         assert evaluation.log_probs is not None
         torch.testing.assert_close(evaluation.log_probs, log_probs)
+        assert evaluation.labels is not None
+        assert torch.equal(evaluation.labels, splits.val.y.int())
 
 
 @pytest.mark.parametrize("training", [False, True])
