@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.network.rebuild import architecture_of, rebuild
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import WeightsFileError, load_state, match_state
@@ -104,6 +105,13 @@ class Workload:
         """MACs of the dense network at batch 1."""
         with torch.device("meta"):
             return count_macs(self.build(), self.info.shape)
+
+    @cached_property
+    def uncounted(self) -> dict[str, tuple[str, ...]]:
+        """Module of the dense network -> the functions it calls whose MACs nobody counts."""
+        with torch.device("meta"):
+            found = count_by_module(self.build(), self.info.shape).uncounted
+        return {module: tuple(sorted(functions)) for module, functions in found.items()}
 
     @cached_property
     def n_params(self) -> int:

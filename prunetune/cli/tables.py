@@ -31,8 +31,8 @@ def print_forecast(forecast: Forecast) -> None:
         console.print(forecast.question, markup=False)
     dense = f"{forecast.dense_macs:,} MACs, {forecast.dense_params:,} parameters"
     console.print(f"dense {forecast.model}: {dense}")
-    for fact in forecast.data:
-        console.print(f"data {forecast.dataset}: {fact}", markup=False)
+    for sentence in forecast.sentences():
+        console.print(sentence, markup=False, soft_wrap=True)
     console.print(_forecast_table(forecast))
     console.print(_cost(forecast), markup=False)
     console.print(_power(forecast), markup=False)

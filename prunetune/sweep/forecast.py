@@ -14,6 +14,7 @@ from prunetune.records.store import Store, sweep_names
 from prunetune.statistics.power import detectable
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
+from prunetune.sweep.workload_facts import WorkloadFacts, workload_facts
 
 
 class StudyForecast(Params):
@@ -36,7 +37,7 @@ class StudyForecast(Params):
     reach: tuple[Reach, ...] = ()
 
 
-class Forecast(Params):
+class Forecast(WorkloadFacts):
     """The facts that `prunetune plan` prints."""
 
     sweep: str
@@ -44,9 +45,6 @@ class Forecast(Params):
     model: str
     dense_macs: int
     dense_params: int
-    dataset: str = ""
-    data: tuple[str, ...] = ()
-    """What the data set found: classes, images of each split, their sizes, skipped names."""
     rows: tuple[StudyForecast, ...]
     trials: int
     epochs: int
@@ -68,7 +66,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
     Raises:
         CorruptDataError: one of the images whose size is read cannot be opened.
     """
-    dataset, data = _data(plan)
+    workload = workload_facts(plan)
     clock = _measured(plan) if timed else recorded_clock(plan, _sweeps(storage))
     amounts = counts(plan)
     rows = [_dense_row(plan, amounts.dense, clock)]
@@ -81,8 +79,9 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         model=str(plan.dense.architecture["model"]),
         dense_macs=plan.dense.macs,
         dense_params=plan.dense.params,
-        dataset=dataset,
-        data=data,
+        dataset=workload.dataset,
+        data=workload.data,
+        uncounted=workload.uncounted,
         rows=tuple(rows),
         trials=whole.total,
         epochs=whole.epochs,
@@ -98,15 +97,6 @@ def _measured(plan: Plan) -> Clock:
     from prunetune.sweep.timing import measured_clock  # imports all of training
 
     return measured_clock(plan)
-
-
-def _data(plan: Plan) -> tuple[str, tuple[str, ...]]:
-    """The name of the data set, and what it found."""
-    from prunetune.data.found import what_was_found  # imports torch
-    from prunetune.workload import Workload
-
-    workload = Workload.from_json(plan.workload)
-    return workload.dataset.name, what_was_found(workload.data)
 
 
 def _dense_row(plan: Plan, amount: Amount, clock: Clock | None) -> StudyForecast:

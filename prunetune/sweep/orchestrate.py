@@ -18,6 +18,7 @@ from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.registry import make_importable, plugin_folders
 from prunetune.sweep.plan_file import load_plan, write_plan
+from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ def run_sweep(
         StorageError: the storage is full, away or locked.
         ClusterError: the Ray cluster does not answer or refuses us.
         DataMissingError: the data set's files are missing.
+        CorruptDataError: an image cannot be read.
         Interrupted: a signal came; the same call continues the sweep.
 
     Example:
@@ -91,6 +93,7 @@ def run_sweep(
     from prunetune.sweep.publish import publish
 
     spec, plan = _parse_and_bind(source, overrides)
+    facts = workload_facts(plan)
     store = Store(storage, plan.sweep)
     if data := os.environ.get("PRUNETUNE_DATA"):  # workers run in other folders
         os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
@@ -101,8 +104,10 @@ def run_sweep(
             for key, record in store.records().items():
                 if record.status == "failed":
                     store.set_aside(key)
+        console = tune.SweepConsole(plan, store)
+        console.say(facts.sentences())
         tracking = open_tracking(plan, store)
-        observers: list[Any] = [tune.SweepConsole(plan, store), *([tracking] if tracking else [])]
+        observers: list[Any] = [console, *([tracking] if tracking else [])]
         if tracking:
             tracking.sync(store.records().values())
         outcome = tune.run(

@@ -34,6 +34,11 @@ class SweepConsole:
         self._epochs_planned = counts(plan).total.epochs
         self._epochs_before = self._epochs_settled()
 
+    def say(self, sentences: Iterable[str]) -> None:
+        """Print one line for each sentence, above the table if there is one."""
+        for sentence in sentences:
+            self._console.print(sentence, markup=False, soft_wrap=True)
+
     def on_dealt(self, spec: TrialSpec) -> None:
         """A trial runs."""
         self._trials.deal(spec)
