@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from prunetune.records.record import Frozen
 from prunetune.statistics.contrasts import Contrast, paired, welch
+from prunetune.statistics.moments import Floats, Moments
 
-Array = NDArray[np.float64]
 LEAST_BUDGETS = 4
 """Fewer budgets leave too few degrees of freedom where each was searched once."""
 MOST_SEEDS_OF_ONE_SEARCH = 8
@@ -50,14 +49,6 @@ class FrontierContrast(Frozen):
             return None
         x = self.centre - self.area.difference / self.tilt.difference
         return x if min(log_macs) <= x <= max(log_macs) else None
-
-
-class Moments(NamedTuple):
-    """A difference along the frontier with its error and degrees of freedom, one per sweep."""
-
-    difference: Array
-    error: Array
-    df: Array
 
 
 def searched_frontier(
@@ -124,7 +115,7 @@ def fixed_frontier(
 
 
 def frontier_moments(
-    difference: Array, a: Array, b: Array, log_macs: Array, grain: float = 0.0
+    difference: Floats, a: Floats, b: Floats, log_macs: Floats, grain: float = 0.0
 ) -> tuple[Moments, Moments]:
     """Area and tilt of `searched_frontier`, for one sweep or along leading axes for many.
 
@@ -149,7 +140,7 @@ def frontier_moments(
     residual = ((difference - fitted) ** 2).sum((-2, -1)) / free
     residual = np.maximum(residual, sum(rounding / n for n in seeds))
 
-    def moments(estimate: Array, weight: float, spreads: list[Array]) -> Moments:
+    def moments(estimate: Floats, weight: float, spreads: list[Floats]) -> Moments:
         searches = residual / (replicates * weight)
         over_seeds = [
             np.maximum(v, rounding / weight) / (n * replicates)
@@ -167,21 +158,21 @@ def frontier_moments(
     return moments(level, budgets, areas), moments(slope, square, slopes)
 
 
-def _slope(curves: Array, log_macs: Array) -> Array:
+def _slope(curves: Floats, log_macs: Floats) -> Floats:
     """Least-squares slope of each curve; the last axis is that of the budgets."""
     z = log_macs - log_macs.mean()
-    slopes: Array = (curves * z).sum(-1) / _square(log_macs)
+    slopes: Floats = (curves * z).sum(-1) / _square(log_macs)
     return slopes
 
 
-def _square(log_macs: Array) -> float:
+def _square(log_macs: Floats) -> float:
     """Sum of squares of the centred log MACs."""
     return float(((log_macs - log_macs.mean()) ** 2).sum())
 
 
-def _variance(per_seed: Array) -> Array:
+def _variance(per_seed: Floats) -> Floats:
     """Variance over seeds (last axis), mean over the replicates (the axis before)."""
-    variance: Array = per_seed.var(-1, ddof=1).mean(-1)
+    variance: Floats = per_seed.var(-1, ddof=1).mean(-1)
     return variance
 
 

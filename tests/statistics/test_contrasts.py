@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from prunetune.statistics.contrasts import paired, welch
+from prunetune.statistics.moments import paired_moments, welch_moments
 
 accuracies = st.lists(st.integers(0, 10_000).map(lambda i: i / 10_000), min_size=2, max_size=12)
 
@@ -42,3 +43,16 @@ def test_paired_is_scipys_and_sees_what_welch_cannot() -> None:
     assert unpaired is not None
     assert contrast.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
     assert contrast.p < 0.01 < 0.5 < unpaired.p
+
+
+def test_many_contrasts_at_once_are_single_contrasts() -> None:
+    a, b = np.random.default_rng(2).normal(0.9, 0.01, (2, 3, 5))
+    for many, one in ((welch_moments(a, b), welch), (paired_moments(a - b), paired)):
+        for i, p in enumerate(many.p()):
+            contrast = one(a[i].tolist(), b[i].tolist())
+            assert contrast is not None
+            assert [float(x[i]) for x in many] == pytest.approx(
+                [contrast.difference, contrast.error, contrast.df]
+            )
+            assert p == pytest.approx(contrast.p)
+            assert many.half_width(0.01)[i] == pytest.approx(contrast.half_width(0.01))
