@@ -1,29 +1,72 @@
-"""The smallest difference that a comparison can detect, known before any trial runs."""
+"""What a test detects, and how likely each outcome is where arms are equal.
+
+All functions take a design: the difference, error and degrees of freedom that the test sees in many
+simulated sweeps with equal arms (`designs`). Adding a true difference d to an arm only moves the
+differences by d, so one set of sweeps answers for every d. The power is that of the test really
+used, with its own degrees of freedom in each sweep.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import NamedTuple
 
-from prunetune.statistics.intervals import ALPHA
+import numpy as np
 
-SEED_SPREAD = 0.002
-"""Assumed standard deviation over seeds, in accuracy: 0.1 to 0.3 points are usual on CIFAR-10."""
+from prunetune.statistics.moments import Floats, Moments
+
 POWER = 0.8
 
 
-@lru_cache(maxsize=64)
-def detectable(n: int, comparisons: int, spread: float = SEED_SPREAD) -> float | None:
-    """The smallest difference of accuracy that is detected with a power of 80 %.
+class Outlook(NamedTuple):
+    """Probabilities of the three outcomes of a comparison of equal arms."""
 
-    The test is a two-sample t test with `n` seeds a side at level 0.05 / `comparisons`, the first
-    step of Holm's procedure. None for n = 1, where no test exists.
+    wins: float
+    """A false win of either arm."""
+    equivalent: float
+    undecided: float
+
+
+def detectable(design: Moments, level: float, power: float = POWER) -> float:
+    """The smallest true difference that is found, in its direction, with this power.
+
+    `level` is the test's two-sided level at its step of the correction, alpha / m at the first of m
+    steps. If the design has an axis of rivals, the arm must beat all of them at once, each of which
+    is behind by that difference.
     """
-    from scipy.special import nctdtrinc, stdtrit  # scipy.stats takes a second to import
+    return float(np.quantile(_needed(design, level), power))
 
-    if n < 2:
-        return None
-    df = 2 * n - 2
-    critical = stdtrit(df, 1 - ALPHA / comparisons / 2)
-    # The other tail of the two-sided test adds less than 1e-4 to the power.
-    shift = float(nctdtrinc(df, 1 - POWER, critical))
-    return float(shift / (n / 2) ** 0.5 * spread)
+
+def power_at(design: Moments, difference: float, level: float) -> float:
+    """The probability that a true difference is found, in its direction."""
+    return float(np.mean(_needed(design, level) <= difference))
+
+
+def detectable_margin(design: Moments, level: float, power: float = POWER) -> float:
+    """The smallest margin within which equal arms are called equivalent with this power.
+
+    `level` is that of each of the two one-sided tests.
+    """
+    return float(np.quantile(_reach(design, level), power))
+
+
+def outlook(design: Moments, margin: float, level: float) -> Outlook:
+    """How a comparison of equal arms will end, tested at `level` two-sided and for equivalence.
+
+    Equivalence is judged first: an interval within the margin is not a win.
+    """
+    equivalent = _reach(design, level) < margin
+    wins = (design.p() <= level) & ~equivalent
+    undecided = ~(equivalent | wins)
+    return Outlook(float(wins.mean()), float(equivalent.mean()), float(undecided.mean()))
+
+
+def _needed(design: Moments, level: float) -> Floats:
+    """The true difference at which each sweep would find it."""
+    needed: Floats = design.half_width(level) - design.difference
+    return needed.max(-1) if needed.ndim > 1 else needed
+
+
+def _reach(design: Moments, level: float) -> Floats:
+    """The farther end of each sweep's interval at 1 - 2 * level."""
+    reach: Floats = np.abs(design.difference) + design.half_width(2 * level)
+    return reach

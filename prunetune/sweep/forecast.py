@@ -11,6 +11,8 @@ from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
+from prunetune.statistics.designs import welch_design
+from prunetune.statistics.intervals import ALPHA
 from prunetune.statistics.power import detectable
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
@@ -89,8 +91,14 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         seconds=None if None in times else sum(t for t in times if t is not None),
         timed_by=clock.source if clock else None,
         family=plan.family,
-        detectable=detectable(plan.n_independent, max(1, len(plan.family))),
+        detectable=_detectable(plan),
     )
+
+
+def _detectable(plan: Plan) -> float | None:
+    if plan.n_independent < 2:
+        return None
+    return detectable(welch_design(plan.n_independent), ALPHA / max(1, len(plan.family)))
 
 
 def _measured(plan: Plan) -> Clock:
