@@ -173,14 +173,7 @@ def silenced(
         for member in group.members:
             if member.side == "in":
                 layer = copied.get_submodule(member.layer)
-                assert isinstance(layer, nn.Conv2d | nn.Linear)
-                _ignore_inputs(layer, [int(i) for i in member.index[list(units)].ravel()])
+                weight = layer.get_parameter("weight").data
+                for channel in member.index[list(units)].ravel():
+                    weight[reading_entries(layer, int(channel))] = 0
     return copied
-
-
-@torch.no_grad()
-def _ignore_inputs(layer: nn.Conv2d | nn.Linear, inputs: Sequence[int]) -> None:
-    """Set the weights of these input channels to 0."""
-    groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
-    for channel in inputs:
-        layer.weight[reading_entries(layer.weight, groups, channel)] = 0

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.graph.groups import Group, prunable_groups
@@ -82,7 +83,7 @@ def as_if_trained(model: nn.Module, seed: int = 0) -> nn.Module:
         if isinstance(layer, _BatchNorm | nn.LayerNorm) and layer.weight is not None:
             layer.weight.uniform_(0.5, 1.5, generator=generator)
             layer.bias.normal_(0, 0.3, generator=generator)
-        elif isinstance(layer, nn.Linear | nn.Conv2d) and layer.bias is not None:
+        elif isinstance(layer, nn.Linear | _ConvNd) and layer.bias is not None:
             layer.bias.normal_(0, 0.1, generator=generator)
         if isinstance(layer, _BatchNorm) and layer.running_mean is not None:
             assert layer.running_var is not None
@@ -91,13 +92,25 @@ def as_if_trained(model: nn.Module, seed: int = 0) -> nn.Module:
     return model
 
 
-def reading_entries(weight: Tensor, groups: int, channel: int) -> tuple[slice, int]:
-    """The index of the entries of `weight` that read one input channel.
+def reading_entries(layer: nn.Module, channel: int) -> Any:
+    """The index of the entries of a layer's weight that read one input channel.
 
-    A convolution with several `groups` reads a channel with the rows of one group only.
+    A convolution with several groups reads a channel with the rows of one group only. Transposed
+    convolutions have their input channels first.
     """
-    columns, rows = weight.shape[1], weight.shape[0] // groups
-    group, column = divmod(channel, columns)
+    return channel if getattr(layer, "transposed", False) else _in_its_group(layer, channel)
+
+
+def writing_entries(layer: nn.Module, channel: int) -> Any:
+    """The index of the entries of a layer's weight that write one output channel."""
+    return _in_its_group(layer, channel) if getattr(layer, "transposed", False) else channel
+
+
+def _in_its_group(layer: nn.Module, channel: int) -> tuple[slice, int]:
+    """The rows of the convolution group of a channel, and its column."""
+    weight, groups = layer.get_parameter("weight"), int(getattr(layer, "groups", 1))
+    rows = len(weight) // groups
+    group, column = divmod(channel, weight.shape[1])
     return slice(group * rows, (group + 1) * rows), column
 
 

@@ -27,6 +27,7 @@ from prunetune.testing.networks import (
     Network,
     as_if_trained,
     reading_entries,
+    writing_entries,
 )
 from prunetune.testing.training import RECIPE, STEPS_PER_EPOCH, TRAINING_SEEDS, noise_splits
 from prunetune.testing.watch import untouched
@@ -191,15 +192,16 @@ def _entries_of(model: nn.Module, group: Group) -> dict[str, Tensor]:
             mask = masks.setdefault(
                 f"{member.layer}.{name}", torch.zeros_like(parameter, dtype=torch.bool)
             )
-            _mark(mask, member, getattr(layer, "groups", 1))
+            _mark(layer, mask, member)
     return masks
 
 
-def _mark(mask: Tensor, member: Member, convolution_groups: int) -> None:
+def _mark(layer: nn.Module, mask: Tensor, member: Member) -> None:
     """Set the entries of one parameter that write, or read, the member's channels."""
-    channels = torch.from_numpy(member.index).flatten()
-    if member.side == "out":
-        mask[channels] = True
-    elif mask.ndim > 1:  # a bias reads no channel
-        for channel in channels.tolist():
-            mask[reading_entries(mask, convolution_groups, channel)] = True
+    if member.side == "in" and mask.ndim == 1:
+        return  # a bias reads no channel
+    for channel in member.index.ravel().tolist():
+        if member.side == "in":
+            mask[reading_entries(layer, channel)] = True
+        else:
+            mask[writing_entries(layer, channel) if mask.ndim > 1 else channel] = True

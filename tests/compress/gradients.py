@@ -116,6 +116,24 @@ class Excited(nn.Module):
         return logits
 
 
+class Decoder(nn.Module):
+    """Transposed convolutions, the second with two groups, the third depthwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2)
+        self.up, self.norm1 = nn.ConvTranspose2d(8, 6, 2, 2, bias=False), nn.BatchNorm2d(6)
+        self.grouped = nn.ConvTranspose2d(6, 4, 3, 2, 1, 1, groups=2)
+        self.depth, self.norm2 = nn.ConvTranspose2d(4, 4, 3, groups=4), nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(self.up(F.relu(self.stem(x)))))
+        x = F.relu(self.norm2(self.depth(F.relu(self.grouped(x)))))
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits
+
+
 def cifar_resnet(shortcut: Any) -> nn.Module:
     return CifarResNet(ResNetParams(shortcut=shortcut, widths=(4, 6, 8)), (4, 6, 8), CLASSES, 3)
 
@@ -150,6 +168,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "plain": Plain,
     "tokens": Tokens,
     "squeeze and excitation": Excited,
+    "decoder": Decoder,
     "vision transformer": lambda: ViT(8, 1, 2, 4, CLASSES, SHAPE),
 }
 

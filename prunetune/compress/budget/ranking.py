@@ -133,6 +133,7 @@ def structure(model: nn.Module, group: Group) -> Hashable:
 def _kind(layer: nn.Module, member: Member) -> tuple[str, str, tuple[int, ...]]:
     if isinstance(layer, _ConvNd):
         name = "depthwise" if is_depthwise(layer) else f"conv/{layer.groups}"
+        name = f"transposed {name}" if layer.transposed else name
         return name, member.side, tuple(layer.kernel_size)
     return "batch norm" if isinstance(layer, _BatchNorm) else type(layer).__name__, member.side, ()
 

@@ -17,6 +17,7 @@ from prunetune.compress.scoring.per_unit import Normalize, normalized
 from prunetune.compress.scoring.readers import readers
 from prunetune.registry import criteria
 
+_Convolution = nn.Conv2d | nn.ConvTranspose2d
 _MAP_ELEMENTS_AT_ONCE = 2**22
 """Most elements of the maps whose ranks are computed in one call."""
 
@@ -69,11 +70,11 @@ class Hrank(BaseCriterion[HrankParams]):
 
 def map_members(model: nn.Module, group: Group) -> list[Member]:
     """The members at whose input, or else output, the group's feature maps are taken."""
-    reading = [m for m in readers(group) if isinstance(model.get_submodule(m.layer), nn.Conv2d)]
+    reading = [m for m in readers(group) if isinstance(model.get_submodule(m.layer), _Convolution)]
     if reading:
         return reading
     writers = [(member, model.get_submodule(member.layer)) for member in group.writers]
-    if all(isinstance(layer, nn.Conv2d | nn.BatchNorm2d) for _, layer in writers):
+    if all(isinstance(layer, _Convolution | nn.BatchNorm2d) for _, layer in writers):
         return [writers[-1][0]]
     return []
 

@@ -16,22 +16,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.graph.gates import gated_layers
+from prunetune.compress.graph.layout import Side
 from prunetune.compress.graph.tracing import trace, without_data
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 
 IntArray = npt.NDArray[np.int64]
-Side = Literal["out", "in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +158,6 @@ def _group(graph: Any, raw: Any, order: dict[str, int]) -> Group | None:
             continue  # torch-pruning's own nodes for sums, concatenations and reshapes
         if not isinstance(module, _ConvNd | nn.Linear | _BatchNorm):
             return None
-        if isinstance(module, _ConvTransposeNd):
-            return None  # its weight has input and output channels the other way round
         index = _index(item, width)
         if index is None:
             return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.graph.groups import Group, Side, is_depthwise
+from prunetune.compress.graph.groups import Group, is_depthwise
+from prunetune.compress.graph.layout import Side, as_stored, by_output, convolution_groups
 from prunetune.compress.graph.tracing import without_data
 
 
@@ -51,24 +53,26 @@ def _narrow(layer: nn.Module, removed_out: set[int], removed_in: set[int]) -> No
     if isinstance(layer, _BatchNorm):
         outputs = _others(layer.num_features, removed_out)
         layer.num_features = len(outputs)
-        _keep_outputs(layer, outputs)
-    elif isinstance(layer, nn.Linear):
-        outputs = _others(layer.out_features, removed_out)
-        inputs = _others(layer.in_features, removed_in)
-        layer.out_features, layer.in_features = len(outputs), len(inputs)
-        _keep_outputs(layer, outputs)
-        layer.weight = nn.Parameter(_entries(layer.weight.detach(), 1, inputs))
-    else:
-        assert isinstance(layer, _ConvNd)
-        outputs = _others(layer.out_channels, removed_out)
-        _keep_outputs(layer, outputs)
-        if is_depthwise(layer):
-            layer.groups = layer.in_channels = len(outputs)
-        elif removed_in:
-            inputs = _others(layer.in_channels, removed_in)
-            layer.weight = nn.Parameter(_weight_of_inputs(layer, inputs))
-            layer.in_channels = len(inputs)
-        layer.out_channels = len(outputs)
+        for tensors in (layer._parameters, layer._buffers):
+            _keep(tensors, outputs)
+        return
+    assert isinstance(layer, _ConvNd | nn.Linear)
+    wide, high = _WIDTHS[isinstance(layer, _ConvNd)]
+    outputs = _others(getattr(layer, high), removed_out)
+    inputs = _others(getattr(layer, wide), removed_in)
+    weight = _entries(by_output(layer, layer.weight.detach()), 0, outputs)
+    if is_depthwise(layer):
+        inputs, layer.groups = outputs, len(outputs)
+    elif removed_in:
+        weight = _of_inputs(weight, convolution_groups(layer), inputs)
+    _keep(layer._parameters, outputs)
+    layer.weight = nn.Parameter(as_stored(layer, weight))
+    setattr(layer, high, len(outputs))
+    setattr(layer, wide, len(inputs))
+
+
+_WIDTHS = {True: ("in_channels", "out_channels"), False: ("in_features", "out_features")}
+"""Whether a layer is a convolution -> the names of its widths."""
 
 
 def _others(width: int, channels: set[int]) -> list[int]:
@@ -80,23 +84,20 @@ def _entries(tensor: torch.Tensor, dim: int, channels: list[int]) -> torch.Tenso
     return tensor.index_select(dim, torch.tensor(channels, dtype=torch.long, device=tensor.device))
 
 
-def _keep_outputs(layer: nn.Module, outputs: list[int]) -> None:
-    """Keep only these output channels of all parameters and buffers, in place."""
-    for name, parameter in layer._parameters.items():
-        if parameter is not None:
-            layer._parameters[name] = nn.Parameter(_entries(parameter.detach(), 0, outputs))
-    for name, buffer in layer._buffers.items():
-        if buffer is not None and buffer.ndim:
-            layer._buffers[name] = _entries(buffer, 0, outputs)
+def _keep(tensors: dict[str, Any], channels: list[int]) -> None:
+    """Keep only these channels of all parameters or buffers but the weight of a filter."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.ndim and (name != "weight" or tensor.ndim == 1):
+            kept = _entries(tensor.detach(), 0, channels)
+            tensors[name] = nn.Parameter(kept) if isinstance(tensor, nn.Parameter) else kept
 
 
-def _weight_of_inputs(conv: _ConvNd, inputs: list[int]) -> torch.Tensor:
-    """The weight for these input channels, equally many of every convolution group."""
-    weight = conv.weight.detach()
-    width = conv.in_channels // conv.groups
+def _of_inputs(weight: torch.Tensor, groups: int, inputs: list[int]) -> torch.Tensor:
+    """The weight (outputs, inputs / groups, …) for these inputs, equally many of every group."""
+    width = weight.shape[1]
     blocks = [
         _entries(rows, 1, [channel - g * width for channel in inputs if channel // width == g])
-        for g, rows in enumerate(weight.chunk(conv.groups))
+        for g, rows in enumerate(weight.chunk(groups))
     ]
     return torch.cat(blocks)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.graph.layout import set_entries
 from prunetune.protocols import Hook
 
 Masks = Mapping[str, Tensor]
@@ -101,14 +101,4 @@ def _mask_member(
             continue
         name = f"{member.layer}.{suffix}"
         mask = masks.setdefault(name, torch.ones_like(parameter, dtype=torch.bool))
-        if member.side == "out":
-            mask[channels] = False
-        else:
-            _mask_inputs(mask, channels, layer.groups if isinstance(layer, _ConvNd) else 1)
-
-
-def _mask_inputs(mask: Tensor, channels: Tensor, groups: int) -> None:
-    """Mask the slices of a weight (out, in / groups, …) that read these input channels."""
-    slices = mask.shape[1]
-    by_group = mask.view(groups, len(mask) // groups, *mask.shape[1:])
-    by_group[channels // slices, :, channels % slices] = False
+        set_entries(layer, mask, member.side, channels, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from prunetune.compress.graph.layout import as_stored
 from prunetune.config.parts import Named
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
@@ -56,10 +58,19 @@ def rebuild(architecture: Architecture) -> nn.Module:
             raise ValueError(
                 f"{architecture.model} and its table of layers differ in {differing[:5]}"
             )
-        for name, widths in architecture.layers.items():
-            if widths != family_widths[name]:
-                model.set_submodule(name, _resized(model.get_submodule(name), widths))
+        resize(model, architecture.layers)
     return model
+
+
+def resize(model: nn.Module, layers: Mapping[str, tuple[int, ...]]) -> None:
+    """Give the layers these widths, in place; those whose widths change get new initial weights.
+
+    The new weights are PyTorch's initial ones. Nothing else of a layer changes, whatever its class.
+    """
+    for name, widths in layers.items():
+        layer = model.get_submodule(name)
+        if widths != _widths(layer):
+            _resize(layer, widths)
 
 
 def fresh(architecture: Architecture, seed: int) -> nn.Module:
@@ -108,22 +119,27 @@ def _widths(layer: nn.Module) -> tuple[int, ...]:
     return (layer.num_features,) if isinstance(layer, _BatchNorm) else ()
 
 
-def _resized(layer: nn.Module, widths: tuple[int, ...]) -> nn.Module:
-    """A new layer like `layer`, but with these widths."""
-    tensor = next(layer.parameters(), None)
-    arguments: dict[str, Any] = {}
-    copied: tuple[str, ...] = ()
-    if tensor is not None:
-        arguments = {"device": tensor.device, "dtype": tensor.dtype}
+def _resize(layer: nn.Module, widths: tuple[int, ...]) -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
     if isinstance(layer, _ConvNd):
-        copied = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
-        arguments |= dict(zip(("in_channels", "out_channels", "groups"), widths, strict=True))
+        inside, outside, groups = widths
+        shapes["weight"] = (outside, inside // groups, *layer.kernel_size)
+        layer.in_channels, layer.out_channels, layer.groups = widths
     elif isinstance(layer, nn.Linear):
-        arguments |= dict(zip(("in_features", "out_features"), widths, strict=True))
+        inside, outside = widths
+        shapes["weight"] = (outside, inside)
+        layer.in_features, layer.out_features = widths
     else:
-        copied = ("eps", "momentum", "affine", "track_running_stats")
-        arguments |= {"num_features": widths[0]}
-    if not isinstance(layer, _BatchNorm):
-        arguments["bias"] = layer.bias is not None
-    arguments |= {name: getattr(layer, name) for name in copied}
-    return type(layer)(**arguments).train(layer.training)
+        assert isinstance(layer, _BatchNorm)
+        (outside,) = (layer.num_features,) = widths
+    for name, parameter in layer._parameters.items():
+        if parameter is not None:
+            shape = shapes.get(name, (outside, *parameter.shape[1:]))
+            empty = parameter.detach().new_empty(shape)
+            layer._parameters[name] = nn.Parameter(
+                as_stored(layer, empty) if name in shapes else empty, parameter.requires_grad
+            )
+    for name, buffer in layer._buffers.items():
+        if buffer is not None and buffer.ndim:
+            layer._buffers[name] = buffer.new_empty(outside, *buffer.shape[1:])
+    layer.reset_parameters()

@@ -8,8 +8,9 @@ so that a training step starts few kernels. Nothing in this file waits for a dev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from prunetune.compress.graph.groups import Group, IntArray, Member
+from prunetune.compress.graph.layout import by_group, convolution_groups, is_transposed
 
 
 class Units:
@@ -74,19 +76,20 @@ class _Stack:
     """Parameters of one shape, with the slices of all their outputs, then of all their inputs."""
 
     parameters: list[Tensor]
-    groups: int
-    """Of a grouped convolution, each of whose groups reads shape[1] channels; else 1."""
+    layer: nn.Module
+    """The layer of the first parameter; those of the others are of its kind."""
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """Slices that each parameter has for the channels it writes."""
-        return self.parameters[0].shape[0]
+        groups, outputs, *_ = self._by_group(self.parameters[0]).shape
+        return groups * outputs
 
-    @property
+    @cached_property
     def inputs(self) -> int:
         """Slices that each parameter has for the channels it reads; 0 for norms and biases."""
-        shape = self.parameters[0].shape
-        return self.groups * shape[1] if len(shape) > 1 else 0
+        groups, _, *inputs = self._by_group(self.parameters[0]).shape
+        return groups * inputs[0] if inputs else 0
 
     @property
     def count(self) -> int:
@@ -95,24 +98,27 @@ class _Stack:
 
     def energies(self) -> Tensor:
         """(slices,) sums of squares."""
-        squares = torch.stack(self.parameters).square()
-        if squares.ndim == 2:
+        squares = torch.stack([self._by_group(p) for p in self.parameters]).square()
+        if squares.ndim == 3:
             return squares.flatten()
-        squares = squares.flatten(3).sum(3) if squares.ndim > 3 else squares
-        n, outputs, inputs = squares.shape  # inputs of one convolution group
-        by_input = squares.view(n, self.groups, outputs // self.groups, inputs).sum(2)
-        return torch.cat([squares.sum(2).flatten(), by_input.flatten()])
+        squares = squares.flatten(4).sum(4) if squares.ndim > 4 else squares
+        return torch.cat([squares.sum(3).flatten(), squares.sum(2).flatten()])
 
     def shrink(self, factors: Tensor) -> None:
         """Add to every gradient its parameter times the factors (slices,) of its slices."""
-        n, shape = len(self.parameters), self.parameters[0].shape
+        n, views = len(self.parameters), [self._by_group(p) for p in self.parameters]
+        groups, outputs, *inputs = views[0].shape
         written, read = torch.split(factors, [n * self.outputs, n * self.inputs])
-        if len(shape) > 1:
-            pairs = written.view(n, self.groups, -1, 1) + read.view(n, self.groups, 1, -1)
-            scales = pairs.view(n, *shape[:2], *(1 for _ in shape[2:]))
-        else:
-            scales = written.view(n, *shape)
-        torch._foreach_addcmul_(gradients(self.parameters), self.parameters, list(scales.unbind()))
+        scales = written.view(n, groups, outputs)
+        if inputs:
+            pairs = scales[..., None] + read.view(n, groups, 1, -1)
+            scales = pairs.view(*pairs.shape, *(1 for _ in inputs[1:]))
+        grads = [self._by_group(gradient) for gradient in gradients(self.parameters)]
+        torch._foreach_addcmul_(grads, views, list(scales.unbind()))
+
+    def _by_group(self, parameter: Tensor) -> Tensor:
+        """(convolution groups, outputs, inputs, …); (1, outputs) of norms and biases."""
+        return by_group(self.layer, parameter) if parameter.ndim > 1 else parameter[None]
 
 
 def gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
@@ -158,17 +164,18 @@ class _ParameterSlices:
 
 def _stacks(model: nn.Module, layers: Sequence[str]) -> list[tuple[list[str], _Stack]]:
     """The weights and biases of the layers, stacked by shape, with the name of each."""
-    by_shape: dict[tuple[torch.Size, int], dict[str, Tensor]] = {}
+    by_shape: dict[Hashable, tuple[dict[str, Tensor], nn.Module]] = {}
     for layer in layers:
         module = model.get_submodule(layer)
         for name in ("weight", "bias"):
             parameter = getattr(module, name, None)
             if isinstance(parameter, nn.Parameter):
-                shape = (parameter.shape, getattr(module, "groups", 1))
-                by_shape.setdefault(shape, {})[f"{layer}.{name}"] = parameter
+                kind = (parameter.shape, convolution_groups(module), is_transposed(module))
+                alike, _ = by_shape.setdefault(kind, ({}, module))
+                alike[f"{layer}.{name}"] = parameter
     return [
-        (list(parameters), _Stack(list(parameters.values()), groups))
-        for (_, groups), parameters in by_shape.items()
+        (list(parameters), _Stack(list(parameters.values()), layer))
+        for parameters, layer in by_shape.values()
     ]
 
 

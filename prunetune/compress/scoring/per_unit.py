@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.graph.layout import by_output, channel_sums
 from prunetune.config.parts import Params
 
 Normalize = Annotated[
@@ -75,7 +76,7 @@ def batch_norms(model: nn.Module, group: Group) -> list[tuple[Member, Tensor]]:
 def filters(layer: nn.Module) -> Tensor:
     """The weights of a convolution or linear layer as (out channels, all the rest), float64."""
     assert isinstance(layer, _ConvNd | nn.Linear)
-    return layer.weight.detach().cpu().double().flatten(1)
+    return by_output(layer, layer.weight.detach().cpu().double()).flatten(1)
 
 
 def per_unit(values: Tensor, member: Member) -> Tensor:
@@ -92,9 +93,4 @@ def _unit_sums(
         return None
     assert isinstance(layer.weight, Tensor)
     valued = values(member.layer, layer.weight.detach().cpu().double())
-    if member.side == "out":
-        return per_unit(valued.flatten(1).sum(1) if valued.dim() > 1 else valued, member)
-    groups = layer.groups if isinstance(layer, _ConvNd) else 1
-    slices = valued.shape[1]  # input channels that each filter reads
-    by_input = valued.reshape(groups, len(valued) // groups, slices, -1).sum((1, 3))
-    return per_unit(by_input.flatten(), member)
+    return per_unit(channel_sums(layer, valued, member.side), member)

@@ -12,11 +12,14 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.criterion import Scene
+from prunetune.compress.graph.layout import by_group
 from prunetune.compress.scoring.passes import Chunks, ImageParams
 
-Layer = nn.Conv2d | nn.Linear
+Convolution = nn.Conv2d | nn.ConvTranspose2d
+Layer = Convolution | nn.Linear
 """The kinds of layers whose inputs and outputs can be sampled."""
 
 
@@ -87,24 +90,45 @@ class PositionSample:
             return torch.arange(size, device=self._chunk_draws.device).expand(n, size)
         return (self._chunk_draws * size).long()
 
-    def _patches(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        x = padded(conv, x)
-        spans = [d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
+    def _patches(self, conv: Convolution, x: Tensor) -> Tensor:
+        down, right = (torch.arange(k, device=x.device) for k in conv.kernel_size)
+        strides = conv.stride
+        if isinstance(conv, nn.ConvTranspose2d):
+            x, strides, down, right = spread(conv, x), (1, 1), down.flip(0), right.flip(0)
+        else:
+            x = padded(conv, x)
         height, width = (
-            (size - span - 1) // stride + 1
-            for size, span, stride in zip(x.shape[2:], spans, conv.stride, strict=True)
+            (size - d * (k - 1) - 1) // stride + 1
+            for size, d, k, stride in zip(
+                x.shape[2:], conv.dilation, conv.kernel_size, strides, strict=True
+            )
         )
         places = self._places(height * width)[:, :, None, None]
-        down, right = (torch.arange(k, device=x.device) for k in conv.kernel_size)
-        row = places // width * conv.stride[0] + down[:, None] * conv.dilation[0]
-        column = places % width * conv.stride[1] + right * conv.dilation[1]
+        row = places // width * strides[0] + down[:, None] * conv.dilation[0]
+        column = places % width * strides[1] + right * conv.dilation[1]
         n = torch.arange(len(x), device=x.device)[:, None, None, None]
         patches = x[n, :, row, column]  # (n, positions, kernel height, kernel width, channels)
         rows, taps = places.numel(), down.numel() * right.numel()
         return patches.reshape(rows, taps, conv.groups, -1).permute(2, 0, 3, 1)
 
 
-def padded(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def spread(conv: nn.ConvTranspose2d, x: Tensor) -> Tensor:
+    """The input of the plain convolution of stride 1, its kernel turned round, that does the same.
+
+    Zeros stand between the elements of `x`, one less than the stride, and around them.
+    """
+    sizes = [(n - 1) * stride + 1 for n, stride in zip(x.shape[2:], conv.stride, strict=True)]
+    wide = x.new_zeros(*x.shape[:2], *sizes)
+    wide[:, :, :: conv.stride[0], :: conv.stride[1]] = x
+    edges: list[int] = []
+    for axis in (1, 0):  # F.pad takes the last axis first
+        span = conv.dilation[axis] * (conv.kernel_size[axis] - 1)
+        before = span - int(conv.padding[axis])
+        edges += [before, before + conv.output_padding[axis]]
+    return F.pad(wide, edges)  # an edge below zero is cropped
+
+
+def padded(conv: _ConvNd, x: Tensor) -> Tensor:
     """The input `x` with the padding that the convolution gives it."""
     mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
     return F.pad(x, conv._reversed_padding_repeated_twice, mode)
@@ -115,6 +139,5 @@ def kernel_weights(layer: Layer) -> Tensor:
 
     Channels and kernel elements are in the order of `PositionSample.inputs`.
     """
-    groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
-    weight = layer.weight.detach().double()
-    return weight.reshape(groups, len(weight) // groups, weight.shape[1], -1)
+    blocks = by_group(layer, layer.weight.detach().double())
+    return blocks.reshape(*blocks.shape[:3], -1)

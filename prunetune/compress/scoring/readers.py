@@ -43,7 +43,7 @@ def readers(group: Group) -> list[Member]:
 def is_read(model: nn.Module, group: Group) -> bool:
     """Whether the group has readers, all of a kind whose inputs and outputs can be sampled."""
     layers = [model.get_submodule(member.layer) for member in readers(group)]
-    return bool(layers) and all(isinstance(layer, nn.Conv2d | nn.Linear) for layer in layers)
+    return bool(layers) and all(isinstance(layer, Layer) for layer in layers)
 
 
 def grams(scene: Scene, criterion: str, params: SampleParams) -> list[Tensor]:

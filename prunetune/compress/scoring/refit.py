@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.criterion import Scene
+from prunetune.compress.graph.layout import by_group, by_output
 from prunetune.compress.scoring.passes import passes
 from prunetune.compress.scoring.positions import (
     Layer,
@@ -120,7 +121,7 @@ def _readers_to_mend(
     for name in names:
         dense = scene.model.get_submodule(name)
         assert isinstance(dense, Layer)
-        every_output = set(range(len(dense.weight)))
+        every_output = set(range(len(by_output(dense, dense.weight))))
         kept_outputs[name] = sorted(every_output - removed_outputs.get(name, set()))
     return kept_outputs
 
@@ -214,7 +215,8 @@ class _Mending:
                 if len(self._arrived) < self._images:
                     raise _Suspended
                 assert self._fit is not None
-                layer.weight += self._fit.change().reshape(layer.weight.shape)
+                weight = by_group(layer, layer.weight)
+                weight += self._fit.change().reshape(weight.shape)
                 del self._targets[name]
                 self._arrived, self._fit = set(), None
 

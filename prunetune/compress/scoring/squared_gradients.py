@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.criterion import Scene
 from prunetune.compress.scoring.passes import passes
@@ -120,11 +121,28 @@ def image_gradients(layer: nn.Module, x: Tensor, d: Tensor) -> Tensor:
     if isinstance(layer, _BatchNorm):
         standardised = F.batch_norm(x, layer.running_mean, layer.running_var, eps=layer.eps)
         return (d * standardised).flatten(2).sum(2)
-    assert isinstance(layer, nn.Conv2d)
+    assert isinstance(layer, _ConvNd)
+    if not isinstance(layer, nn.Conv2d):
+        return _convolution_gradients(layer, x, d)
     patches = F.unfold(padded(layer, x), layer.kernel_size, layer.dilation, 0, layer.stride)
     grouped_patches = torch.unflatten(patches, 1, (layer.groups, -1))
     grouped_d = torch.unflatten(d.flatten(2), 1, (layer.groups, -1))
     return (grouped_d @ grouped_patches.transpose(2, 3)).flatten(1)
+
+
+def _convolution_gradients(conv: _ConvNd, x: Tensor, d: Tensor) -> Tensor:
+    """`image_gradients` of any convolution: each image becomes a convolution group of its own."""
+    images, padding = len(x), conv.padding
+    if not conv.transposed:
+        x, padding = padded(conv, x), (0,) * len(conv.kernel_size)
+    d, x = (t.reshape(1, images * t.shape[1], *t.shape[2:]) for t in (d, x))
+    weight = conv.weight.repeat(images, *(1 for _ in conv.weight.shape[1:]))
+    _, of_weight, _ = torch.ops.aten.convolution_backward(
+        d, x, weight, None, conv.stride, padding, conv.dilation, conv.transposed,
+        conv.output_padding, images * conv.groups, (False, True, False),
+    )  # fmt: skip
+    gradients: Tensor = of_weight.reshape(images, -1)
+    return gradients
 
 
 def _patch_elements(layer: nn.Module, x: Tensor, d: Tensor) -> int:

@@ -7,12 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.scoring.per_unit import per_unit
 from prunetune.compress.scoring.squared_gradients import sampled_labels, squared_gradients
 from tests.compress.gradients import CLASSES, KINDS, groups, images, network, scene_of, score
 
-COUNTED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.LayerNorm)
+COUNTED = (_ConvNd, nn.Linear, nn.BatchNorm2d, nn.LayerNorm)
 
 
 def one_by_one(model: nn.Module, y: Tensor | None = None) -> dict[str, Tensor]:
