@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from prunetune.agenda import Agenda, Trials
+from prunetune.analysis.audit.case import Case
+from prunetune.analysis.audit.finding import Finding
+from prunetune.analysis.audit.rule import audit_findings
 from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
+from prunetune.analysis.evidence.other_sweeps import other_sweeps
 from prunetune.analysis.evidence.samples import contests
 from prunetune.analysis.verdicts.caveats import caveats
 from prunetune.analysis.verdicts.sentences import sentence
@@ -17,6 +21,7 @@ from prunetune.analysis.verdicts.verdict import Verdict, verdicts
 from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen, Record
 from prunetune.records.record_builder import now
+from prunetune.records.store import Store
 
 
 class Report(Frozen):
@@ -35,15 +40,27 @@ class Report(Frozen):
     frontier: tuple[FrontierRow, ...]
     ledger: Ledger
     family: tuple[Comparison, ...]
+    findings: tuple[Finding, ...] = ()
+    """What the audit found, the gravest first."""
 
 
-def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = None) -> Report:
-    """Judge the records of a sweep, finished or not; their order does not matter."""
+def analyse(
+    plan: Plan,
+    records: Mapping[str, Record],
+    created_at: str | None = None,
+    store: Store | None = None,
+) -> Report:
+    """Judge the records of a sweep, finished or not; their order does not matter.
+
+    The store tells what other sweeps took from the same test images; None: that is not known.
+    """
     agenda = Agenda(plan, Trials(records))
     confirmed = confirmed_studies(agenda)
     dense = dense_result(plan, records.values())
     rows = frontier(plan, records.values(), confirmed, dense)
     judged = verdicts(plan, tuple(contests(plan, confirmed)))
+    others = other_sweeps(store, plan) if store else ()
+    case = Case(agenda, confirmed, dense, rows, judged, others)
     return Report(
         sweep=plan.sweep,
         question=plan.question,
@@ -55,4 +72,5 @@ def analyse(plan: Plan, records: Mapping[str, Record], created_at: str | None = 
         frontier=rows,
         ledger=ledger(records.values(), plan.arms()),
         family=plan.family,
+        findings=audit_findings(case),
     )

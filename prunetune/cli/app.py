@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from prunetune.cli import list, look, sweep
+from prunetune.cli import audit, list, look, sweep
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
 
@@ -24,6 +24,7 @@ VERBS: Sequence[Callable[..., None]] = (
     sweep.plan,
     look.status,
     look.report,
+    audit.audit,
     look.ui,
     list.list_,
     list.schema,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-DONE, FAILED_TRIALS, SURROUNDINGS, INTERRUPTED = 0, 1, 3, 130
+DONE, FAILED_TRIALS, FAILED_AUDIT, SURROUNDINGS, INTERRUPTED = 0, 1, 1, 3, 130
 
 
 class Exit(Exception):  # noqa: N818 - the end of a command, not an error

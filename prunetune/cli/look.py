@@ -49,7 +49,7 @@ def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
     from prunetune.sweep.plan_file import load_plan
 
     store = find_store(sweep, storage)
-    written = write_report(load_plan(store), store.records(), store.report_folder)
+    written = write_report(load_plan(store), store.records(), store.report_folder, store)
     if as_json:
         print(json.dumps(written.model_dump(mode="json", by_alias=True), indent=1))
     else:

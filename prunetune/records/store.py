@@ -9,8 +9,10 @@ the folder: it would fetch a `StoredFile` before a read and send it after a writ
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -150,9 +152,17 @@ class Store:
         Raises:
             CorruptFileError: names a file that is not a record.
         """
-        folder = self.root / "records"
-        paths = sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
+        paths = self._record_paths()
         return {path.stem: _load(StoredFile(path), Record, path.stem) for path in paths}
+
+    def raw_records(self) -> Iterator[dict[str, Any]]:
+        """All records as plain JSON, not checked: for reading a few fields of many records."""
+        for path in self._record_paths():
+            yield json.loads(path.read_bytes())
+
+    def _record_paths(self) -> list[Path]:
+        folder = self.root / "records"
+        return sorted(p for p in folder.glob("*.json") if ".failed-" not in p.name)
 
     def write_trial(self, spec: TrialSpec) -> None:
         """Write a trial before it runs."""

@@ -21,7 +21,7 @@ def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Re
     from prunetune.analysis.page.write import write_report
 
     records = store.records()
-    report = write_report(plan, records, store.report_folder)
+    report = write_report(plan, records, store.report_folder, store)
     if tracking is not None:
         tracking.study_results(study_results(report))
         for record, model, example in winning_models(plan, store, records):

@@ -13,11 +13,20 @@ from prunetune.analysis.report import Report, analyse
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record
+from prunetune.records.store import Store
 
 
-def write_report(plan: Plan, records: Mapping[str, Record], folder: StoredFolder) -> Report:
-    """Write report.json, frontier.csv, trials.csv, the figures and index.html to `folder`."""
-    report = analyse(plan, records)
+def write_report(
+    plan: Plan,
+    records: Mapping[str, Record],
+    folder: StoredFolder,
+    store: Store | None = None,
+) -> Report:
+    """Write report.json, frontier.csv, trials.csv, the figures and index.html to `folder`.
+
+    The store tells what other sweeps took from the same test images; None: that is not known.
+    """
+    report = analyse(plan, records, store=store)
     folder.file("report.json").write_json(report)
     folder.file("frontier.csv").write(frontier_csv(report))
     folder.file("trials.csv").write(trials_csv(records))

@@ -1,0 +1,114 @@
+"""What the rules of the audit look at: a sweep's plan, its records, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from prunetune.agenda import Agenda, StudyOutcome
+from prunetune.analysis.evidence.confirmed import ConfirmedStudy
+from prunetune.analysis.evidence.dense_gate import DenseDoubt, dense_doubts
+from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow
+from prunetune.analysis.evidence.other_sweeps import OtherSweep
+from prunetune.analysis.verdicts.verdict import Verdict
+from prunetune.config.budget import budget_words
+from prunetune.plan import Plan, Study, matchings_of
+from prunetune.records.record import Record
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The studies that are compared with each other: one per arm at a budget under a matching."""
+
+    name: str
+    """`0.25 of the dense MACs, scratch_b`."""
+    studies: tuple[Study, ...]
+
+    def searching(self) -> tuple[Study, ...]:
+        """Those that search anything."""
+        return tuple(study for study in self.studies if searched_paths(study))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sweep before the audit."""
+
+    agenda: Agenda
+    confirmed: Mapping[str, ConfirmedStudy]
+    dense: DenseResult
+    rows: Sequence[FrontierRow]
+    verdicts: Sequence[Verdict]
+    other_sweeps: Sequence[OtherSweep] = ()
+    """Sweeps in the same storage that use the same data."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the sweep."""
+        return self.agenda.plan
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """All records of the sweep by key."""
+        return self.agenda.trials.records
+
+    @cached_property
+    def compared(self) -> tuple[Compared, ...]:
+        """Everything that the plan compares, with the studies of the first replicate."""
+        return tuple(_compared(self.plan))
+
+    @cached_property
+    def dense_doubts(self) -> tuple[DenseDoubt, ...]:
+        """Every reason to withhold the headline."""
+        networks = [r for r in self.records.values() if r.phase == "dense"]
+        claimed = smallest_claim(self.verdicts, self.plan.confirm.margin)
+        return dense_doubts(self.plan, networks, self.dense, self.rows, claimed, self.other_sweeps)
+
+    def outcome(self, study: Study) -> StudyOutcome:
+        """The winner of a study and the records that count."""
+        return self.agenda.outcome(study)
+
+    def differing(
+        self, value: Callable[[Study], Hashable], *, searching: bool = False
+    ) -> Iterator[tuple[str, dict[str, Hashable]]]:
+        """Each place where compared arms differ in `value`: its name, and the value of each arm."""
+        for compared in self.compared:
+            studies = compared.searching() if searching else compared.studies
+            values = {study.arm: value(study) for study in studies}
+            if len(set(values.values())) > 1:
+                yield compared.name, values
+
+
+def smallest_claim(verdicts: Sequence[Verdict], margin: float) -> float:
+    """The smallest difference by which a verdict says that one arm beats another; else the margin,
+    below which arms count as equal."""
+    pairs = (pair for verdict in verdicts for pair in verdict.pairs)
+    won = [abs(p.difference) for p in pairs if p.verdict == "wins" and p.difference is not None]
+    return min(won, default=margin)
+
+
+def searched_paths(study: Study) -> list[str]:
+    """The dotted names of all values that the study searches."""
+    return [dimension.path for dimension in study.space.dimensions if dimension.searched]
+
+
+def by_text(differences: Iterator[tuple[str, dict[str, Hashable]]]) -> dict[str, list[str]]:
+    """`thin 16, pruned 12` -> the places where arms differ so, each difference once."""
+    places: dict[str, list[str]] = {}
+    for name, values in differences:
+        text = ", ".join(f"{arm} {value}" for arm, value in values.items())
+        places.setdefault(text, []).append(name)
+    return places
+
+
+def _compared(plan: Plan) -> Iterator[Compared]:
+    for budget in plan.budgets():
+        if budget is None:
+            continue
+        studies = [s for s in plan.studies if s.budget == budget and s.replicate == 0]
+        studies = [s for s in studies if plan.infeasible(s.id) is None]
+        for matching in matchings_of(studies):
+            rivals = tuple(s for s in studies if s.matching in (None, matching))
+            if len(rivals) > 1:
+                name = budget_words(budget) + (f", {matching}" if matching else "")
+                yield Compared(name, rivals)

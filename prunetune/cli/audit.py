@@ -1,0 +1,44 @@
+"""The verb `audit`: what is unfair, missing or doubtful in a sweep."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from prunetune.cli.exits import FAILED_AUDIT, Exit
+from prunetune.cli.look import find_store
+from prunetune.cli.options import AsJson, Storage
+
+
+def audit(
+    sweep: Annotated[
+        str | None,
+        typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, or its folder."),
+    ] = None,
+    storage: Storage = "runs",
+    as_json: AsJson = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print the table of all rules instead.")
+    ] = False,
+) -> None:
+    """Say what is unfair or doubtful in a sweep; exit code 1 if it cannot be published as it is."""
+    from prunetune.analysis.audit.table import findings_text, rules_table
+
+    if rules:
+        print(rules_table())
+        return
+    if sweep is None:
+        raise Exit(2, "name a sweep, or ask for --rules")
+    from prunetune.analysis.report import analyse
+    from prunetune.sweep.plan_file import load_plan
+
+    store = find_store(sweep, storage)
+    findings = analyse(load_plan(store), store.records(), store=store).findings
+    if as_json:
+        print(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=1))
+    else:
+        print(findings_text(store.sweep, findings))
+    if any(finding.severity == "error" for finding in findings):
+        raise Exit(FAILED_AUDIT)
