@@ -13,6 +13,7 @@ from pydantic import Field
 
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named, Params
+from prunetune.config.recipe import Recipe, images_per_epoch
 from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Config, Space
 
@@ -27,6 +28,11 @@ class DensePlan(Params):
     """Its recipe, with dotted names under `recipe`; empty where the network is loaded."""
     salient: Config = Field(default_factory=dict)
     """The values of `config` that are not at their default: they enter the key."""
+    images: int | None = None
+    """Images in an epoch of the training that a loaded network had; None: as many as here."""
+    val_seen: bool | None = None
+    """Whether the loaded network may have been trained on our validation images, in which case
+    validation accuracies of what inherits its weights are too high; None: the file does not say."""
     path: str | None = None
     """The file of a checkpoint, or the name of torchvision's weights."""
     sha256: str | None = None
@@ -45,6 +51,10 @@ class Sparsifying(Params):
     """Epochs after pruning."""
 
 
+BATCH_SIZE = "recipe.batch_size"
+"""Where a configuration has the batch size of its training."""
+SPARSIFY_BATCH_SIZE = "method.sparsify.recipe.batch_size"
+"""Where a configuration has the batch size of its sparsifying."""
 SPARSIFIER = "method.sparsify.regularizer"
 """Where a configuration names its sparsifying regulariser; null or absent where it has none."""
 MASKED = "no speed-up without sparse kernels"
@@ -67,6 +77,7 @@ class Study(Params):
     sparsifying: Sparsifying | None = None
     """Epochs of a trial that sparsifies; None where no configuration of the study does."""
     trials: int
+    """Trials of its search; 0 where the space has one configuration, which is not searched for."""
     space: Space
     first: tuple[Config, ...] = ()
     inherits: bool
@@ -187,6 +198,18 @@ class Plan(Params):
     def n_independent(self) -> int:
         """Independent results behind a mean: searches if there are several, else confirm seeds."""
         return self.replicates if self.replicates > 1 else self.confirm.seeds
+
+    @property
+    def loaded_images(self) -> int:
+        """Images behind the weights of a dense network that is loaded; 0 if it is trained here."""
+        if self.dense.source == "train":
+            return 0
+        return (self.dense.epochs or 0) * (self.dense.images or self.train_size)
+
+    def images_per_epoch(self, config: Config, batch_size: str = BATCH_SIZE) -> int:
+        """Training images that an epoch computes; `batch_size` is the path of the batch size."""
+        size = config.get(batch_size, Recipe.model_fields["batch_size"].default)
+        return images_per_epoch(self.train_size, size)
 
     def computed_macs(self, study: Study) -> int:
         """MACs of a forward pass of the study's networks in training."""

@@ -11,6 +11,7 @@ import torch
 
 from prunetune.compress.network.rebuild import rebuild
 from prunetune.config.parts import Named
+from prunetune.config.recipe import images_per_epoch
 from prunetune.models.pretrained import load_state
 from prunetune.records.record import Record, TrialSpec, training_macs
 from prunetune.records.record_builder import RecordBuilder
@@ -119,7 +120,7 @@ def open_splits():
 
 def test_costs_add_up(store: Store):
     record = run(pruned("costs"), store)
-    images, macs = len(open_splits().train), record.macs
+    images, macs = images_per_epoch(len(open_splits().train), 64), record.macs
     assert record.train_macs.train == training_macs(macs, images, epochs=2)
     charged = record.train_macs
     assert charged.total == charged.sparsify + charged.score + charged.train + 123
@@ -258,7 +259,8 @@ def test_epochs_in_which_a_network_shrinks_count_like_all_others(store: Store):
     rates = [epoch.lr for epoch in record.curve]
     assert rates == sorted(rates, reverse=True)  # one cosine over all of them
     assert rates[2] < 0.06
-    images, dense, macs = len(open_splits().train), record.dense_macs, record.macs
+    images = images_per_epoch(len(open_splits().train), 64)
+    dense, macs = record.dense_macs, record.macs
     assert record.train_macs.train == training_macs(dense + macs, images, 2)
     assert record.train_macs.sparsify == 0
     assert record.val_acc1_best == max(epoch.val_acc1 for epoch in record.curve[2:])

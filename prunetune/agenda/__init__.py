@@ -4,7 +4,7 @@ from prunetune.agenda.agenda import Agenda, study_outcomes
 from prunetune.agenda.counts import Amount, Counts, counts
 from prunetune.agenda.due import Deal, Finished, Wait, closed, due
 from prunetune.agenda.jobs import Job
-from prunetune.agenda.outcomes import StudyOutcome
+from prunetune.agenda.outcomes import Pick, StudyOutcome
 from prunetune.agenda.specs import Ask, dense_spec, search_spec
 from prunetune.agenda.status_rows import StatusRow, Tally, status_rows
 from prunetune.agenda.trials import Trials
@@ -17,6 +17,7 @@ __all__ = [
     "Deal",
     "Finished",
     "Job",
+    "Pick",
     "StatusRow",
     "StudyOutcome",
     "Tally",

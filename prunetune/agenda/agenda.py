@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from prunetune.agenda.jobs import Job, Queue, SearchState, Start, start_from
-from prunetune.agenda.outcomes import StudyOutcome, finalists, study_outcome
+from prunetune.agenda.outcomes import Pick, StudyOutcome, finalists, study_outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
@@ -55,7 +55,11 @@ class Agenda:
 
     @property
     def search_dense(self) -> Queue:
-        """The dense networks that searches start from; that of replicate 0 is always there."""
+        """The dense networks that searches start from.
+
+        That of replicate 0 is always there, unless nothing is searched and every confirm seed
+        trains its own.
+        """
         return self._cached("search_dense", None, self._search_dense)
 
     @property
@@ -114,10 +118,15 @@ class Agenda:
         source = self._source_of(study)
         source_outcome = None if source is None else self.outcome(source)
         records = self.trials.ended(study.id)
-        return study_outcome(study.id, records, source_outcome, self.plan.confirm.top)
+        given = None if study.trials else Pick(0, study.space.constants())
+        return study_outcome(study.id, records, source_outcome, self.plan.confirm.top, given)
 
     def _search_dense(self) -> Queue:
-        replicates = {0, *(s.replicate for s in self.plan.feasible() if s.inherits)}
+        inheriting = [study for study in self.plan.feasible() if study.inherits]
+        searches = any(study.trials for study in self.plan.studies)
+        if inheriting and self.plan.dense_fresh and not searches:
+            return Queue(())
+        replicates = {0, *(study.replicate for study in inheriting)}
         # A loaded network has the same seed in all replicates: the lowest replicate is kept.
         seeds = {search_dense_seed(self.plan, r): r for r in sorted(replicates, reverse=True)}
         return Queue(tuple(self._dense_job(seed, r) for seed, r in sorted(seeds.items())))
@@ -129,7 +138,7 @@ class Agenda:
         jobs = []
         for replicate in sorted({study.replicate for study in inheriting}):
             searches = [self._search(study) for study in inheriting if study.replicate == replicate]
-            needed = any(not search.settled or search.winner for search in searches)
+            needed = any(not search.settled or search.pick for search in searches)
             for j in range(self.plan.confirm.seeds):
                 job = self._dense_job(confirm_seed(replicate, j), replicate)
                 if job.state == "ready" and not needed:
@@ -143,11 +152,12 @@ class Agenda:
         start = self._search_start(study)
         queue = self._search_trials_of(study, start)
         if not queue.complete:
-            return SearchState(start, queue, settled=start.state == "closed", winner=None)
+            return SearchState(start, queue, start.state == "closed", winner=None, pick=None)
         outcome = self.outcome(study)
         queue = Queue(queue.jobs + tuple(self._rescores(study, outcome, start)))
-        winner = outcome.winner if queue.complete else None
-        return SearchState(start, queue, settled=queue.complete, winner=winner)
+        if not queue.complete:
+            return SearchState(start, queue, settled=False, winner=None, pick=None)
+        return SearchState(start, queue, True, outcome.winner, outcome.pick)
 
     def _search_trials_of(self, study: Study, start: Start) -> Queue:
         """The search trials; with an unchanged start only those in the log are looked up again."""
@@ -168,7 +178,7 @@ class Agenda:
 
     def _confirms_of(self, study: Study) -> Queue:
         search = self._search(study)
-        number = search.winner.number if search.winner else None
+        number = search.pick.number if search.pick else None
         jobs = []
         for j in range(self.plan.confirm.seeds):
             start = search.winner_start + self._confirm_start(study, j)
@@ -190,6 +200,8 @@ class Agenda:
         if study.infeasible:
             return Start("closed", reason=study.infeasible)
         start = Start("ready")
+        if not study.trials:  # its confirm trials alone start from anything
+            return start
         if study.inherits:
             start += self._from_dense(search_dense_seed(self.plan, study.replicate))
         if source := self._source_of(study):

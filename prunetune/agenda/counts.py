@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from prunetune.agenda.agenda import RESCORES, Agenda
 from prunetune.agenda.specs import trains_dense
 from prunetune.agenda.trials import Trials
-from prunetune.plan import Plan, Study
+from prunetune.config.space.space import Choice, Constant, Space
+from prunetune.plan import BATCH_SIZE, SPARSIFY_BATCH_SIZE, Plan, Study
 from prunetune.records.record import Phase, training_macs
 
 
@@ -59,7 +60,7 @@ def counts(plan: Plan) -> Counts:
     agenda = Agenda(plan, Trials())
     networks = len(agenda.search_dense.jobs) + len(agenda.confirm_dense.jobs)
     epochs = networks * (plan.dense.epochs or 0) if trains_dense(plan) else 0
-    macs = training_macs(plan.dense.macs, plan.train_size, epochs)
+    macs = training_macs(plan.dense.macs, plan.images_per_epoch(plan.dense.config), epochs)
     dense = Amount({"dense": networks}, epochs, macs)
     return Counts(dense, {study.id: _study_amount(plan, study) for study in plan.studies})
 
@@ -67,16 +68,35 @@ def counts(plan: Plan) -> Counts:
 def _study_amount(plan: Plan, study: Study) -> Amount:
     if not _can_run(plan, study):
         return Amount()
-    trials: dict[Phase, int] = {"search": study.trials, "confirm": plan.confirm.seeds}
+    trials: dict[Phase, int] = {"search": study.trials} if study.trials else {}
+    trials["confirm"] = plan.confirm.seeds
     n_finalists = min(plan.confirm.top, study.trials)
     if n_finalists > 1:
         trials["rescore"] = RESCORES * n_finalists
     sparsifying = study.sparsifying  # if some trials may sparsify, all are counted as if they did
     epochs = (sparsifying.then if sparsifying else study.epochs) * sum(trials.values())
     sparsify_epochs = sparsifying.epochs * sum(trials.values()) if sparsifying else 0
-    macs = training_macs(plan.computed_macs(study), plan.train_size, epochs)
-    macs += training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
+    images = _most_images(plan, study.space, BATCH_SIZE)
+    macs = training_macs(plan.computed_macs(study), images, epochs)
+    images = _most_images(plan, study.space, SPARSIFY_BATCH_SIZE)
+    macs += training_macs(plan.dense.macs, images, sparsify_epochs)
     return Amount(trials, epochs, macs, sparsify_epochs)
+
+
+def _most_images(plan: Plan, space: Space, path: str) -> int:
+    """The most images that an epoch computes, over the batch sizes that the space may draw."""
+    most = 0
+    for dimension in space.dimensions:
+        if dimension.path == path:
+            match dimension.domain:
+                case Constant(value=value):
+                    sizes: tuple[int, ...] = (value,)
+                case Choice(options=options):
+                    sizes = options
+                case _:
+                    return plan.train_size
+            most = max(most, *(plan.images_per_epoch({path: size}, path) for size in sizes))
+    return most or plan.images_per_epoch({}, path)
 
 
 def _can_run(plan: Plan, study: Study) -> bool:

@@ -84,7 +84,12 @@ def _next(agenda: Agenda, study: Study, job: Job) -> Deal | Ask:
     assert job.number is not None
     if job.phase == "search":
         return Ask(study, job.number, job.seed, job.inputs)
-    config = next(r.config for r in agenda.outcome(study).search if r.number == job.number)
+    outcome = agenda.outcome(study)
+    if job.phase == "confirm":
+        assert outcome.pick is not None
+        config = outcome.pick.config
+    else:
+        config = next(r.config for r in outcome.search if r.number == job.number)
     records = agenda.trials.records
     return Deal(
         study_spec(agenda.plan, study, job.phase, job.number, job.seed, config, job.inputs, records)

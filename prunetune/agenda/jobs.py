@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from prunetune.agenda.outcomes import Pick
 from prunetune.records.record import Phase, Record
 
 JobState = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
@@ -87,13 +88,15 @@ class SearchState:
     settled: bool
     """Whether the search is over, with or without a winner."""
     winner: Record | None
-    """The final winner."""
+    """The final winner; None where nothing is searched."""
+    pick: Pick | None
+    """The configuration of its confirm trials, once that is final."""
 
     @property
     def fault(self) -> bool:
         """Whether there is no winner and a trial failed that might have won."""
         failed = any(job.record and job.record.status == "failed" for job in self.queue.jobs)
-        return self.start.fault or (self.settled and self.winner is None and failed)
+        return self.start.fault or (self.settled and self.pick is None and failed)
 
     @property
     def winner_start(self) -> Start:
@@ -102,7 +105,7 @@ class SearchState:
             return self.start
         if not self.settled:
             return Start("waiting", reason="its search is under way")
-        if self.winner is None:
+        if self.pick is None:
             reason = "no trial of its search completed"
             return Start("closed", reason=reason, fault=self.fault)
         return Start("ready")

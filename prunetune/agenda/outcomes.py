@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
+from prunetune.config.space.space import Config
 from prunetune.records.record import Record, ranked
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The configuration that a study's confirm trials train, and its number in the search."""
+
+    number: int
+    config: Config
 
 
 @dataclass(frozen=True)
@@ -22,9 +31,12 @@ class StudyOutcome:
     rescores: tuple[Record, ...] = ()
     """Finalists trained again on fresh seeds, where `confirm.top` asks for that."""
     winner: Record | None = None
-    """The best of the records so far; final once search and re-scores are complete."""
+    """The best of the records so far; final once search and re-scores are complete. None where
+    nothing is searched."""
+    pick: Pick | None = None
+    """The winner's configuration; where nothing is searched, the only one there is."""
     confirms: tuple[Record, ...] = ()
-    """Runs of the winner on fresh seeds, however they ended."""
+    """Runs of the pick on fresh seeds, however they ended."""
 
     @property
     def confirmed(self) -> tuple[Record, ...]:
@@ -33,9 +45,16 @@ class StudyOutcome:
 
 
 def study_outcome(
-    study: str, records: Iterable[Record], source: StudyOutcome | None, top: int = 1
+    study: str,
+    records: Iterable[Record],
+    source: StudyOutcome | None,
+    top: int = 1,
+    given: Pick | None = None,
 ) -> StudyOutcome:
-    """The outcome of one study, from its records and the outcome of its source."""
+    """The outcome of one study, from its records and the outcome of its source.
+
+    `given` is the configuration of a study that searches nothing.
+    """
     search_sources: set[str | None] = {None}
     confirm_sources = search_sources
     if source is not None:
@@ -53,9 +72,10 @@ def study_outcome(
         (r for r in by_phase["rescore"] if r.number in numbers), key=lambda r: (r.number, r.seed)
     )
     winner = best_rescored(best, rescores) or next(iter(best), None)
-    confirms = [r for r in by_phase["confirm"] if winner is not None and r.number == winner.number]
+    pick = given or (Pick(winner.number or 0, winner.config) if winner else None)
+    confirms = [r for r in by_phase["confirm"] if pick is not None and r.number == pick.number]
     confirms.sort(key=lambda r: r.seed)
-    return StudyOutcome(study, tuple(search), tuple(rescores), winner, tuple(confirms))
+    return StudyOutcome(study, tuple(search), tuple(rescores), winner, pick, tuple(confirms))
 
 
 def finalists(search: Iterable[Record], top: int) -> list[Record]:

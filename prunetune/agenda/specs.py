@@ -9,10 +9,10 @@ from typing import Any
 
 from prunetune.config.budget import kind_of_budget
 from prunetune.config.space.space import Config
-from prunetune.plan import Plan, Study
+from prunetune.plan import SPARSIFY_BATCH_SIZE, Plan, Study
 from prunetune.records.key import trial_key
 from prunetune.records.record import Phase, Record, TrialSpec, training_macs
-from prunetune.records.seeds import child_seed, search_seed
+from prunetune.records.seeds import STREAM_VERSION, child_seed, search_seed
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
     the epochs.
     """
     dense = plan.dense
-    loaded_epochs = 0 if trains_dense(plan) else dense.epochs or 0
     common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
     if trains_dense(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
@@ -59,7 +58,7 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
         config=dense.config,
         target_macs=dense.macs,
         epochs=(dense.epochs or 0) if trains_dense(plan) else 0,
-        inherited_macs=training_macs(dense.macs, plan.train_size, loaded_epochs),
+        inherited_macs=training_macs(dense.macs, plan.loaded_images),
     )
 
 
@@ -86,7 +85,8 @@ def study_spec(
     """A trial of a study; a re-score or confirm trial has the number and config of its finalist."""
     dense, source = inputs.get("dense"), inputs.get("architecture")
     sparsify_epochs = study.sparsify_epochs_of(config)
-    sparsifying = training_macs(plan.dense.macs, plan.train_size, sparsify_epochs)
+    images = plan.images_per_epoch(config, SPARSIFY_BATCH_SIZE)
+    sparsifying = training_macs(plan.dense.macs, images, sparsify_epochs)
     return TrialSpec(
         **_common(plan),
         key=_study_key(plan, study, phase, number, seed, config, inputs),
@@ -163,5 +163,6 @@ def _common(plan: Plan) -> dict[str, Any]:
         "dense_params": plan.dense.params,
         "tolerance": plan.tolerance,
         "sweep_seed": plan.seed,
+        "stream_version": STREAM_VERSION,
         "deterministic": bool(plan.resources.get("deterministic", False)),
     }

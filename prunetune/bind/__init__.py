@@ -9,6 +9,7 @@ from __future__ import annotations
 from prunetune.bind.cells import CellBuilder
 from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
+from prunetune.bind.matchings import check_matchings
 from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
@@ -37,7 +38,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     dense_space = builder.dense_space()
     cells = builder.cells()
     dense_fresh = parts.dense_fresh()
-    parts.check_matching()
+    check_matchings(spec, parts, problems)
     parts.check_control()
     check_sparsifying(spec, problems, cells, workload)
     check_sampler(spec.search.sampler, problems)
@@ -111,6 +112,8 @@ def _dense_plan(spec: SweepSpec, workload: Workload, space: Space) -> DensePlan:
         epochs=way.epochs,
         config=config,
         salient=space.salient(config),
+        images=way.loaded.images if way.loaded else None,
+        val_seen=way.loaded.val_seen if way.loaded else None,
         path=(weights.path or weights.name) if weights else None,
         sha256=weights.sha256 if weights else None,
         architecture=workload.architecture.model_dump(mode="json"),

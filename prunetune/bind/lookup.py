@@ -81,17 +81,6 @@ class Parts:
             self.problems.add(("confirm", "dense"), message, value=wanted, allowed="shared")
         return trained is not None and wanted != "shared"
 
-    def check_matching(self) -> None:
-        """Refuse every matching but marginal where loaded weights do not state their epochs."""
-        if self.spec.workload.dense.epochs is not None:
-            return
-        way = "checkpoint" if self.spec.workload.dense.checkpoint else "weights"
-        for matching in self.spec.training.match:
-            if matching != "marginal":
-                message = "the loaded dense network does not state its epochs"
-                allowed = f"marginal, or its epochs at workload.dense.{way}.epochs"
-                self.problems.add(("training", "match"), message, value=matching, allowed=allowed)
-
     def check_control(self) -> None:
         """Refuse a control that is not an arm of the sweep."""
         control, arms = self.spec.confirm.control, tuple(self.spec.arms)
@@ -143,11 +132,11 @@ class Parts:
 
     def _weights(self, workload: Workload) -> Weights | None:
         dense = self.spec.workload.dense
-        way = dense.checkpoint or dense.weights
+        way = dense.loaded
         if way is None:
             return None
         try:
-            return find_weights(workload, **way.model_dump(exclude={"epochs"}))
+            return find_weights(workload, **way.model_dump(include={"path", "name"}))
         except ValueError as error:
             place = "checkpoint" if dense.checkpoint else "weights"
             self.problems.add(("workload", "dense", place), str(error))

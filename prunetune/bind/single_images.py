@@ -12,11 +12,11 @@ from prunetune.compress.network.single_values import norms_of_single_values
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.space.space import Constant, Space
+from prunetune.plan import BATCH_SIZE, SPARSIFY_BATCH_SIZE
 from prunetune.workload import Workload
 
-BATCH_SIZE = "recipe.batch_size"
 TOGETHER = (
-    "method.sparsify.recipe.batch_size",
+    SPARSIFY_BATCH_SIZE,
     "method.recalibrate",
     "method.criterion.fisher_accumulated.batch",
     "method.criterion.fisher_accumulated.images",

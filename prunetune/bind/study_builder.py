@@ -47,6 +47,7 @@ class StudyBuilder:
     def studies(self) -> tuple[Study, ...]:
         """All studies, after `find_reach`; a study that the sampler cannot search is a problem."""
         self._check_sampler()
+        self._check_trials()
         return tuple(
             self._study(cell, matching, replicate)
             for replicate in range(self.spec.search.replicates)
@@ -112,7 +113,7 @@ class StudyBuilder:
         return cell.budget if at is None else read_budget(at).recorded(self.workload.macs)
 
     def _matchings(self, arm: BoundArm) -> tuple[Matching | None, ...]:
-        return (None,) if arm.method.inherits else self.spec.training.match
+        return (None,) if arm.method.inherits else self.spec.matchings(arm.name)
 
     def _epochs(self, cell: Cell, matching: Matching | None) -> int:
         training = self.spec.training
@@ -123,7 +124,7 @@ class StudyBuilder:
         if matching is None:
             always = all(regularizers_of(cell.space))
             return pruned_epochs(ratio, finetune=finetune, sparsify=sparsify, sparsifies=always)
-        dense = self.spec.workload.dense.epochs
+        dense = self.spec.workload.dense.equal_epochs(self.workload.info.train_size)
         return scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
 
     def _refuse_unreachable(self) -> None:
@@ -153,6 +154,19 @@ class StudyBuilder:
         allowed = f"a tolerance of {gap:.2g} or more, or {other}" if gap > 0 else other
         within = f"within {self.spec.tolerance:g} below {target:,}"
         return f"the nearest network has {nearest:,} MACs, not {within}", allowed
+
+    def _check_trials(self) -> None:
+        """Refuse a sweep without search trials where an arm has something to search."""
+        searched = {
+            cell.arm.name: dimension.path
+            for cell in self.cells
+            for dimension in cell.space.dimensions
+            if dimension.searched
+        }
+        if not self.spec.search.trials and searched:
+            arm, path = next(iter(searched.items()))
+            message = f"{arm} has a range: {path}"
+            self.problems.add(("search", "trials"), message, value=0, allowed="1 or more")
 
     def _check_sampler(self) -> None:
         """Note each reason why the sampler cannot search once, with the studies concerned."""

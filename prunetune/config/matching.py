@@ -31,11 +31,18 @@ def pruned_epochs(ratio: Fraction, *, finetune: int, sparsify: int, sparsifies: 
 
 
 def scratch_epochs(
-    matching: Matching, ratio: Fraction, *, dense: int | None, finetune: int, sparsify: int
+    matching: Matching,
+    ratio: Fraction,
+    *,
+    dense: Fraction | int | None,
+    finetune: int,
+    sparsify: int,
 ) -> int:
     """Epochs of a network that is trained from scratch.
 
-    scratch_e             K1                       Liu et al. (1810.05270)
+    K1 may be a fraction: a loaded network may have seen more or fewer images in an epoch.
+
+    scratch_e             round(K1)                Liu et al. (1810.05270)
     scratch_b             round((K1 + Ks) r + K2)  equal training MACs, Wang et al. (2301.05219)
     scratch_b_rethinking  floor(K1 r)              Liu et al. (1810.05270)
     marginal              K2 + floor(Ks r)         the dense network counts as free
@@ -49,7 +56,7 @@ def scratch_epochs(
     if dense is None:
         raise ValueError(f"{matching} needs the epochs of the dense network; allowed: marginal")
     if matching == "scratch_e":
-        return dense
+        return round(dense)
     if matching == "scratch_b":
         return round((dense + sparsify) * ratio + finetune)
     return math.floor(dense * ratio)

@@ -37,3 +37,8 @@ class Recipe(Params):
 def steps_per_epoch(n_images: int, batch_size: int) -> int:
     """Optimizer steps in an epoch: whole batches only, and one where there are fewer images."""
     return max(1, n_images // batch_size)
+
+
+def images_per_epoch(n_images: int, batch_size: int) -> int:
+    """The images that an epoch computes: those of whole batches, or all if they fill none."""
+    return min(n_images, steps_per_epoch(n_images, batch_size) * batch_size)

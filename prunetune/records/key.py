@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-_KEY_VERSION = 1
+_KEY_VERSION = 2
+"""Rises when trials that agree in all that a key names would compute something else."""
 _KEY_LENGTH = 16
 
 

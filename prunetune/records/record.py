@@ -101,6 +101,9 @@ class TrialSpec(TrialIdentity):
     run_on: bool = False
     """If true, early stopping does not stop this trial but notes where it would have."""
     sweep_seed: int = 0
+    stream_version: int = 1
+    """How its random streams are named (`seeds.STREAM_VERSION`); a trial that was dealt without
+    this field goes on with the streams that it began with."""
     deterministic: bool = False
     inherited_macs: int = 0
     """Training MACs behind the inherited weights: of the dense network and of sparsifying it."""

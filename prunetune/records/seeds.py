@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 
 def child_seed(*names: int | str) -> int:
@@ -15,11 +16,26 @@ def child_seed(*names: int | str) -> int:
 
 
 TRIAL_STREAMS = ("init", "order", "augmentation", "ties", "scoring")
+STREAM_VERSION = 2
+"""How the streams of new trials are named. In version 1 the phase was no part of a name, so that a
+dense network and a network fine-tuned from it saw the same batches and crops."""
 
 
-def trial_seeds(sweep_seed: int, seed: int) -> dict[str, int]:
-    """The named seeds of one trial, as they stand in its record."""
-    return {name: child_seed(sweep_seed, seed, name) for name in TRIAL_STREAMS}
+def trial_seeds(
+    sweep_seed: int, seed: int, phase: str, version: int = STREAM_VERSION
+) -> dict[str, int]:
+    """The named seeds of one trial, as they stand in its record.
+
+    The phase is part of every name: training that continues a network repeats no random number of
+    the training before it.
+    """
+    path = (sweep_seed, seed) if version == 1 else (sweep_seed, seed, phase)
+    return {name: child_seed(*path, name) for name in TRIAL_STREAMS}
+
+
+def stage_seeds(seeds: Mapping[str, int], stage: int) -> dict[str, int]:
+    """The seeds of training number `stage` inside a method: each has streams of its own."""
+    return {name: child_seed(seed, "stage", stage) for name, seed in seeds.items()}
 
 
 # Where the seeds of a phase start within a replicate; searches start at 0.

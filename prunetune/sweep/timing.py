@@ -44,7 +44,7 @@ def _epoch_seconds(plan: Plan, shape: Architecture, device: torch.device) -> flo
     seeds = {"order": 0, "augmentation": 0}
     splits = _MadeUpSplits(split, _MadeUp(EVAL_BATCH, shape, device))
     *_, last = train(fresh(shape, 0), splits, recipe, 2, seeds=seeds, device=device)
-    return last.seconds * plan.train_size / images
+    return last.seconds * plan.images_per_epoch(plan.dense.config) / images
 
 
 @dataclass(frozen=True)

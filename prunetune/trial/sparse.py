@@ -19,7 +19,7 @@ from torch import nn
 
 from prunetune.compress.regularizer import regularizing
 from prunetune.config.parts import Named
-from prunetune.config.recipe import Recipe, steps_per_epoch
+from prunetune.config.recipe import Recipe, images_per_epoch, steps_per_epoch
 from prunetune.records.folders import SharedNetworkFolder
 from prunetune.records.key import trial_key
 from prunetune.records.record import Epoch, Frozen, TrialSpec, training_macs
@@ -100,9 +100,10 @@ class Sparsifier:
         self, model: nn.Module, regularizer: Named, recipe: Recipe, checkpoint: CheckpointFile
     ) -> None:
         spec, trainer = self.spec, self.trainer
-        images, validated = len(trainer.splits.train), len(trainer.splits.val)
-        steps = spec.sparsify_epochs * steps_per_epoch(images, recipe.batch_size)
+        n_images, validated = len(trainer.splits.train), len(trainer.splits.val)
+        steps = spec.sparsify_epochs * steps_per_epoch(n_images, recipe.batch_size)
         hook = regularizing(regularizer, model, trainer.workload.architecture, steps)
+        images = images_per_epoch(n_images, recipe.batch_size)
         epoch_macs = training_macs(spec.dense_macs, images) + spec.dense_macs * validated
         for _ in train(
             model,
@@ -127,6 +128,7 @@ class Sparsifier:
         self, key: str, regularizer: Named, recipe: Recipe, curve: tuple[Epoch, ...]
     ) -> SparseRecord:
         spec, epochs = self.spec, self.spec.sparsify_epochs
+        images = images_per_epoch(len(self.trainer.splits.train), recipe.batch_size)
         return SparseRecord(
             key=key,
             dense=spec.inputs["dense"],
@@ -135,7 +137,7 @@ class Sparsifier:
             epochs=epochs,
             seeds=self._seeds(),
             curve=curve,
-            train_macs=training_macs(spec.dense_macs, len(self.trainer.splits.train), epochs),
+            train_macs=training_macs(spec.dense_macs, images, epochs),
             sweep=spec.sweep,
             trial=spec.key,
             dtype=precision_name(self.trainer.device),

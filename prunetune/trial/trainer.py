@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from prunetune.compress.budget.costs import count_macs
-from prunetune.config.recipe import Recipe, steps_per_epoch
+from prunetune.config.recipe import Recipe, images_per_epoch, steps_per_epoch
 from prunetune.config.space.space import subtree
 from prunetune.protocols import Batch, Hook
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Epoch, TrialSpec, training_macs
-from prunetune.records.seeds import trial_seeds
+from prunetune.records.seeds import stage_seeds, trial_seeds
 from prunetune.train.calibrate import recalibrate
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import prepare
@@ -59,7 +59,7 @@ class Trainer:
         self.device, self.folder = device, folder
         self.workload = Workload.from_json(spec.workload)
         self.splits = self.workload.open(device, download=download)
-        self.seeds = trial_seeds(spec.sweep_seed, spec.seed)
+        self.seeds = trial_seeds(spec.sweep_seed, spec.seed, spec.phase, spec.stream_version)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
         self.meter = CostMeter(folder.spent, spec.inherited_macs, charged_to)
         self.deterministic = spec.deterministic
@@ -69,6 +69,11 @@ class Trainer:
     def steps_per_epoch(self) -> int:
         """Optimizer steps in each epoch."""
         return steps_per_epoch(len(self.splits.train), self.recipe.batch_size)
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Training images that each epoch computes."""
+        return images_per_epoch(len(self.splits.train), self.recipe.batch_size)
 
     def train(
         self,
@@ -80,6 +85,7 @@ class Trainer:
         macs: int,
         first: int = 1,
         total: int | None = None,
+        seeds: Mapping[str, int] | None = None,
     ) -> Iterator[Epoch]:
         """Train and yield epochs; each epoch is charged before it begins.
 
@@ -92,8 +98,9 @@ class Trainer:
             macs: MACs of a forward pass at batch 1.
             first: the number of the first epoch, if these epochs are part of a longer training.
             total: epochs of the longer training; None: these epochs end it.
+            seeds: the random streams; None: those of the trial.
         """
-        images = len(self.splits.train)
+        images = self.images_per_epoch
         for _ in checkpoint.curve():
             self.meter.attribute(stage, training_macs(macs, images))
         epoch_macs = training_macs(macs, images) + macs * len(self.splits.val)
@@ -102,7 +109,7 @@ class Trainer:
             self.splits,
             self.recipe,
             epochs,
-            seeds=self.seeds,
+            seeds=self.seeds if seeds is None else seeds,
             device=self.device,
             hooks=[*hooks, ScoringCost(self.meter)],
             checkpoint=checkpoint,
@@ -123,9 +130,10 @@ class Trainer:
         """Train inside a method. Every call has its own checkpoint, so a repeat returns at once."""
         self._stages += 1
         checkpoint = CheckpointFile(self.folder.stage_checkpoint(self._stages))
+        seeds = stage_seeds(self.seeds, self._stages)
         model = prepare(model.to(self.device), self.device)
         macs = count_macs(model, self.workload.info.shape)
-        for _ in self.train(model, epochs, hooks, checkpoint, "sparsify", macs):
+        for _ in self.train(model, epochs, hooks, checkpoint, "sparsify", macs, seeds=seeds):
             pass
         return model
 

@@ -10,13 +10,14 @@ from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait, due, sea
 from prunetune.agenda.trials import NO_TRIALS
 from prunetune.config.parts import Named
 from prunetune.config.search import Asha, Confirm
-from prunetune.config.space.space import Dimension, Float, Space
+from prunetune.config.space.space import Constant, Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec, training_macs
 
 DENSE_MACS = 1000
 SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))
+ONE_POINT = Space(dimensions=(Dimension(path="recipe.lr", domain=Constant(value=0.1)),))
 METHODS = {
     "thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit", "control": "dense",
     "copycat": "copycat",
@@ -50,7 +51,7 @@ def study(
         "target_macs": round(DENSE_MACS * (budget or 1)),
         "epochs": epochs,
         "trials": trials,
-        "space": SPACE,
+        "space": SPACE if trials else ONE_POINT,
         "inherits": inherits,
         "source": f"pruned@{SOURCES[arm] or budget}{below}" if arm in SOURCES else None,
     }

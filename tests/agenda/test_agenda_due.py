@@ -34,6 +34,9 @@ SHAPES = {
     "pruned alone": {"arms": ("pruned",), "top": 2},
     "controlled": {"arms": ("thin", "pruned", "control"), "replicates": 2, "budgets": (0.5,)},
     "copied": {"arms": ("pruned", "reinit", "copycat"), "replicates": 2},
+    "unsearched": {"trials": 0, "arms": ("thin", "pruned", "reinit", "control")},
+    "unsearched, loaded": {"trials": 0, "source": "checkpoint", "top": 2},
+    "unsearched thin": {"trials": 0, "arms": ("thin",), "replicates": 2},
     "one of each": {"trials": 1, "seeds": 1, "top": 3, "budgets": (0.5,)},
 }
 ENDS: tuple[Status, ...] = ("completed", "completed", "stopped", "failed", "diverged", "infeasible")
@@ -107,6 +110,21 @@ def test_counts_are_those_of_a_sweep_without_faults(shape, slots):
     for name, amount in counts(sweep.plan).studies.items():
         records = [r for r in sweep.records.values() if r.study == name]
         assert (len(records), sum(r.epochs for r in records)) == (amount.total, amount.epochs)
+
+
+def test_nothing_is_searched_where_there_is_one_configuration():
+    """No dense network for searches either: every confirm seed trains its own."""
+    sweep = Sweep(plan(trials=0, seeds=3), slots=4).run()
+    assert Counter(r.phase for r in sweep.records.values()) == {"dense": 3, "confirm": 18}
+    for planned in sweep.plan.studies:
+        outcome = sweep.agenda.outcome(planned)
+        assert outcome.winner is None
+        assert outcome.pick is not None
+        assert [(r.number, r.seed) for r in outcome.confirmed] == [(0, 1000 + j) for j in range(3)]
+        assert {r.config["recipe.lr"] for r in outcome.confirms} == {0.1}
+    pruned = {r.seed: r.key for r in sweep.agenda.outcome(sweep.plan.study("pruned@0.5")).confirms}
+    for record in sweep.agenda.outcome(sweep.plan.study("reinit@0.5 scratch_b")).confirms:
+        assert record.inputs == {"architecture": pruned[record.seed]}
 
 
 def test_thin_trials_run_beside_the_dense_network():
@@ -191,7 +209,10 @@ def test_a_crash_deals_the_same_trials_again_first():
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_lost_trial_waits_for_an_input_that_is_made_again(fails):
     sweep = Sweep(
-        plan(budgets=(0.5,)), slots=6, end=failing((None, "dense", 0)) if fails else ended
+        plan(budgets=(0.5,)),
+        slots=6,
+        end=failing((None, "dense", 0)) if fails else ended,
+        crash=1.0,
     )
     dense = dense_spec(sweep.plan, 0, 0)
     sweep.trials.end(ended(dense))
@@ -437,7 +458,7 @@ def test_growth_keeps_every_record_and_adds_only_what_is_new(more, done):
 
 
 def test_confirms_of_a_winner_that_growth_replaced_no_longer_count():
-    before = Sweep(plan(trials=3), seed=0).run()
+    before = Sweep(plan(trials=3), seed=9).run()
     after = grown(before, plan(trials=12))
     old, new = (study_outcomes(s.plan, s.records) for s in (before, after))
     changed = [name for name in old if old[name].winner.key != new[name].winner.key]

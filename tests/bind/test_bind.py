@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 
-from prunetune.agenda import counts
+from prunetune.agenda import counts, dense_spec
 from prunetune.config.file.parse import load_sweep
 from prunetune.config.problems.errors import SpecError
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.space import subtree
 from prunetune.plan import Plan
+from prunetune.records.record import training_macs
 from prunetune.registry import models
 from prunetune.sweep import plan_sweep
 
@@ -256,6 +257,37 @@ def test_weights_without_epochs_allow_marginal_matching_alone(published: Path, t
         plan_sweep(write(loading(published), tmp_path))
     text = loading(published).replace("match: [scratch_b, scratch_e]", "match: marginal")
     assert plan_sweep(write(text, tmp_path)).dense.epochs is None
+
+
+@pytest.mark.parametrize("images", [100, 1293, 50_000])
+def test_epochs_of_loaded_weights_are_counted_in_their_own_images(
+    published: Path, tmp_path: Path, images: int
+):
+    text = loading(published, f", epochs: 9, images: {images}, val_seen: true")
+    plan = plan_sweep(write(text, tmp_path))
+    assert (plan.dense.epochs, plan.dense.images, plan.dense.val_seen) == (9, images, True)
+    inherited = dense_spec(plan, 0, 0).inherited_macs
+    assert inherited == training_macs(plan.dense.macs, images, 9) == 27 * images * plan.dense.macs
+    thin = next(s for s in plan.studies if s.arm == "thin" and s.matching == "scratch_e")
+    k1 = 9 * images / plan.train_size
+    assert abs(thin.epochs - k1) <= 0.5
+    thin = next(s for s in plan.studies if s.arm == "thin" and s.matching == "scratch_b")
+    target = training_macs(thin.target_macs, plan.train_size, thin.epochs)
+    pruned = next(s for s in plan.studies if s.inherits and s.budget == thin.budget)
+    whole = inherited + training_macs(thin.target_macs, plan.train_size, pruned.epochs)
+    assert abs(target - whole) <= training_macs(thin.target_macs, plan.train_size) / 2
+
+
+def test_loaded_weights_that_do_not_say_their_images_had_as_many_as_here(
+    published: Path, tmp_path: Path
+):
+    text = loading(published, ", epochs: 9")
+    plan = plan_sweep(write(text, tmp_path))
+    text = loading(published, f", epochs: 9, images: {plan.train_size}")
+    stated = plan_sweep(write(text, tmp_path))
+    assert (plan.dense.images, plan.dense.val_seen) == (None, None)
+    assert [s.epochs for s in plan.studies] == [s.epochs for s in stated.studies]
+    assert dense_spec(plan, 0, 0) == dense_spec(stated, 0, 0)
 
 
 def test_a_broken_or_foreign_file_of_weights_is_refused_by_name(published: Path, tmp_path: Path):

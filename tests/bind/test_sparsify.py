@@ -38,6 +38,11 @@ search: {trials: 4}
 """
 
 
+def computed(plan: Plan) -> int:
+    """Images of an epoch in whole batches."""
+    return plan.train_size // 128 * 128
+
+
 def planned(folder: Path, text: str) -> Plan:
     path = folder / "sweep.yaml"
     path.write_text(text)
@@ -77,7 +82,7 @@ def test_a_trial_is_dealt_the_epochs_of_its_configuration(plan: Plan):
     }
     sparse, plain = specs["growing_reg"], specs[None]
     assert (sparse.epochs, sparse.sparsify_epochs) == (K2, KS)
-    assert sparse.inherited_macs == training_macs(plan.dense.macs, plan.train_size, KS)
+    assert sparse.inherited_macs == training_macs(plan.dense.macs, computed(plan), KS)
     assert (plain.epochs, plain.sparsify_epochs) == (study.epochs, 0)
     assert plain.inherited_macs == 0
     assert sparse.key != plain.key
@@ -99,8 +104,8 @@ def test_the_plan_counts_sparsifying_at_dense_macs_for_every_trial_that_may(plan
         target = plan.study(f"{arm}@0.25").target_macs
         assert (amount.epochs, amount.sparsify_epochs) == (K2 * trials, KS * trials)
         assert amount.train_macs == trials * (
-            training_macs(plan.dense.macs, plan.train_size, KS)
-            + training_macs(target, plan.train_size, K2)
+            training_macs(plan.dense.macs, computed(plan), KS)
+            + training_macs(target, computed(plan), K2)
         )
         assert amount.train_macs >= amounts["plain@0.25"].train_macs  # by less than an epoch each
         assert counts(plan).total.sparsify_epochs == 4 * KS * trials
@@ -123,8 +128,9 @@ def test_sparsifying_for_no_epochs_is_refused(tmp_path: Path):
     assert "training.sparsify_epochs of at least 1" in lines[0]
 
 
-def test_no_key_of_a_finished_sweep_changes():
-    """Neither by a record's own config nor by the config that today's space draws in its place."""
+def test_a_key_of_a_finished_sweep_changes_by_its_version_alone(monkeypatch: pytest.MonkeyPatch):
+    """For a record's own config and for the config that today's space draws in its place."""
+    monkeypatch.setattr("prunetune.records.key._KEY_VERSION", 1)
     folder = Path("experiments/2026-11-20-quickstart")
     plan = plan_sweep(folder / "sweep.yaml")
     found = [

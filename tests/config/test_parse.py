@@ -133,7 +133,7 @@ WRONG = [
     ("budgets: [0.5, 0.25, 0.06]", "budgets: 0.5", "budgets", "a list", None),
     ("budgets: [0.5,", "budgets: [0.5, half,", "budgets[1]", "not a budget", None),
     ("budgets: [0.5,", "budgets: [0.5, 1.5,", "budgets[1]", "between 0 and 1", None),
-    ("trials: 16", "trials: 0", "search.trials", "at least 1", None),
+    ("trials: 16", "trials: -1", "search.trials", "at least 0", None),
     ("trials: 16", "trials: 1000000", "search.trials", "at most 900", None),
     ("trials: 16", "trials: 99999999999999999999", "search.trials", "of 64 bits", None),
     ("trials: 16", "trials: yes", "search.trials", "whole number", None),
@@ -242,7 +242,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path):
         ("{choice: [64, 128]}", "{choice: []}"),
         ("weight_decay: {float", "weight_deacy: {float"),
         ("[0.0, 0.2], step: 0.05", "[0.2, 0.0]"),
-        ("trials: 16", "trials: 0"),
+        ("trials: 16", "trials: -1"),
         ("seed: 0", "seed: 0\nseed: 1"),
     ]:
         text = replaced(old, new, text)
@@ -257,7 +257,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path):
 
 
 def test_right_values_are_kept_beside_wrong_ones(tmp_path):
-    text = replaced("trials: 16", "trials: 0")
+    text = replaced("trials: 16", "trials: -1")
     text = replaced("0.25, 0.06]", "0.25, 0.06, 7]", text)
     text = replaced("name: resnet56-cifar10", "name: a/b", text)
     file = tmp_path / "sweep.yaml"

@@ -44,7 +44,7 @@ class ConfirmedStudy:
         the arm's own doing. A trial that failed is a fault and says nothing about the arm.
         """
         statuses = [loss.status for loss in self.lost]
-        if self.outcome.winner is None:
+        if self.outcome.pick is None:
             statuses += [record.status for record in self.outcome.search]
         return any(status in ("diverged", "infeasible") for status in statuses)
 

@@ -48,7 +48,7 @@ class FrontierRow(Frozen):
     val_acc1: float | None = None
     """Of the winner, in the search. It is a maximum over trials, so it is biased upwards."""
     winner: str | None = None
-    """Key of the winning search trial."""
+    """Key of the winning search trial; where nothing is searched, of the first confirm trial."""
     winner_number: int | None = None
     trials_planned: int = 0
     trials_ended: int = 0
@@ -110,6 +110,7 @@ def _row(
     plan: Plan, confirmed: ConfirmedStudy, records: list[Record], dense: float | None
 ) -> FrontierRow:
     study, outcome, winner = confirmed.study, confirmed.outcome, confirmed.outcome.winner
+    example = winner or next(iter(outcome.confirmed), None)
     values = list(confirmed.values.values())
     estimate = mean_interval(values, grain(plan))
     statuses = Counter(r.status for r in outcome.search)
@@ -130,8 +131,8 @@ def _row(
         test_acc1_median=median(values) if values else None,
         test_acc1_best=sum(best) / len(best) if best else None,
         val_acc1=winner.val_acc1 if winner else None,
-        winner=winner.key if winner else None,
-        winner_number=winner.number if winner else None,
+        winner=example.key if example else None,
+        winner_number=outcome.pick.number if outcome.pick else None,
         trials_planned=study.trials,
         trials_ended=len(outcome.search),
         **{str(status): number for status, number in statuses.items()},
@@ -152,11 +153,11 @@ def _state(confirmed: ConfirmedStudy) -> tuple[str, str | None]:
         return "infeasible", study.infeasible
     if lost and not confirmed.pending and not outcome.search:
         return "closed", lost[0].error
-    if not outcome.search:
+    if not outcome.search and not outcome.confirms and (study.trials or confirmed.pending):
         return "not begun", None
     if len(outcome.search) < study.trials:
         return "searching", None
-    if outcome.winner is None:
+    if outcome.pick is None:
         errors = Counter(r.error or r.status for r in outcome.search)
         return "no winner", errors.most_common(1)[0][0]
     if confirmed.pending:

@@ -54,6 +54,8 @@ def _legal(path: tuple[str, ...], old: Any, new: Any) -> bool:
         return True
     if path[0] == "arms" and len(path) == 2:
         return old is _ABSENT
+    if path[0] == "arms" and path[2:] == ("match",):
+        return new is None or (old is not None and _superset(old, new))
     if "by_budget" in path[:-1]:  # the value at a new budget
         return old is _ABSENT
     rule = _GROWS.get(".".join(path))

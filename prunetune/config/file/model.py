@@ -6,11 +6,12 @@ they are written; `expand.py` turns them into dimensions once their parts are kn
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from prunetune.config.budget import BUDGET_FORMS
+from prunetune.config.file.dense import DenseSpec, DenseTrainSpec
 from prunetune.config.file.fields import (
     ArmName,
     Matchings,
@@ -20,50 +21,10 @@ from prunetune.config.file.fields import (
     TrackingUri,
     WrittenBudget,
 )
+from prunetune.config.matching import Matching
 from prunetune.config.parts import Kind, Named, Params
 from prunetune.config.problems.errors import YamlPath
 from prunetune.config.search import Asha, Confirm
-
-
-class DenseTrainSpec(Params):
-    """The sweep trains the dense network."""
-
-    epochs: int = Field(default=50, ge=1)
-    recipe: RecipeTree = Field(default_factory=dict, description="constants only")
-
-
-class DenseCheckpointSpec(Params):
-    """The dense network is loaded from a file: safetensors, or a torch state dict."""
-
-    path: str = Field(min_length=1)
-    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
-
-
-class DenseWeightsSpec(Params):
-    """The dense network is torchvision's."""
-
-    name: str = Field(min_length=1)
-    epochs: int | None = Field(default=None, ge=1, description="null allows marginal alone")
-
-
-class DenseSpec(Params):
-    """Where the dense network comes from: exactly one of three ways."""
-
-    train: DenseTrainSpec | None = None
-    checkpoint: DenseCheckpointSpec | None = None
-    weights: DenseWeightsSpec | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if sum(way is not None for way in (self.train, self.checkpoint, self.weights)) != 1:
-            raise ValueError("name one of train: {…}, checkpoint: {…}, weights: {…}")
-        return self
-
-    @property
-    def epochs(self) -> int | None:
-        """Epochs for which the dense network was, or will be, trained; None if unknown."""
-        way = self.train or self.checkpoint or self.weights
-        return way.epochs if way else None
 
 
 class WorkloadSpec(Params):
@@ -80,6 +41,9 @@ class ArmSpec(Params):
     method: Annotated[Named, Kind("methods")]
     first: tuple[dict[str, Any], ...] = Field(
         default=(), description="configurations to try before the sampler's own, with dotted names"
+    )
+    match: Matchings | None = Field(
+        default=None, description="those of training.match that this arm takes part in; null: all"
     )
     recipe: RecipeTree = Field(
         default_factory=dict,
@@ -118,7 +82,10 @@ class SearchSpec(Params):
     """The effort that each study gets."""
 
     trials: int = Field(
-        default=16, ge=1, le=MOST_TRIALS, description="trials per study, however they end"
+        default=16,
+        ge=0,
+        le=MOST_TRIALS,
+        description="trials per study, however they end; 0: no arm has a range to search",
     )
     sampler: Named = Field(default=Named(name="tpe"), description="tpe, random, gp, qmc or grid")
     early_stopping: EarlyStoppingSpec | None = Field(
@@ -184,6 +151,11 @@ class SweepSpec(Params):
         default=(), description="modules that register parts of your own"
     )
     seed: int = Field(default=0, ge=0)
+
+    def matchings(self, arm: str) -> tuple[Matching, ...]:
+        """The matchings that an arm takes part in, in the order of `training.match`."""
+        own = self.arms[arm].match
+        return tuple(m for m in self.training.match if own is None or m in own)
 
     def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, YamlPath]]:
         """The recipe tree of an arm, in which its own fields replace the shared ones.
