@@ -14,6 +14,8 @@ from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
 from prunetune.analysis.evidence.other_sweeps import other_sweeps
+from prunetune.analysis.evidence.point_costs import point_costs
+from prunetune.analysis.evidence.rungs import Rung, rungs
 from prunetune.analysis.evidence.samples import contests
 from prunetune.analysis.verdicts.caveats import caveats
 from prunetune.analysis.verdicts.sentences import sentence
@@ -40,6 +42,8 @@ class Report(Frozen):
     frontier: tuple[FrontierRow, ...]
     ledger: Ledger
     family: tuple[Comparison, ...]
+    rungs: tuple[Rung, ...] = ()
+    """What each matching holds equal between the arms; `rung_label` says it on figures."""
     findings: tuple[Finding, ...] = ()
     """What the audit found, the gravest first."""
 
@@ -70,7 +74,8 @@ def analyse(
         sentences=tuple(sentence(plan, verdict) for verdict in judged),
         limits=tuple(caveats(plan, judged, rows)),
         frontier=rows,
-        ledger=ledger(records.values(), plan.arms()),
+        ledger=ledger(records.values(), plan.arms(), point_costs(agenda)),
         family=plan.family,
+        rungs=rungs(plan),
         findings=audit_findings(case),
     )

@@ -7,27 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prunetune.agenda import Agenda, StudyOutcome
+from prunetune.analysis.evidence.compared import Compared, compared_studies
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
 from prunetune.analysis.evidence.dense_gate import DenseDoubt, dense_doubts
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
 from prunetune.analysis.verdicts.verdict import Verdict
-from prunetune.config.budget import budget_words
-from prunetune.plan import Plan, Study, matchings_of
+from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The studies that are compared with each other: one per arm at a budget under a matching."""
-
-    name: str
-    """`0.25 of the dense MACs, scratch_b`."""
-    studies: tuple[Study, ...]
-
-    def searching(self) -> tuple[Study, ...]:
-        """Those that search anything."""
-        return tuple(study for study in self.studies if searched_paths(study))
 
 
 @dataclass(frozen=True)
@@ -54,8 +41,8 @@ class Case:
 
     @cached_property
     def compared(self) -> tuple[Compared, ...]:
-        """Everything that the plan compares, with the studies of the first replicate."""
-        return tuple(_compared(self.plan))
+        """Everything that the plan compares."""
+        return tuple(compared_studies(self.plan))
 
     @cached_property
     def dense_doubts(self) -> tuple[DenseDoubt, ...]:
@@ -87,11 +74,6 @@ def smallest_claim(verdicts: Sequence[Verdict], margin: float) -> float:
     return min(won, default=margin)
 
 
-def searched_paths(study: Study) -> list[str]:
-    """The dotted names of all values that the study searches."""
-    return [dimension.path for dimension in study.space.dimensions if dimension.searched]
-
-
 def by_text(differences: Iterator[tuple[str, dict[str, Hashable]]]) -> dict[str, list[str]]:
     """`thin 16, pruned 12` -> the places where arms differ so, each difference once."""
     places: dict[str, list[str]] = {}
@@ -99,16 +81,3 @@ def by_text(differences: Iterator[tuple[str, dict[str, Hashable]]]) -> dict[str,
         text = ", ".join(f"{arm} {value}" for arm, value in values.items())
         places.setdefault(text, []).append(name)
     return places
-
-
-def _compared(plan: Plan) -> Iterator[Compared]:
-    for budget in plan.budgets():
-        if budget is None:
-            continue
-        studies = [s for s in plan.studies if s.budget == budget and s.replicate == 0]
-        studies = [s for s in studies if plan.infeasible(s.id) is None]
-        for matching in matchings_of(studies):
-            rivals = tuple(s for s in studies if s.matching in (None, matching))
-            if len(rivals) > 1:
-                name = budget_words(budget) + (f", {matching}" if matching else "")
-                yield Compared(name, rivals)

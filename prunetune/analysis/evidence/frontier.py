@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy, grain
-from prunetune.analysis.evidence.ledger import spent_macs
+from prunetune.analysis.evidence.point_costs import spent_by
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Plan
 from prunetune.records.record import Frozen, Record
@@ -140,7 +140,7 @@ def _row(
         confirm_lost=sum(loss.status != "collapsed" for loss in confirmed.lost),
         confirm_pending=len(confirmed.pending),
         train_macs=confirmed.train_macs,
-        spent_macs=spent_macs(records),
+        spent_macs=spent_by(records),
         state=state,
         reason=reason,
     )

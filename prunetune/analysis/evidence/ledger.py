@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
+from prunetune.analysis.evidence.point_costs import PointCost, spent_by
 from prunetune.records.record import PHASES, Frozen, Record
 
 
@@ -20,9 +21,17 @@ class Ledger(Frozen):
     seconds_by_phase: dict[str, float] = Field(default_factory=dict)
     trials_by_arm: dict[str, int] = Field(default_factory=dict)
     trials_by_phase: dict[str, int] = Field(default_factory=dict)
+    points: tuple[PointCost, ...] = ()
+    """What each study costs. Their `spent_macs` and that of the dense networks are the total."""
+    dense_networks: int = 0
+    """Dense networks that were trained or loaded."""
+    heirs: int = 0
+    """Networks that inherited weights from them: over so many the sweep itself spread the price."""
 
 
-def ledger(records: Iterable[Record], arms: Sequence[str] = ()) -> Ledger:
+def ledger(
+    records: Iterable[Record], arms: Sequence[str] = (), points: Sequence[PointCost] = ()
+) -> Ledger:
     """The ledger of a sweep. Dense networks belong to no arm and are listed as `dense`."""
     ordered = sorted(records, key=lambda r: r.key)
     shared = "dense" if "dense" not in arms else "dense network"
@@ -33,20 +42,18 @@ def ledger(records: Iterable[Record], arms: Sequence[str] = ()) -> Ledger:
             by_arm[record.arm] = [r for r in ordered if r.arm == record.arm]
     by_phase = {phase: [r for r in ordered if r.phase == phase] for phase in PHASES}
     return Ledger(
-        spent_macs=spent_macs(ordered),
+        spent_macs=spent_by(ordered),
         spent_s=_spent_s(ordered),
-        by_arm={arm: spent_macs(group) for arm, group in by_arm.items()},
-        by_phase={phase: spent_macs(group) for phase, group in by_phase.items()},
+        by_arm={arm: spent_by(group) for arm, group in by_arm.items()},
+        by_phase={phase: spent_by(group) for phase, group in by_phase.items()},
         seconds_by_arm={arm: _spent_s(group) for arm, group in by_arm.items()},
         seconds_by_phase={phase: _spent_s(group) for phase, group in by_phase.items()},
         trials_by_arm={arm: len(group) for arm, group in by_arm.items()},
         trials_by_phase={phase: len(group) for phase, group in by_phase.items()},
+        points=tuple(points),
+        dense_networks=len(by_phase["dense"]),
+        heirs=sum("dense" in r.inputs for r in ordered),
     )
-
-
-def spent_macs(records: Iterable[Record]) -> int:
-    """MACs that these trials computed."""
-    return sum(r.train_macs.spent for r in records)
 
 
 def _spent_s(records: Iterable[Record]) -> float:

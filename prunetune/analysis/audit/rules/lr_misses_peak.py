@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from prunetune.analysis.audit.case import Case, Compared
+from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import Compared
 from prunetune.analysis.format import listing
 from prunetune.config.space.space import Choice, Constant, Domain
 from prunetune.plan import Plan, Study

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prunetune.analysis.audit.case import Case, searched_paths
+from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import searched_paths
 from prunetune.analysis.evidence.detectable import detectable_difference
 from prunetune.analysis.format import listing, points
 from prunetune.records.record import Record, ranked

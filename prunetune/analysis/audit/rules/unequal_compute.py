@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from prunetune.analysis.audit.case import Case, Compared, by_text
-from prunetune.analysis.audit.matched import training_cost, unmatched
+from prunetune.analysis.audit.case import Case, by_text
+from prunetune.analysis.audit.matched import counts_dense, unmatched
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import Compared
+from prunetune.analysis.evidence.training_cost import training_cost
 from prunetune.analysis.format import count, listing
 
 
@@ -28,5 +30,6 @@ def unequal_compute(case: Case) -> Iterator[Flaw]:
 
 
 def _costs(case: Case, compared: Compared) -> dict[str, Hashable]:
-    costs = {s.arm: training_cost(case.plan, s, compared) for s in compared.studies}
+    dense = counts_dense(compared)
+    costs = {s.arm: training_cost(case.plan, s, with_dense=dense) for s in compared.studies}
     return {arm: f"{count(cost)} MACs" for arm, cost in costs.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prunetune.analysis.audit.case import Case, by_text, searched_paths
+from prunetune.analysis.audit.case import Case, by_text
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import searched_paths
 from prunetune.analysis.format import listing
 
 

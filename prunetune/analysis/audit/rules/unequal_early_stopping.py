@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from itertools import combinations
 
-from prunetune.analysis.audit.case import Case, searched_paths
+from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import searched_paths
 from prunetune.records.record import Record
 
 _LEVEL = 0.05

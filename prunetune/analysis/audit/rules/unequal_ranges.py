@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prunetune.analysis.audit.case import Case, Compared
+from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import Compared
 from prunetune.analysis.format import listing
 from prunetune.config.space.space import describe_domain
 from prunetune.plan import Study

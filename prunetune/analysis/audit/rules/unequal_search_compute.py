@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
-from prunetune.analysis.evidence.ledger import spent_macs
+from prunetune.analysis.evidence.point_costs import spent_by
 from prunetune.analysis.format import count, listing
 
 _MOST = 1.5
@@ -24,7 +24,7 @@ def unequal_search_compute(case: Case) -> Iterator[Flaw]:
     places, keys = [], []
     for compared in case.compared:
         searches = {s.arm: case.outcome(s).search for s in compared.searching()}
-        spent = {arm: spent_macs(records) for arm, records in searches.items()}
+        spent = {arm: spent_by(records) for arm, records in searches.items()}
         if _unequal(list(spent.values())):
             amounts = ", ".join(f"{arm} {count(macs)}" for arm, macs in spent.items())
             places.append(f"{compared.name} ({amounts})")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prunetune.analysis.audit.case import Case, Compared, by_text
+from prunetune.analysis.audit.case import Case, by_text
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.compared import Compared, replicates_of
 from prunetune.analysis.format import listing
 from prunetune.plan import Study
 
@@ -30,15 +31,9 @@ def unequal_seeds(case: Case) -> Iterator[Flaw]:
 
 
 def _confirmed(case: Case, study: Study) -> int:
-    return sum(len(case.confirmed[s.id].values) for s in _replicates(case, study))
+    return sum(len(case.confirmed[s.id].values) for s in replicates_of(case.plan, study))
 
 
 def _pending(case: Case, compared: Compared) -> bool:
-    replicates = (s for study in compared.studies for s in _replicates(case, study))
+    replicates = (s for study in compared.studies for s in replicates_of(case.plan, study))
     return any(case.confirmed[study.id].pending for study in replicates)
-
-
-def _replicates(case: Case, study: Study) -> list[Study]:
-    """The study in all replicates of the search."""
-    identity = (study.arm, study.budget, study.matching)
-    return [s for s in case.plan.studies if (s.arm, s.budget, s.matching) == identity]

@@ -1,0 +1,42 @@
+"""What training one network of a study costs by the plan: epochs and MACs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunetune.plan import Plan, Study
+from prunetune.records.record import training_macs
+
+EQUAL_WITHIN = 0.05
+"""Costs that differ by less count as equal: epochs are whole numbers."""
+
+
+def training_cost(plan: Plan, study: Study, *, with_dense: bool = True) -> int:
+    """Training MACs of one network; an upper bound where trials may sparsify.
+
+    With the dense network, its training counts in full for a network that inherits its weights.
+    """
+    cost = training_macs(plan.computed_macs(study), plan.train_size, own_epochs(study))
+    epochs = _epochs_at_dense_macs(plan, study, with_dense)
+    return cost + training_macs(plan.dense.macs, plan.train_size, epochs)
+
+
+def epochs_in_all(plan: Plan, study: Study, *, with_dense: bool = True) -> int:
+    """Epochs behind one network, those of the dense network and of sparsifying included."""
+    return own_epochs(study) + _epochs_at_dense_macs(plan, study, with_dense)
+
+
+def own_epochs(study: Study) -> int:
+    """Epochs of the network itself, after any sparsifying."""
+    return study.sparsifying.then if study.sparsifying else study.epochs
+
+
+def are_equal(costs: Sequence[int]) -> bool:
+    """Whether the largest cost is within the tolerance of the smallest."""
+    return max(costs) <= (1 + EQUAL_WITHIN) * min(costs)
+
+
+def _epochs_at_dense_macs(plan: Plan, study: Study, with_dense: bool) -> int:
+    sparsifying = study.sparsifying.epochs if study.sparsifying else 0
+    inherited = (plan.dense.epochs or 0) if study.inherits and with_dense else 0
+    return sparsifying + inherited
