@@ -10,6 +10,7 @@ from prunetune.agenda import Agenda, Trials
 from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.finding import Finding
 from prunetune.analysis.audit.rule import audit_findings
+from prunetune.analysis.evidence.beyond_top1 import BeyondTop1, beyond_top1
 from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
@@ -44,6 +45,8 @@ class Report(Frozen):
     family: tuple[Comparison, ...]
     rungs: tuple[Rung, ...] = ()
     """What each matching holds equal between the arms; `rung_label` says it on figures."""
+    beyond_top1: tuple[BeyondTop1, ...] = ()
+    """Likelihood, calibration, classes and disagreement, where outputs per image were kept."""
     findings: tuple[Finding, ...] = ()
     """What the audit found, the gravest first."""
 
@@ -77,5 +80,6 @@ def analyse(
         ledger=ledger(records.values(), plan.arms(), point_costs(agenda)),
         family=plan.family,
         rungs=rungs(plan),
+        beyond_top1=beyond_top1(plan, records, confirmed, store.test_outputs_of) if store else (),
         findings=audit_findings(case),
     )

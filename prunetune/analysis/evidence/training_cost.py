@@ -17,13 +17,20 @@ def training_cost(plan: Plan, study: Study, *, with_dense: bool = True) -> int:
     With the dense network, its training counts in full for a network that inherits its weights.
     """
     cost = training_macs(plan.computed_macs(study), plan.train_size, own_epochs(study))
-    epochs = _epochs_at_dense_macs(plan, study, with_dense)
-    return cost + training_macs(plan.dense.macs, plan.train_size, epochs)
+    sparsifying = study.sparsifying.epochs if study.sparsifying else 0
+    inherited = _inherited_images(plan, study) if with_dense else 0
+    images = sparsifying * plan.train_size + inherited
+    return cost + training_macs(plan.dense.macs, images)
 
 
 def epochs_in_all(plan: Plan, study: Study, *, with_dense: bool = True) -> int:
-    """Epochs behind one network, those of the dense network and of sparsifying included."""
-    return own_epochs(study) + _epochs_at_dense_macs(plan, study, with_dense)
+    """Epochs of our images behind one network, with those of the dense network and of sparsifying.
+
+    A loaded network may have seen more images in an epoch, or fewer.
+    """
+    sparsifying = study.sparsifying.epochs if study.sparsifying else 0
+    inherited = _inherited_images(plan, study) if with_dense else 0
+    return own_epochs(study) + sparsifying + round(inherited / plan.train_size)
 
 
 def own_epochs(study: Study) -> int:
@@ -36,7 +43,10 @@ def are_equal(costs: Sequence[int]) -> bool:
     return max(costs) <= (1 + EQUAL_WITHIN) * min(costs)
 
 
-def _epochs_at_dense_macs(plan: Plan, study: Study, with_dense: bool) -> int:
-    sparsifying = study.sparsifying.epochs if study.sparsifying else 0
-    inherited = (plan.dense.epochs or 0) if study.inherits and with_dense else 0
-    return sparsifying + inherited
+def _inherited_images(plan: Plan, study: Study) -> int:
+    """Images that the dense network was trained on, over all its epochs."""
+    if not study.inherits:
+        return 0
+    if plan.dense.source == "train":
+        return (plan.dense.epochs or 0) * plan.train_size
+    return plan.loaded_images

@@ -96,6 +96,10 @@ def control(sweep: Sweep) -> Sweep:
     return replace(sweep, records=sweep.records | {r.key: r for r in (search, *confirms)})
 
 
+def loaded(sweep: Sweep, val_seen: bool | None) -> Sweep:
+    return sweep.dense(source="checkpoint", path="net.pt", val_seen=val_seen)
+
+
 def spent(macs: int) -> TrainMacs:
     return TrainMacs(spent=macs)
 
@@ -235,15 +239,12 @@ BROKEN: list[tuple[str, Break, str]] = [
     ),
     ("dense_undertrained", control, "training the dense network on (control@dense) brought 2.0"),
     ("dense_below_published", published, "1.25 points below the 91.25 % published"),
+    ("foreign_checkpoint", lambda s: loaded(s, None), "is not said"),
+    ("foreign_checkpoint", lambda s: loaded(s, True), "validation images, which choose"),
     (
         "foreign_checkpoint",
-        lambda s: s.dense(source="checkpoint", path="net.pt"),
-        "loaded (net.pt)",
-    ),
-    (
-        "too_few_dense_networks",
-        lambda s: s.planned(dense_fresh=False, replicates=2),
-        "2 dense networks",
+        lambda s: loaded(s, False),
+        "loaded (net.pt, 50 epochs); the sweep file says that it has not seen",
     ),
     ("shared_dense_network", lambda s: s.planned(dense_fresh=False), "of pruned start"),
     ("early_stopping_misranks", misranked, "Kendall's tau -1.00"),
