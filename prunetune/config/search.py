@@ -8,6 +8,9 @@ from pydantic import Field
 
 from prunetune.config.parts import Params
 
+FEWEST_TO_STOP = 8
+"""Early stopping is off in studies of fewer trials: a rank among so few is mostly luck."""
+
 
 class Asha(Params):
     """Asynchronous successive halving within a study (Li et al., 1810.05934)."""

@@ -174,7 +174,8 @@ class Driver:
         others = rivals(trial.spec, self.trials.dealt, self.trials.records, curves)
         if not trial.spec.run_on:  # `would_stop_at` of a trial that runs on is determined anew
             known = max(known, self._judged.get(trial.spec.key, 0))
-        at = stop_at(trial.spec, known, trial.builder.curve, others, self.plan.early_stopping)
+        asha = self.plan.stopping(self.plan.study(trial.spec.study)) if trial.spec.study else None
+        at = stop_at(trial.spec, known, trial.builder.curve, others, asha)
         if at is None:
             return False
         if trial.spec.run_on:

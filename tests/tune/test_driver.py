@@ -13,6 +13,7 @@ from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.driver import RETRIES, Driver
 from prunetune.tune.faults import Fault, describe, raised
+from prunetune.tune.rungs import rung
 from tests.tune.fakes import epoch, make_plan, quick
 
 
@@ -227,12 +228,19 @@ def test_a_stopped_trial_keeps_its_curve_and_one_that_runs_on_says_where(store):
         own = [r for r in search if r.study == study.id]
         stopped = [r for r in own if r.status == "stopped"]
         assert stopped
-        assert all(r.epochs == len(r.curve) == 1 for r in stopped)
+        assert all(r.epochs == len(r.curve) == rung(r.epochs_planned) for r in stopped)
         ran_on = [r for r in own if driver.trials.dealt[r.key].run_on]
         assert len(ran_on) == 2
         assert all(r.status == "completed" and r.epochs == 3 for r in ran_on)
-    assert any(r.would_stop_at == 1 for r in search)
+    assert any(r.would_stop_at == 2 for r in search)
     assert all(driver.trials.dealt[r.key].run_on for r in search if r.would_stop_at)
+
+
+def test_studies_of_fewer_than_eight_trials_stop_none(store):
+    driver, _ = make_driver(store, slots=1, trials=7, asha=Asha(reduction=3, run_on=0))
+    run_out(driver, random.Random(0))
+    statuses = {r.status for r in driver.trials.records.values() if r.phase == "search"}
+    assert statuses == {"completed"}
 
 
 def test_a_trial_that_passed_its_rung_before_its_worker_died_is_not_judged_again(store):
@@ -245,13 +253,13 @@ def test_a_trial_that_passed_its_rung_before_its_worker_died_is_not_judged_again
         else:
             finish(driver, due.spec.key)
     first, *others = dealt
-    assert not driver.report(first, {"curve": [epoch(1, 0.1)]})
+    assert not driver.report(first, {"curve": [epoch(1, 0.1), epoch(2, 0.1)]})
     driver.fault(first, Fault("the worker died", "", preempted=True))
     for key in others:
-        driver.report(key, {"curve": [epoch(1, 0.9)]})
+        driver.report(key, {"curve": [epoch(1, 0.9), epoch(2, 0.9)]})
     assert driver.deal().spec.key == first
-    assert not driver.report(first, {"curve": [epoch(1, 0.1)]})
-    assert not driver.report(first, {"curve": [epoch(2, 0.1)]})
+    for number in (1, 2, 3):
+        assert not driver.report(first, {"curve": [epoch(number, 0.1)]})
 
 
 def test_an_observer_that_fails_is_reported_once_and_harms_nobody(store, caplog):

@@ -11,7 +11,7 @@ from tests.agenda.simulated import Sweep, ended, plan, study
 
 ASHA = Asha(reduction=3)
 EPOCHS = 9
-AT = 3
+AT = 6
 
 
 def curve(*accuracies: float) -> tuple[Epoch, ...]:
@@ -21,21 +21,32 @@ def curve(*accuracies: float) -> tuple[Epoch, ...]:
     )
 
 
+def until_rung(accuracy: float) -> tuple[Epoch, ...]:
+    """A curve that was higher before and has this accuracy at the rung."""
+    return curve(*[0.9] * (AT - 1), accuracy)
+
+
 def spec(**other) -> TrialSpec:
     facts = {"key": "k", "sweep": "s", "phase": "search", "study": "a", "number": 0, "seed": 0}
     rest = {"workload": {}, "dense_macs": 2, "dense_params": 1, "target_macs": 1, "tolerance": 0.01}
     return TrialSpec(**{**facts, **rest, "epochs": EPOCHS, **other})
 
 
-@pytest.mark.parametrize("reduction", range(2, 7))
-def test_the_rung_lies_at_a_third_of_the_epochs_or_later(reduction):
+def test_the_rung_is_the_first_epoch_at_two_thirds_of_all():
     for epochs in range(400):
-        at = rung(epochs, Asha(reduction=reduction))
+        at = rung(epochs)
         if at is None:
-            assert epochs < 2
+            assert epochs < 3, "a stop would save an epoch"
             continue
-        share = max(1 / 3, 1 / reduction)
-        assert share * epochs <= at + 1e-9 < min(epochs, share * epochs + 1)
+        assert 3 * at >= 2 * epochs > 3 * (at - 1)
+        assert at < epochs
+
+
+def test_no_trial_of_a_small_study_is_stopped():
+    for trials in range(1, 12):
+        small = plan(trials=trials, early_stopping=ASHA)
+        for planned in small.studies:
+            assert small.stopping(planned) == (ASHA if trials >= 8 else None)
 
 
 @pytest.mark.parametrize("reduction", [2, 3, 4])
@@ -54,31 +65,33 @@ def test_a_trial_goes_on_while_it_is_within_the_top(reduction):
 
 
 def test_only_the_report_that_reaches_the_rung_is_judged():
-    others = [curve(0.9, 0.9, 0.9)] * 5
+    others = [until_rung(0.9)] * 5
     poor = curve(*[0.1] * EPOCHS)
     for known in range(EPOCHS):
         judged = stop_at(spec(), known, poor[: known + 1], others, ASHA)
         assert judged == (AT if known + 1 == AT else None)
     assert stop_at(spec(), 0, poor[:AT], others, ASHA) == AT, "epochs may come several at a time"
-    assert stop_at(spec(), 0, poor[:5], others, ASHA) is None, "it had passed before the restart"
-    assert stop_at(spec(run_on=True), 0, poor[:5], others, ASHA) == AT
+    assert stop_at(spec(), 0, poor[: AT + 2], others, ASHA) is None, (
+        "it had passed before the restart"
+    )
+    assert stop_at(spec(run_on=True), 0, poor[: AT + 2], others, ASHA) == AT
 
 
 @pytest.mark.parametrize("phase", ["dense", "rescore", "confirm"])
 def test_only_the_search_is_judged(phase):
-    others = [curve(0.9, 0.9, 0.9)] * 5
-    assert stop_at(spec(phase=phase), 2, curve(0.1, 0.1, 0.1), others, ASHA) is None
-    assert stop_at(spec(), 2, curve(0.1, 0.1, 0.1), others, None) is None
+    others = [until_rung(0.9)] * 5
+    assert stop_at(spec(phase=phase), AT - 1, until_rung(0.1), others, ASHA) is None
+    assert stop_at(spec(), AT - 1, until_rung(0.1), others, None) is None
 
 
 def test_curves_that_have_not_reached_the_rung_say_nothing():
-    own = curve(0.1, 0.1, 0.5)
-    short = [curve(0.9, 0.9), curve(0.9), ()] * 9
-    assert stop_at(spec(), 2, own, [*short, curve(0.9, 0.9, 0.6)], ASHA) is None
-    reached = [curve(0.9, 0.9, 0.6), curve(0.9, 0.9, 0.4)]
-    assert stop_at(spec(), 2, own, [*short, *reached], ASHA) == AT
-    better_early = [curve(0.9, 0.9, 0.4), curve(0.9, 0.9, 0.4, 0.9)]
-    assert stop_at(spec(), 2, own, better_early, ASHA) is None
+    own = until_rung(0.5)
+    short = [curve(0.9, 0.9), curve(*[0.9] * (AT - 1)), ()] * 9
+    assert stop_at(spec(), AT - 1, own, [*short, until_rung(0.6)], ASHA) is None
+    reached = [until_rung(0.6), until_rung(0.4)]
+    assert stop_at(spec(), AT - 1, own, [*short, *reached], ASHA) == AT
+    better_later = [until_rung(0.4), (*until_rung(0.4), *curve(0.9))]
+    assert stop_at(spec(), AT - 1, own, better_later, ASHA) is None
 
 
 def test_rivals_are_the_other_trials_of_the_same_search_on_the_same_architecture():
@@ -105,7 +118,7 @@ def test_whoever_is_stopped_was_outside_the_top_of_what_had_arrived(reduction):
     rng = random.Random(reduction)
     asha = Asha(reduction=reduction)
     trials = {i: curve(*(rng.random() for _ in range(EPOCHS))) for i in range(30)}
-    at = rung(EPOCHS, asha)
+    at = rung(EPOCHS)
     assert at is not None
     arrivals = [i for i in trials for _ in range(EPOCHS)]
     rng.shuffle(arrivals)

@@ -151,7 +151,7 @@ def _state(confirmed: ConfirmedStudy) -> tuple[str, str | None]:
     study, outcome, lost = confirmed.study, confirmed.outcome, confirmed.lost
     if study.infeasible:
         return "infeasible", study.infeasible
-    if lost and not confirmed.pending and not outcome.search:
+    if lost and not confirmed.pending and not outcome.search and not outcome.confirms:
         return "closed", lost[0].error
     if not outcome.search and not outcome.confirms and (study.trials or confirmed.pending):
         return "not begun", None

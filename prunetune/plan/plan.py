@@ -1,8 +1,4 @@
-"""The plan: the meaning of a sweep file once its names are bound, as pure data.
-
-`bind` makes the plan, `agenda` deals trials from it, `analysis` judges by it, and `prunetune plan`
-prints it. Its hash is fixed before the first trial.
-"""
+"""A sweep as it will run: its dense network, its studies and the comparisons between them."""
 
 from __future__ import annotations
 
@@ -14,8 +10,9 @@ from pydantic import Field
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named, Params
 from prunetune.config.recipe import Recipe, images_per_epoch
-from prunetune.config.search import Asha, Confirm
-from prunetune.config.space.space import Config, Space
+from prunetune.config.search import FEWEST_TO_STOP, Asha, Confirm
+from prunetune.config.space.space import Config
+from prunetune.plan.study import BATCH_SIZE, Study
 
 
 class DensePlan(Params):
@@ -40,85 +37,6 @@ class DensePlan(Params):
     """The dense `Architecture` as JSON."""
     macs: int
     params: int
-
-
-class Sparsifying(Params):
-    """The epochs of a trial that sparsifies the dense network before it prunes it."""
-
-    epochs: int
-    """Epochs at dense MACs, before pruning."""
-    then: int
-    """Epochs after pruning."""
-
-
-BATCH_SIZE = "recipe.batch_size"
-"""Where a configuration has the batch size of its training."""
-SPARSIFY_BATCH_SIZE = "method.sparsify.recipe.batch_size"
-"""Where a configuration has the batch size of its sparsifying."""
-SPARSIFIER = "method.sparsify.regularizer"
-"""Where a configuration names its sparsifying regulariser; null or absent where it has none."""
-MASKED = "no speed-up without sparse kernels"
-"""The caveat that accompanies networks with single weights zeroed, wherever they appear."""
-
-
-class Study(Params):
-    """An arm at a budget under a matching (and replicate): one Optuna study, one frontier point."""
-
-    id: str
-    """`arm@budget[ matching][ r2]`, unique within the sweep."""
-    arm: str
-    method: str
-    budget: RecordedBudget
-    matching: str | None
-    replicate: int = 0
-    target_macs: int
-    epochs: int
-    """Epochs of a trial that does not sparsify; where all trials sparsify, the epochs after it."""
-    sparsifying: Sparsifying | None = None
-    """Epochs of a trial that sparsifies; None where no configuration of the study does."""
-    trials: int
-    """Trials of its search; 0 where the space has one configuration, which is not searched for."""
-    space: Space
-    first: tuple[Config, ...] = ()
-    inherits: bool
-    """Whether trials start from the weights of the dense network."""
-    masked: bool = False
-    """Whether its networks keep the dense shape, with some weights zero. Such networks train at the
-    dense MACs, and are no faster without sparse kernels."""
-    source: str | None = None
-    """The id of the study whose winning architecture this study trains from scratch."""
-    infeasible: str | None = None
-    """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
-    reach: tuple[Reach, ...] = ()
-
-    def sparsifies(self, config: Config) -> bool:
-        """Whether a trial of this configuration sparsifies the dense network first."""
-        return self.sparsifying is not None and config.get(SPARSIFIER) is not None
-
-    def epochs_of(self, config: Config) -> int:
-        """Epochs of a trial of this configuration, without those of sparsifying."""
-        if self.sparsifying is not None and self.sparsifies(config):
-            return self.sparsifying.then
-        return self.epochs
-
-    def sparsify_epochs_of(self, config: Config) -> int:
-        """Epochs at dense MACs for which a trial of this configuration sparsifies."""
-        return self.sparsifying.epochs if self.sparsifying and self.sparsifies(config) else 0
-
-
-class Reach(Params):
-    """Whether a method can meet a budget, as far as that is known before anything is scored."""
-
-    scope: str = ""
-    """The scope of the ranking, or the method's name if it has no scopes. The plan fills it in."""
-    smallest_macs: int
-    """The fewest MACs that the method can reach at all."""
-    nearest_macs: int
-    """The MACs of a network within tolerance of the budget, else the nearest that were found."""
-    within: bool
-    """Whether the method can meet the budget within tolerance."""
-    reason: str = ""
-    """Why it cannot; empty if it can."""
 
 
 class Comparison(Params):
@@ -211,6 +129,10 @@ class Plan(Params):
         size = config.get(batch_size, Recipe.model_fields["batch_size"].default)
         return images_per_epoch(self.train_size, size)
 
+    def stopping(self, study: Study) -> Asha | None:
+        """The rule that stops trials of the study early; None where every trial runs to its end."""
+        return self.early_stopping if study.trials >= FEWEST_TO_STOP else None
+
     def computed_macs(self, study: Study) -> int:
         """MACs of a forward pass of the study's networks in training."""
         return self.dense.macs if study.masked else study.target_macs
@@ -230,6 +152,3 @@ class Plan(Params):
 def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:
     """The matchings of scratch-trained studies, each once; (None,) if all inherit weights."""
     return tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,)
-
-
-Study.model_rebuild()
