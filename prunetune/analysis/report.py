@@ -11,7 +11,10 @@ from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.finding import Finding
 from prunetune.analysis.audit.rule import audit_findings
 from prunetune.analysis.evidence.beyond_top1 import BeyondTop1, beyond_top1
+from prunetune.analysis.evidence.break_evens import BudgetBreakEven, break_evens
 from prunetune.analysis.evidence.confirmed import confirmed_studies
+from prunetune.analysis.evidence.detectable import detectable_difference
+from prunetune.analysis.evidence.efforts import EffortCurve, effort_curves
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
 from prunetune.analysis.evidence.ledger import Ledger, ledger
 from prunetune.analysis.evidence.other_sweeps import other_sweeps
@@ -45,6 +48,10 @@ class Report(Frozen):
     family: tuple[Comparison, ...]
     rungs: tuple[Rung, ...] = ()
     """What each matching holds equal between the arms; `rung_label` says it on figures."""
+    efforts: tuple[EffortCurve, ...] = ()
+    """The best of each search against its trials and MACs."""
+    break_evens: tuple[BudgetBreakEven, ...] = ()
+    """At which training length an arm from scratch equals one that inherits weights."""
     beyond_top1: tuple[BeyondTop1, ...] = ()
     """Likelihood, calibration, classes and disagreement, where outputs per image were kept."""
     findings: tuple[Finding, ...] = ()
@@ -66,6 +73,7 @@ def analyse(
     dense = dense_result(plan, records.values())
     rows = frontier(plan, records.values(), confirmed, dense)
     judged = verdicts(plan, tuple(contests(plan, confirmed)))
+    points = point_costs(agenda)
     others = other_sweeps(store, plan) if store else ()
     case = Case(agenda, confirmed, dense, rows, judged, others)
     return Report(
@@ -77,9 +85,11 @@ def analyse(
         sentences=tuple(sentence(plan, verdict) for verdict in judged),
         limits=tuple(caveats(plan, judged, rows)),
         frontier=rows,
-        ledger=ledger(records.values(), plan.arms(), point_costs(agenda)),
+        ledger=ledger(records.values(), plan.arms(), points),
         family=plan.family,
         rungs=rungs(plan),
+        efforts=effort_curves(agenda, detectable_difference(plan, confirmed.values())),
+        break_evens=break_evens(plan, confirmed, points),
         beyond_top1=beyond_top1(plan, records, confirmed, store.test_outputs_of) if store else (),
         findings=audit_findings(case),
     )

@@ -180,7 +180,7 @@ BROKEN: list[tuple[str, Break, str]] = [
         "thin may use sgd up to a learning rate of 0.5, and networks are trained at 0.8",
     ),
     (
-        "still_rising",
+        "search_still_rising",
         lambda s: s.changed(of("thin", "search", 3), val_acc1=0.9),
         "thin@0.5 marginal by 2.05",
     ),
