@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Okabe and Ito (2008): colour-blind readers tell these apart, on screen and in print.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#000000")
+# After Okabe and Ito (2008): colour-blind readers tell these apart, on screen and in print. The
+# fifth to seventh are darker than theirs: every mark has a contrast of 3:1 on white (WCAG 1.4.11).
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#BF8400", "#3A96CC", "#6B4F10", "#000000")
 DENSE = "#666666"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -10,32 +12,42 @@ from pathlib import Path
 import pytest
 
 from prunetune.analysis import analyse, write_report
-from prunetune.analysis.page.figures.svg import Scale
 from prunetune.analysis.page.html import page
-from prunetune.analysis.page.write import figure_files
+from prunetune.analysis.page.view import budget_name
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record
+from tests.analysis.experiments import NAMES, experiment
 from tests.analysis.sweeps import make_plan, noisy, run
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
-EVIL = '<script>alert("1")</script>&'
+EVIL = '<script>alert("1")</script>&\'`${1}'
 
 
 class Checker(HTMLParser):
-    """Fails on tags that do not close and collects what would be fetched."""
+    """Fails on tags that do not close; collects links, ids, scripts and handlers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.tags: set[str] = set()
         self.links: list[str] = []
+        self.ids: list[str] = []
+        self.scripts: list[str] = []
+        self.policy = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        known = {name: value or "" for name, value in attrs}
+        assert not [name for name in known if name.startswith("on")]
+        self.links += [known[name] for name in ("src", "href", "srcset") if name in known]
+        self.ids += [known["id"]] if "id" in known else []
+        if tag == "meta" and known.get("http-equiv") == "Content-Security-Policy":
+            self.policy = known["content"]
         if tag not in VOID:
             self.open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -44,6 +56,7 @@ class Checker(HTMLParser):
 def parse(content: bytes) -> Checker:
     checker = Checker()
     checker.feed(content.decode())
+    checker.close()
     assert checker.open == []
     return checker
 
@@ -58,52 +71,75 @@ def test_the_page_needs_nothing_but_itself() -> None:
     plan, records = sweep()
     content = page(plan, records, analyse(plan, records))
     checker = parse(content)
-    assert set(checker.links) == {"data:,", "report.json", "frontier.csv", "trials.csv"}
-    assert "script" not in checker.tags
+    outside = {link for link in checker.links if not link.startswith("#")}
+    assert outside == {"data:,", "report.json", "frontier.csv", "trials.csv"}
+    assert {link[1:] for link in checker.links if link.startswith("#")} <= set(checker.ids)
+    assert len(checker.ids) == len(set(checker.ids))
     text = content.decode().replace("http://www.w3.org/2000/svg", "")
-    assert not re.search(r"https?://|url\(|@import", text)
-    assert len(content) < 200_000
+    assert not re.search(r"https?://|url\(|@import|fetch\(|innerHTML", text)
+    assert len(content) < 400_000
 
 
-@pytest.mark.parametrize("replicates", [1, 2])
-def test_the_figure_has_one_mark_per_study(replicates: int) -> None:
-    plan, records = sweep(replicates=replicates, matchings=("scratch_e", "scratch_b"))
-    content = page(plan, records, analyse(plan, records)).decode()
-    assert content.count('class="mark study ') == len(plan.studies)
+def test_the_policy_allows_the_page_s_own_script_and_no_other() -> None:
+    plan, records = sweep()
+    checker = parse(page(plan, records, analyse(plan, records)))
+    digest = base64.b64encode(hashlib.sha256("".join(checker.scripts).encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in checker.policy
+    assert "default-src 'none'" in checker.policy
 
 
 def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
     arms = {EVIL: "width_scaling", "pruned": "channel_pruning"}
-    plan = make_plan(arms, (0.5, 0.25), sweep=EVIL, question=EVIL)
+    plan = make_plan(
+        arms, (0.5, 0.25), sweep=EVIL, question=EVIL, matchings=(EVIL, "scratch_b"), trials=9
+    )
     records = run(plan, noisy({EVIL: 0.93, "pruned": 0.935}))
-    records = {
-        key: r.model_copy(update={"status": "failed", "error": EVIL}) if r.number == 0 else r
-        for key, r in records.items()
-    }
+    records = {key: _with_evil(record) for key, record in records.items()}
     write_report(plan, records, StoredFolder(tmp_path))
     content = (tmp_path / "index.html").read_bytes()
-    assert "script" not in parse(content).tags
+    assert len(parse(content).scripts) == 1
     assert b"&lt;script&gt;" in content
-    for drawing in tmp_path.glob("*.svg"):
-        ET.parse(drawing)
+    assert b"<script>alert" not in content
+    drawings = sorted(tmp_path.glob("*.svg"))
+    assert drawings
+    for drawing in drawings:
+        assert not [e for e in ET.parse(drawing).iter() if e.tag.endswith("script")]
 
 
-def test_figures_stand_alone_as_files() -> None:
-    plan, records = sweep()
-    drawn = figure_files(plan, analyse(plan, records))
-    assert drawn.keys() == {"frontier.svg", "differences.svg"}
-    for content in drawn.values():
-        root = ET.fromstring(content)
-        assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert "--c: #0072B2" in content.decode()
+def _with_evil(record: Record) -> Record:
+    if record.phase != "search":
+        return record
+    config = {**record.config, EVIL: EVIL, "recipe.optimizer": EVIL}
+    lost = {"status": "failed", "error": EVIL} if record.number == 0 else {}
+    return record.model_copy(update={"config": config, **lost})
 
 
-@pytest.mark.parametrize("log", [False, True])
-def test_a_scale_is_monotone_and_keeps_to_its_ends(log: bool) -> None:
-    scale = Scale(3.0, 4000.0, 10.0, 500.0, log)
-    values = [1.0, 3.0, 7.0, 50.0, 999.0, 4000.0, 9000.0]
-    pixels = [scale(value) for value in values]
-    assert pixels == sorted(pixels)
-    assert (pixels[0], pixels[-1]) == (10.0, 500.0)
-    assert all(3.0 <= tick <= 4000.0 for tick in scale.ticks())
-    assert len(scale.ticks()) >= 3
+@pytest.mark.parametrize(
+    ("budget", "words"), [(0.5, "50 %"), (0.125, "12.5 %"), ("sparsity=0.9", "90 % sparse")]
+)
+def test_budgets_are_percentages(budget: float | str, words: str) -> None:
+    assert budget_name(budget) == words
+
+
+def test_without_its_script_the_page_shows_every_figure() -> None:
+    """Panels that only a switch brings up are hidden; they repeat a visible one at other prices."""
+    plan, records = sweep(matchings=("scratch_e", "scratch_b"))
+    content = page(plan, records, analyse(plan, records)).decode()
+    panels = re.findall(r'<div class="panel" data-when="([^"]+)"( hidden)?>', content)
+    hidden = [when for when, off in panels if off]
+    assert len(panels) > 20
+    assert all(re.search(r"price=by-|published=yes", when) for when in hidden)
+    shown = {when for when, off in panels if not off}
+    assert {w for w in shown if "x=macs" in w} == {"x=macs matching=m0", "x=macs matching=m1"}
+
+
+@pytest.mark.slow  # all of them together
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_of_every_committed_experiment_renders(name: str) -> None:
+    plan, records = experiment(name)
+    report = analyse(plan, records)
+    content = page(plan, records, report)
+    checker = parse(content)
+    assert {link[1:] for link in checker.links if link.startswith("#")} <= set(checker.ids)
+    assert len(content) < 1_000_000
+    assert sum(row.test_acc1 is not None for row in report.frontier) > 5

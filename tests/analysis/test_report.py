@@ -12,8 +12,10 @@ import pytest
 
 from prunetune.analysis import Report, analyse, text_table, write_report
 from prunetune.analysis.evidence.ledger import ledger
-from prunetune.analysis.page.figures.frontier_plot import frontier_svg
+from prunetune.analysis.page.figures.axes import WIDE, axes
+from prunetune.analysis.page.figures.frontier_plot import FrontierFigure
 from prunetune.analysis.page.html import page
+from prunetune.analysis.page.view import PageView
 from prunetune.plan import MASKED, Plan
 from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record, TrainMacs
@@ -212,7 +214,8 @@ def test_an_arm_without_budgets_has_a_row_and_a_mark_but_no_verdict() -> None:
     (row,) = (row for row in report.frontier if row.arm == "control")
     assert (row.budget, row.state, row.n) == (None, "confirmed", 3)
     assert row.macs == pytest.approx(base.dense.macs, rel=0.01)
-    drawn = frontier_svg(plan, report) or ""
+    view = PageView(plan, {}, report)
+    drawn = FrontierFigure(view, axes(view)[0], "scratch_b", WIDE).svg() or ""
     assert drawn.count('class="mark study') == len(plan.studies)
     assert "control@dense" in drawn
     assert "control@dense" in text_table(report)

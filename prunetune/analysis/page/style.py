@@ -14,9 +14,14 @@ def page_style(plan: Plan) -> str:
     return _asset("figures.css") + _asset("page.css") + _colors(plan)
 
 
-def figure_style(plan: Plan) -> str:
-    """The style sheet of a figure that stands alone."""
-    return _asset("figures.css") + _colors(plan)
+def page_script() -> str:
+    """The script of the page: switches, tooltips, folding."""
+    return _asset("script.js")
+
+
+def figure_rules() -> str:
+    """The style sheet of the figures, without the colours of arms."""
+    return _asset("figures.css")
 
 
 def _colors(plan: Plan) -> str:

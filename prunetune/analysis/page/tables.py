@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 from prunetune.analysis.evidence.frontier import FrontierRow
-from prunetune.analysis.format import NOTHING, bare_percent, count, points
+from prunetune.analysis.format import NOTHING, count
+from prunetune.analysis.page.points import written
+from prunetune.analysis.page.view import PageView
 from prunetune.analysis.report import Report
 from prunetune.analysis.verdicts.sentences import state
-from prunetune.plan import Plan
 from prunetune.records.record import Record
 
 DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
@@ -21,30 +21,24 @@ STUDY_COLUMNS = (
 )  # fmt: skip
 
 
-def by_budget(plan: Plan, report: Report) -> list[FrontierRow]:
-    """The studies, ordered so that those that compete stand together."""
-    budgets = plan.budgets()
-    return sorted(report.frontier, key=lambda row: budgets.index(row.budget))
-
-
-def study_table(plan: Plan, report: Report) -> list[tuple[str, str, list[str]]]:
+def study_table(view: PageView) -> list[tuple[str, str, list[str]]]:
     """(arm, study, cells under the other STUDY_COLUMNS) for every study."""
-    return [(row.arm, row.study, _cells(row)) for row in by_budget(plan, report)]
+    return [(row.arm, row.study, _cells(view, row)) for row in view.rows]
 
 
-def _cells(row: FrontierRow) -> list[str]:
+def _cells(view: PageView, row: FrontierRow) -> list[str]:
     has_interval = row.low is not None and row.high is not None
-    interval = f" [{bare_percent(row.low)}, {bare_percent(row.high)}]" if has_interval else ""
+    interval = f" [{view.percent(row.low)}, {view.percent(row.high)}]" if has_interval else ""
     others = {name: getattr(row, name) for name in ("stopped", "diverged", "failed", "infeasible")}
     return [
         count(row.macs),
         count(row.params),
-        bare_percent(row.test_acc1) + interval,
+        view.percent(row.test_acc1) + interval,
         f"{row.n}/{row.confirm_planned}",
-        points(row.delta_acc1),
-        bare_percent(row.test_acc1_median),
-        bare_percent(row.test_acc1_best),
-        bare_percent(row.val_acc1),
+        view.points(row.delta_acc1),
+        view.percent(row.test_acc1_median),
+        view.percent(row.test_acc1_best),
+        view.percent(row.val_acc1),
         f"{row.trials_ended}/{row.trials_planned}",
         ", ".join(f"{number} {name}" for name, number in others.items() if number) or NOTHING,
         str(row.epochs),
@@ -55,28 +49,29 @@ def _cells(row: FrontierRow) -> list[str]:
 
 
 def recipes(
-    plan: Plan, records: Mapping[str, Record], report: Report
+    view: PageView,
 ) -> list[tuple[str, list[str], list[tuple[str, list[str]]]]]:
     """(arm, its studies, (searched path, its value in each)) for every arm with a winner."""
     tables = []
-    for arm in plan.arms():
-        rows = [row for row in report.frontier if row.arm == arm and row.winner]
+    plan, records = view.plan, view.records
+    for arm in view.arms:
+        rows = [row for row in view.report.frontier if row.arm == arm and row.winner]
         configs = [
             plan.study(row.study).space.searched(records[row.winner or ""].config) for row in rows
         ]
         paths = dict.fromkeys(path for config in configs for path in config)
-        lines = [(path, [_value(config.get(path)) for config in configs]) for path in paths]
+        lines = [(path, [written(config.get(path)) for config in configs]) for path in paths]
         if rows:
             tables.append((arm, [row.study.removeprefix(arm) for row in rows], lines))
     return tables
 
 
-def constants(plan: Plan, records: Mapping[str, Record], report: Report) -> list[tuple[str, str]]:
+def constants(view: PageView) -> list[tuple[str, str]]:
     """(path, value) of everything that is the same in all winners and that no study searched."""
-    configs = [records[row.winner].config for row in report.frontier if row.winner]
-    searched = {d.path for s in plan.studies for d in s.space.dimensions if d.searched}
+    configs = [view.records[row.winner].config for row in view.rows if row.winner]
+    searched = {d.path for s in view.plan.studies for d in s.space.dimensions if d.searched}
     return [
-        (path, _value(value))
+        (path, written(value))
         for path, value in (sorted(configs[0].items()) if configs else ())
         if path not in searched and all(config.get(path) == value for config in configs)
     ]
@@ -116,9 +111,3 @@ def failures(records: Mapping[str, Record]) -> list[tuple[str, str, str, int, st
 def _cost(name: str, trials: int, macs: int, seconds: float, all_macs: int) -> list[str]:
     share = f"{macs / all_macs:.1%}" if all_macs else NOTHING
     return [name, str(trials), count(macs), share, f"{seconds / 3600:.2f}"]
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prunetune.analysis.format import p_value, points
+from prunetune.analysis.format import p_value
 from prunetune.analysis.page.figures.svg import (
     Scale,
     drawing,
@@ -15,17 +15,16 @@ from prunetune.analysis.page.figures.svg import (
     text_width,
     title,
 )
-from prunetune.analysis.report import Report
+from prunetune.analysis.page.view import PageView, contest_words
 from prunetune.analysis.verdicts.comparisons import Pair
-from prunetune.analysis.verdicts.sentences import contest_name
-from prunetune.plan import Plan
 
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 
 
-def differences_svg(plan: Plan, report: Report) -> str | None:
+def differences_svg(view: PageView) -> str | None:
     """The figure, one line per comparison; None while nothing is compared."""
-    groups = [(contest_name(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
+    plan, report = view.plan, view.report
+    groups = [(contest_words(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
     pairs = [pair for _, group in groups for pair in group]
     if all(pair.difference is None for pair in pairs):
         return None
@@ -34,19 +33,21 @@ def differences_svg(plan: Plan, report: Report) -> str | None:
     reach = _reach(pairs, plan.confirm.margin)
     x = Scale(-reach, reach, left, _WIDTH - 190)
     parts = [*_axes(x, plan.confirm.margin, height)]
+    foot = height - 6
+    parts.append(text(_WIDTH - 4, foot, view.rung, text_anchor="end", class_="quiet stamp"))
     at = _TOP + _LINE / 2
     for name, group in groups:
         parts.append(text(4, at + 4, name, class_="strong"))
         at += _LINE
         for pair in group:
-            parts += _line(plan, pair, x, at)
+            parts += _line(view, pair, x, at)
             at += _LINE
         at += _LINE / 4
     label = "Differences of test accuracy between arms with simultaneous 95 % intervals."
     return drawing(_WIDTH, height, label, parts, "differences")
 
 
-def _line(plan: Plan, pair: Pair, x: Scale, at: float) -> Iterator[str]:
+def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:
     yield text(16, at + 4, _name(pair))
     if pair.low is None or pair.high is None or pair.difference is None:
         reason = pair.reason or ""
@@ -55,18 +56,18 @@ def _line(plan: Plan, pair: Pair, x: Scale, at: float) -> Iterator[str]:
         yield tag("g", title(reason), note)
         return
     better = pair.a if pair.difference > 0 else pair.b
-    arm = plan.arms().index(better)
+    arm = view.arm(better)
     yield segment(x(pair.low), at, x(pair.high), at, f"whisker arm-{arm}")
     for end in (pair.low, pair.high):
         if x.low <= end <= x.high:
             yield segment(x(end), at - 4, x(end), at + 4, f"whisker arm-{arm}")
     tooltip = (
-        f"{_name(pair)}: {points(pair.difference)} points, {points(pair.low)} to "
-        f"{points(pair.high)}, corrected {p_value(pair.p)}, {_test(pair)}"
+        f"{_name(pair)}: {view.points(pair.difference)} points, {view.points(pair.low)} to "
+        f"{view.points(pair.high)}, corrected {p_value(pair.p)}, {_test(pair)}"
     )
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
     yield mark(x(pair.difference), at, arm, title(tooltip), class_=style)
-    yield text(_WIDTH - 182, at + 4, points(pair.difference), class_="number")
+    yield text(_WIDTH - 182, at + 4, view.points(pair.difference), class_="number")
     verdict = f"{pair.winner} wins" if pair.winner else pair.verdict
     yield text(_WIDTH - 132, at + 4, verdict, class_="strong" if pair.winner else "quiet")
 

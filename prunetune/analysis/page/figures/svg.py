@@ -61,16 +61,20 @@ def arm_class(arm: int) -> str:
     return f"arm-{arm}"
 
 
+def point(target: str, tip: str, *children: str) -> str:
+    """A mark that the keyboard reaches: it shows `tip` and leads to the element `target`."""
+    return tag("a", title(tip), *children, href=f"#{target}", class_="point")
+
+
 def drawing(width: float, height: float, label: str, parts: Iterable[str], id_: str) -> str:
     """A complete SVG with its description for screen readers."""
     return tag(
         "svg",
-        tag("title", escape(label), id=f"{id_}-title"),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_number(width)} {_number(height)}",
-        role="img",
-        aria_labelledby=f"{id_}-title",
+        role="group",
+        aria_label=label,
         class_=f"figure {id_}",
     )
 
@@ -98,13 +102,20 @@ class Scale:
     def ticks(self, about: int = 6) -> list[float]:
         """Round values within the scale; `about` that many on a linear scale."""
         if self.log:
-            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            values = [m * 10.0**d for d in decades for m in (1, 2, 5)]
-            return [v for v in values if self.low <= v <= self.high]
+            return self._log_ticks()
         step = _round_step((self.high - self.low) / about)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [i * step for i in range(first, last + 1)]
+
+    def _log_ticks(self) -> list[float]:
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        for steps in ((1, 2, 5), range(1, 10), [m / 4 for m in range(4, 40)]):
+            values = [m * 10.0**d for d in decades for m in steps]
+            inside = [v for v in values if self.low <= v <= self.high]
+            if len(inside) > 2:
+                return inside
+        return [self.low, self.high]
 
 
 def text_width(content: str) -> float:

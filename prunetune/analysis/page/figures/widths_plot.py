@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.format import count
 from prunetune.analysis.page.figures.svg import drawing, tag
-from prunetune.plan import Plan
+from prunetune.analysis.page.view import PageView
 from prunetune.records.architecture import Architecture
-from prunetune.records.record import Record
 
 _WIDTH, _HEIGHT = 240.0, 72.0
 
 
 def winner_widths(
-    plan: Plan, records: Mapping[str, Record], rows: Iterable[FrontierRow]
+    view: PageView,
 ) -> list[tuple[str, str]]:
     """(caption, drawing) for the winner of every row whose architecture is known."""
-    dense = Architecture.model_validate(plan.dense.architecture)
+    dense = Architecture.model_validate(view.plan.dense.architecture)
     drawings = []
-    for row in rows:
-        winner = records[row.winner] if row.winner else None
+    for row in view.rows:
+        winner = view.records[row.winner] if row.winner else None
         if winner is None or winner.architecture is None:
             continue
-        svg = widths_svg(winner.architecture, dense, plan.arms().index(row.arm), row.study)
+        svg = widths_svg(winner.architecture, dense, view.arm(row.arm), row.study)
         if svg:
             drawings.append((f"{row.study} · {count(winner.macs)} MACs", svg))
     return drawings
