@@ -55,5 +55,5 @@ def test_best_so_far_follows_the_order() -> None:
         ([0.7, 0.8, 0.9], True),
     ],
 )
-def test_still_rising_looks_at_the_last_third(best: list[float], rising: bool) -> None:
+def test_rising_late_looks_at_the_last_third(best: list[float], rising: bool) -> None:
     assert still_rising(best, 0.002) is rising
