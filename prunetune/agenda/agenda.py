@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from prunetune.agenda.jobs import Job, Queue, SearchState, Start, start_from
-from prunetune.agenda.outcomes import Pick, StudyOutcome, finalists, study_outcome
+from prunetune.agenda.outcomes import StudyOutcome, finalists, given_pick, study_outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
@@ -106,10 +106,11 @@ class Agenda:
         self._log_position = len(self.trials.log)
 
     def _depends_on(self, study: Study) -> Iterator[str]:
-        """The ids of the study, of its source, of the source's source."""
+        """The ids of the study and of all studies that it stands on."""
         yield study.id
-        if source := self._source_of(study):
-            yield from self._depends_on(source)
+        for source in (study.source, study.recipe_source):
+            if source is not None:
+                yield from self._depends_on(self._by_id[source])
 
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]
@@ -118,7 +119,10 @@ class Agenda:
         source = self._source_of(study)
         source_outcome = None if source is None else self.outcome(source)
         records = self.trials.ended(study.id)
-        given = None if study.trials else Pick(0, study.space.constants())
+        given = None
+        if not study.trials:
+            lender = study.recipe_source
+            given = given_pick(study, self.outcome(self._by_id[lender]) if lender else None)
         return study_outcome(study.id, records, source_outcome, self.plan.confirm.top, given)
 
     def _search_dense(self) -> Queue:
@@ -155,7 +159,7 @@ class Agenda:
             return SearchState(start, queue, start.state == "closed", winner=None, pick=None)
         outcome = self.outcome(study)
         queue = Queue(queue.jobs + tuple(self._rescores(study, outcome, start)))
-        if not queue.complete:
+        if not queue.complete or start.state == "waiting":
             return SearchState(start, queue, settled=False, winner=None, pick=None)
         return SearchState(start, queue, True, outcome.winner, outcome.pick)
 
@@ -200,6 +204,8 @@ class Agenda:
         if study.infeasible:
             return Start("closed", reason=study.infeasible)
         start = Start("ready")
+        if lender := study.recipe_source:
+            return self._search(self._by_id[lender]).recipe_start(lender)
         if not study.trials:  # its confirm trials alone start from anything
             return start
         if study.inherits:

@@ -100,6 +100,4 @@ def _most_images(plan: Plan, space: Space, path: str) -> int:
 
 
 def _can_run(plan: Plan, study: Study) -> bool:
-    if study.infeasible:
-        return False
-    return study.source is None or _can_run(plan, plan.study(study.source))
+    return plan.infeasible(study.id) is None

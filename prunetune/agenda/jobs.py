@@ -104,16 +104,25 @@ class SearchState:
         if self.start.state == "closed":
             return self.start
         if not self.settled:
-            return Start("waiting", reason="its search is under way")
+            return Start("waiting", reason=self.start.reason or "its search is under way")
         if self.pick is None:
             reason = "no trial of its search completed"
             return Start("closed", reason=reason, fault=self.fault)
         return Start("ready")
 
+    def recipe_start(self, study: str) -> Start:
+        """What trials start from that are trained by the winning recipe of this `study`."""
+        if self.pick:
+            return Start("ready")
+        return self._without_winner(study)
+
     def architecture_start(self, study: str) -> Start:
         """What searches that train the winning architecture of this `study` start from."""
         if self.winner:
             return Start("ready", {"architecture": self.winner.key})
+        return self._without_winner(study)
+
+    def _without_winner(self, study: str) -> Start:
         if self.settled:
             return Start("closed", reason=f"{study} has no winner", fault=self.fault)
         return Start("waiting", reason=f"{study} has no winner yet")

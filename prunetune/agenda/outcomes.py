@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from prunetune.config.space.space import Config
+from prunetune.plan import Study
 from prunetune.records.record import Record, ranked
 
 
@@ -76,6 +77,19 @@ def study_outcome(
     confirms = [r for r in by_phase["confirm"] if pick is not None and r.number == pick.number]
     confirms.sort(key=lambda r: r.seed)
     return StudyOutcome(study, tuple(search), tuple(rescores), winner, pick, tuple(confirms))
+
+
+def given_pick(study: Study, lender: StudyOutcome | None) -> Pick | None:
+    """The configuration of a study that searches nothing; None while its lender has no winner.
+
+    It is the only one of the study's space, or its constants with the recipe of the lender's pick.
+    """
+    if study.recipe_source is None:
+        return Pick(0, study.space.constants())
+    if lender is None or lender.pick is None:
+        return None
+    lent = lender.pick.config
+    return Pick(lender.pick.number, study.space.draw(lambda dimension: lent[dimension.path]))
 
 
 def finalists(search: Iterable[Record], top: int) -> list[Record]:

@@ -10,6 +10,7 @@ from prunetune.bind.cells import CellBuilder
 from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
 from prunetune.bind.matchings import check_matchings
+from prunetune.bind.recipe_sources import check_recipe_sources
 from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
@@ -39,6 +40,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     cells = builder.cells()
     dense_fresh = parts.dense_fresh()
     check_matchings(spec, parts, problems)
+    check_recipe_sources(spec, parts, problems, cells)
     parts.check_control()
     check_sparsifying(spec, problems, cells, workload)
     check_sampler(spec.search.sampler, problems)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prunetune.bind.cells import Cell
 from prunetune.bind.lookup import BoundArm, Parts
 from prunetune.bind.reach import ReachFinder
+from prunetune.bind.recipe_sources import recipe_matching
 from prunetune.bind.sparsify import regularizers_of, sparsifying
 from prunetune.compress.method import masks
 from prunetune.config.budget import RecordedBudget, index_of_budget, kind_of_budget, read_budget
@@ -67,7 +68,7 @@ class StudyBuilder:
             matching=None,
             target_macs=cell.target_macs,
             epochs=0,
-            trials=self.spec.search.trials,
+            trials=0 if arm.spec.recipe_from else self.spec.search.trials,
             space=cell.space,
             first=cell.first,
             inherits=method.inherits,
@@ -100,12 +101,21 @@ class StudyBuilder:
                 "matching": matching,
                 "replicate": replicate,
                 "source": source,
+                "recipe_source": self._lender_id(cell, matching, replicate),
                 "epochs": self._epochs(cell, matching),
                 "sparsifying": sparsifying(
                     cell.space, training.sparsify_epochs, training.finetune_epochs
                 ),
             }
         )
+
+    def _lender_id(self, cell: Cell, matching: Matching | None, replicate: int) -> str | None:
+        """The study whose winning recipe the cell is trained by; None if it has its own."""
+        lender = self.parts.arms.get(cell.arm.spec.recipe_from or "")
+        if lender is None:
+            return None
+        lent = recipe_matching(self.spec, cell.arm, lender, matching)
+        return study_id(lender.name, cell.budget, lent, replicate)
 
     def _source_budget(self, cell: Cell) -> RecordedBudget:
         """The budget at which the source finds the architecture that the cell trains."""

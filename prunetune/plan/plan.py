@@ -142,11 +142,12 @@ class Plan(Params):
         return (s for s in self.studies if s.infeasible is None)
 
     def infeasible(self, study_id: str | None) -> str | None:
-        """Why a study or its source cannot meet the budget; None if both can."""
+        """Why a study, or one that it stands on, cannot meet the budget; None if all can."""
         study = self.study(study_id) if study_id is not None else None
         if study is None:
             return None
-        return study.infeasible or self.infeasible(study.source)
+        own = study.infeasible or self.infeasible(study.source)
+        return own or self.infeasible(study.recipe_source)
 
 
 def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:

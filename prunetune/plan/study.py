@@ -66,6 +66,8 @@ class Study(Params):
     dense MACs, and are no faster without sparse kernels."""
     source: str | None = None
     """The id of the study whose winning architecture this study trains from scratch."""
+    recipe_source: str | None = None
+    """The id of the study whose winning recipe this study trains by, without a search."""
     infeasible: str | None = None
     """Why no configuration of this arm reaches the budget, with the nearest reachable MACs."""
     reach: tuple[Reach, ...] = ()

@@ -20,7 +20,7 @@ SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, hig
 ONE_POINT = Space(dimensions=(Dimension(path="recipe.lr", domain=Constant(value=0.1)),))
 METHODS = {
     "thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit", "control": "dense",
-    "copycat": "copycat",
+    "copycat": "copycat", "crossed": "channel_pruning",
 }  # fmt: skip
 SOURCES = {"reinit": None, "copycat": 0.5}
 """Arms that train the architecture of `pruned` -> the budget it is from; None: the same budget."""
@@ -36,7 +36,8 @@ def study(
     epochs: int = 6,
     **other: Any,
 ) -> Study:
-    inherits = arm in ("pruned", "control")
+    inherits = arm in ("pruned", "control", "crossed")
+    crossed = arm == "crossed"
     tail = f" {matching}" * (matching is not None and not inherits) + f" r{replicate + 1}" * bool(
         replicate
     )
@@ -50,8 +51,9 @@ def study(
         "replicate": replicate,
         "target_macs": round(DENSE_MACS * (budget or 1)),
         "epochs": epochs,
-        "trials": trials,
+        "trials": 0 if crossed else trials,
         "space": SPACE if trials else ONE_POINT,
+        "recipe_source": f"thin@{budget} {matching}{below}" if crossed else None,
         "inherits": inherits,
         "source": f"pruned@{SOURCES[arm] or budget}{below}" if arm in SOURCES else None,
     }
@@ -78,7 +80,7 @@ def plan(
             for replicate in range(replicates)
             for budget in budgets
             for arm in arms
-            for matching in (matchings[:1] if arm == "pruned" else matchings)
+            for matching in (matchings[:1] if arm in ("pruned", "crossed") else matchings)
             if arm != "control"
         )
         if "control" in arms:

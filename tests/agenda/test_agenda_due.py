@@ -34,6 +34,7 @@ SHAPES = {
     "pruned alone": {"arms": ("pruned",), "top": 2},
     "controlled": {"arms": ("thin", "pruned", "control"), "replicates": 2, "budgets": (0.5,)},
     "copied": {"arms": ("pruned", "reinit", "copycat"), "replicates": 2},
+    "crossed": {"arms": ("thin", "pruned", "crossed"), "replicates": 2, "top": 2},
     "unsearched": {"trials": 0, "arms": ("thin", "pruned", "reinit", "control")},
     "unsearched, loaded": {"trials": 0, "source": "checkpoint", "top": 2},
     "unsearched thin": {"trials": 0, "arms": ("thin",), "replicates": 2},
@@ -72,6 +73,7 @@ def check(sweep: Sweep) -> None:
         outcome = agenda.outcome(planned)
         assert outcome == outcomes[planned.id]
         assert len(outcome.search) + n_closed[planned.id, "search"] == planned.trials
+        assert outcome.pick is None or not planned.trials or outcome.winner is not None
         assert len(outcome.confirms) + n_closed[planned.id, "confirm"] == sweep.plan.confirm.seeds
         assert len(outcome.search) in (0, planned.trials)
     assert all(c.reason for c in closed(agenda))
@@ -125,6 +127,43 @@ def test_nothing_is_searched_where_there_is_one_configuration():
     pruned = {r.seed: r.key for r in sweep.agenda.outcome(sweep.plan.study("pruned@0.5")).confirms}
     for record in sweep.agenda.outcome(sweep.plan.study("reinit@0.5 scratch_b")).confirms:
         assert record.inputs == {"architecture": pruned[record.seed]}
+
+
+CROSSED = {"arms": ("thin", "pruned", "crossed"), "budgets": (0.5,)}
+
+
+def test_a_crossed_arm_trains_by_the_winning_recipe_of_its_lender_and_searches_nothing():
+    sweep = Sweep(plan(**CROSSED), slots=4).run()
+    lent = sweep.agenda.outcome(sweep.plan.study("thin@0.5 scratch_b"))
+    taken = sweep.agenda.outcome(sweep.plan.study("crossed@0.5"))
+    assert lent.winner is not None
+    assert (taken.search, taken.winner, taken.pick) == ((), None, lent.pick)
+    assert len(taken.confirmed) == 3
+    for record in taken.confirms:
+        assert record.config == lent.winner.config
+        assert record.number == lent.winner.number
+        assert sweep.records[record.inputs["dense"]].seed == record.seed
+
+
+def test_a_crossed_arm_is_confirmed_anew_where_growth_replaces_the_recipe():
+    before = Sweep(plan(**CROSSED, trials=3), seed=1).run()
+    after = grown(before, plan(**CROSSED, trials=24))
+    old, new = (study_outcomes(s.plan, s.records) for s in (before, after))
+    thin = [outcomes["thin@0.5 scratch_b"].pick for outcomes in (old, new)]
+    assert thin[0] != thin[1], "the test should see a change"
+    former = {r.key for r in old["crossed@0.5"].confirms}
+    assert former <= after.records.keys()
+    assert not former & {r.key for r in new["crossed@0.5"].confirms}
+    assert {r.number for r in new["crossed@0.5"].confirms} == {thin[1].number}
+    check(after)
+
+
+def test_a_lender_without_a_winner_closes_the_arm_that_takes_its_recipe():
+    sweep = Sweep(plan(**CROSSED), end=failing(("thin", "search", None))).run()
+    check(sweep)
+    shut = [job for job in closed(sweep.agenda) if job.study == "crossed@0.5"]
+    assert len(shut) == 3
+    assert all("thin@0.5 scratch_b has no winner" in job.reason and job.fault for job in shut)
 
 
 def test_thin_trials_run_beside_the_dense_network():

@@ -17,6 +17,8 @@ from prunetune.config.space.reading import read_fields, read_named
 
 Tree = Mapping[str, Any]
 
+LENT = "from"
+"""`arms.X.recipe: {from: ARM}`: that arm's winning recipe; X searches nothing itself."""
 _DENSE_RECIPE: YamlPath = ("workload", "dense", "train", "recipe")
 
 
@@ -82,7 +84,13 @@ class _Checker:
             method = read_named(arm["method"], (*path, "method"), self.problems)
             if method is not None:
                 self._check_budgets(method)
-        self.check_recipe(_mapping(arm, "recipe"), (*path, "recipe"))
+        recipe = _mapping(arm, "recipe")
+        if LENT in recipe:
+            for key in recipe.keys() - {LENT, "match"}:
+                message = f"stands beside {LENT}, which takes the whole recipe of another arm"
+                self.problems.add((*path, "recipe", key), message, allowed=f"{LENT}, match")
+        else:
+            self.check_recipe(recipe, (*path, "recipe"))
         first = arm.get("first")
         for i, config in enumerate(first if isinstance(first, list) else []):
             for key in config if isinstance(config, Mapping) else ():

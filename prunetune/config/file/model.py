@@ -47,8 +47,19 @@ class ArmSpec(Params):
     )
     recipe: RecipeTree = Field(
         default_factory=dict,
-        description="fields that replace the shared ones entirely",
+        description="fields that replace the shared ones entirely; or from: ARM, to train by that "
+        "arm's winning recipe at each budget and search nothing",
     )
+
+    @property
+    def recipe_from(self) -> str | None:
+        """The arm whose winning recipe this arm trains by; None if it has a recipe of its own."""
+        return str(self.recipe["from"]) if "from" in self.recipe else None
+
+    @property
+    def recipe_match(self) -> Any | None:
+        """The matching under which the lent recipe won; None: the one that the study is under."""
+        return self.recipe.get("match") if "from" in self.recipe else None
 
 
 class TrainingSpec(Params):
@@ -160,8 +171,13 @@ class SweepSpec(Params):
     def arm_recipe(self, arm: str) -> tuple[dict[str, Any], dict[str, YamlPath]]:
         """The recipe tree of an arm, in which its own fields replace the shared ones.
 
-        The second value holds the places in the file of the arm's own fields, for `expand`.
+        The second value holds the places in the file of the arm's own fields, for `expand`. An arm
+        that takes another arm's recipe has the tree of that arm.
         """
+        if (lender := self.arms[arm].recipe_from) is not None:
+            if lender not in self.arms or self.arms[lender].recipe_from is not None:
+                return dict(self.recipe), {}  # binding notes that no such arm lends its recipe
+            arm = lender
         own = self.arms[arm].recipe
         places: dict[str, YamlPath] = {name: ("arms", arm, "recipe", name) for name in own}
         return {**self.recipe, **own}, places
