@@ -48,4 +48,5 @@ def replicates_of(plan: Plan, study: Study) -> tuple[Study, ...]:
 
 def searched_paths(study: Study) -> list[str]:
     """The dotted names of all values that the study searches."""
-    return [dimension.path for dimension in study.space.dimensions if dimension.searched]
+    dimensions = study.space.dimensions if study.trials else ()
+    return [dimension.path for dimension in dimensions if dimension.searched]
