@@ -9,6 +9,7 @@ from statistics import fmean
 import pytest
 
 from prunetune.analysis import analyse
+from prunetune.analysis.page.effort_panels import effort_figures
 from prunetune.analysis.page.figure_files import figure_files
 from prunetune.analysis.page.figures.axes import NARROW, WIDE, axes
 from prunetune.analysis.page.figures.frontier_plot import FrontierFigure
@@ -20,7 +21,6 @@ from prunetune.analysis.page.literature import published_results
 from prunetune.analysis.page.prices import PRICES, Price, training_of_one
 from prunetune.analysis.page.view import PageView
 from prunetune.colors import PALETTE, arm_colors
-from prunetune.plan import Plan
 from tests.analysis.drawings import SVG, Ruler, marks, number, ruler, texts, y_ruler
 from tests.analysis.sweeps import make_plan, noisy, run
 
@@ -95,10 +95,6 @@ def test_the_phase_diagram_fills_settled_marks_alone(price: Price) -> None:
         assert region.cheapest <= region.training <= region.dearest
 
 
-def dense_training(plan: Plan) -> int:
-    return 3 * plan.dense.macs * plan.images_per_epoch(plan.dense.config) * (plan.dense.epochs or 0)
-
-
 def test_the_price_of_the_dense_network_is_shared_and_lost_nowhere() -> None:
     shown = view()
     full, *shared, free = PRICES
@@ -107,7 +103,7 @@ def test_the_price_of_the_dense_network_is_shared_and_lost_nowhere() -> None:
         assert costs == sorted(costs, reverse=True)
         dense = costs[0] - costs[-1]
         inherited = fmean(r.train_macs.inherited for r in shown.confirms[row.study])
-        assert dense == pytest.approx(min(inherited, dense_training(shown.plan)))
+        assert dense == pytest.approx(inherited)
         for price, cost in zip(shared, costs[1:-1], strict=True):
             assert cost - costs[-1] == pytest.approx(dense * price.share)
     assert (full.share, free.share) == (1.0, 0.0)
@@ -191,3 +187,29 @@ def test_a_scale_is_monotone_and_keeps_to_its_ends(log: bool) -> None:
 
 def test_a_log_scale_of_a_narrow_range_has_ticks_too() -> None:
     assert len(Scale(41.0, 48.0, 0.0, 100.0, log=True).ticks()) >= 2
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_effort_curves_end_at_the_best_of_each_search(sampler: str) -> None:
+    shown = view(trials=8, sampler={"name": sampler})
+    drawn = [figure for figure in effort_figures(shown) if figure.when == "effort=trials"]
+    assert len(drawn) == len(shown.report.verdicts)
+    for figure in drawn:
+        root = ET.fromstring(figure.svg)
+        lines = [e.get("points", "").split() for e in root.iter(f"{SVG}polyline")]
+        assert [len(line) for line in lines] == [8] * 3
+        ends = [y_ruler(root)(float(line[-1].split(",")[1])) / 100 for line in lines]
+        assert ends == pytest.approx([0.92] * 3, abs=5e-4)  # the records' best validation accuracy
+        bands = [e for e in root.iter(f"{SVG}path") if "band" in e.get("class", "")]
+        assert len(bands) == (3 if sampler == "random" else 0)
+
+
+def test_every_figure_carries_the_rung() -> None:
+    shown = view()
+    (rung,) = shown.report.rungs
+    figures = [svg for name, svg in figure_files(shown).items() if name.endswith(".svg")]
+    figures += [figure.svg.encode() for figure in effort_figures(shown)]
+    assert len(figures) > 5
+    for svg in figures:
+        words = "; ".join(e.text or "" for e in ET.fromstring(svg).iter(f"{SVG}text"))
+        assert f"rung {rung.rung}: " in words

@@ -92,7 +92,7 @@ def test_every_switch_shows_its_panel_and_no_other(opened: Any) -> None:
     names = opened.evaluate(
         "[...new Set([...document.querySelectorAll('[data-switch]')].map(c => c.dataset.switch))]"
     )
-    assert set(names) == {"x", "matching", "price", "published", "pair"}
+    assert set(names) == {"x", "matching", "price", "published", "pair", "effort"}
     for name in names:
         values = opened.evaluate(
             "name => [...new Set([...document.querySelectorAll(`[data-switch=${name}]`)]"
@@ -179,7 +179,7 @@ def test_print_shows_what_is_folded(browser: Any, report: tuple[Path, int]) -> N
     page.goto(report[0].as_uri())
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details.section:not([open])").count() == 0
     assert page.locator("#missing .body").is_visible()
     assert not page.locator("[data-unfold]").is_visible()
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")

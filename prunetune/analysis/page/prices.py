@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import fmean
 
 from prunetune.analysis.evidence.frontier import FrontierRow
-from prunetune.analysis.format import count
+from prunetune.analysis.format import NOTHING, count
 from prunetune.analysis.page.view import PageView
-from prunetune.records.record import training_macs
 
 
 @dataclass(frozen=True)
@@ -28,33 +25,37 @@ PRICES = (
     *(Price(f"by-{k}", f"shared by {k} networks", 1 / k) for k in _SHARED_BY),
     Price("free", "free", 0.0),
 )
+COST_COLUMNS = ("its shape, dense in full", "search", "searches it stands on", "confirm")
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One study of the table of costs, every cell as text."""
+
+    arm: str
+    study: str
+    prices: tuple[tuple[str, str], ...]
+    """(price, training MACs of one network alone) for every way to charge the dense network."""
+    others: tuple[str, ...]
+    """The cells under COST_COLUMNS."""
 
 
 def training_of_one(view: PageView, row: FrontierRow, price: Price) -> float | None:
     """MACs of training one network of a study when the dense network is charged by `price`."""
-    if row.train_macs is None:
-        return None
-    return row.train_macs - (1 - price.share) * dense_part(view, row)
+    point = view.point_costs.get(row.study)
+    return point.price(price.share) if point else None
 
 
-def dense_part(view: PageView, row: FrontierRow) -> float:
-    """The dense network's training within a study's training MACs; zero for other starts."""
-    plan = view.plan
-    inherited = [
-        r.train_macs.inherited for r in view.confirms.get(row.study, ()) if r.test_acc1 is not None
-    ]
-    if not inherited:
-        return 0.0
-    images = plan.images_per_epoch(plan.dense.config) * (plan.dense.epochs or 0)
-    dense = training_macs(plan.dense.macs, plan.loaded_images or images)
-    return min(fmean(inherited), float(dense))
-
-
-def price_table(view: PageView) -> Iterator[tuple[FrontierRow, list[tuple[str, str]]]]:
-    """(study, (price, training MACs of one network)) for every study with a confirmed network."""
+def cost_lines(view: PageView) -> list[CostLine]:
+    """A line for every study that computed anything."""
+    lines = []
     for row in view.rows:
-        if row.train_macs is not None:
-            yield (
-                row,
-                [(p.name, f"{count(training_of_one(view, row, p))}") for p in PRICES],
-            )
+        point = view.point_costs.get(row.study)
+        if point is None or not point.spent_macs:
+            continue
+        shape = point.shape_own_macs + point.shape_dense_macs
+        macs = (shape, point.search_macs, point.upstream_search_macs, point.confirm_macs)
+        prices = ((p.name, count(training_of_one(view, row, p))) for p in PRICES)
+        others = tuple(count(value) if value else NOTHING for value in macs)
+        lines.append(CostLine(row.arm, row.study, tuple(prices), others))
+    return lines

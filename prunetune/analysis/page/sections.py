@@ -7,6 +7,9 @@ from typing import Any
 from prunetune.analysis.audit.finding import SEVERITIES
 from prunetune.analysis.evidence.importances import FEWEST_TRIALS
 from prunetune.analysis.format import listing, plural, points
+from prunetune.analysis.page.beyond_table import beyond_lines
+from prunetune.analysis.page.break_even_table import break_even_lines
+from prunetune.analysis.page.effort_panels import EFFORT_SWITCH, effort_figures, effort_words
 from prunetune.analysis.page.figure_panels import (
     PRICE_SWITCH,
     frontier_panels,
@@ -23,7 +26,7 @@ from prunetune.analysis.page.importance_table import importance_table
 from prunetune.analysis.page.literature import published_results
 from prunetune.analysis.page.notes import omissions, setting, unfinished
 from prunetune.analysis.page.points import command, point_entries
-from prunetune.analysis.page.prices import price_table
+from prunetune.analysis.page.prices import COST_COLUMNS, cost_lines
 from prunetune.analysis.page.strip import answer, strip
 from prunetune.analysis.page.switches import useful
 from prunetune.analysis.page.tables import (
@@ -44,6 +47,7 @@ def judgement(view: PageView) -> dict[str, Any]:
     return {
         "answer": answer(view),
         "unfinished": unfinished(view.report),
+        "rungs": view.report.rungs,
         "replicated": view.plan.replicates > 1,
         "frontier_switches": frontier_switches(view),
         "frontier": frontier_panels(view),
@@ -72,11 +76,16 @@ def measurements(view: PageView) -> dict[str, Any]:
         "columns": STUDY_COLUMNS,
         "studies": study_table(view),
         "widths": winner_widths(view),
+        "arms": view.arms,
         "published": published_results(view.plan),
+        "published_teaser": f"{plural(len(published_results(view.plan)), 'network')}, to compare",
         "costs": costs(view.report),
         "total": total(view.report),
         "price_switch": PRICE_SWITCH,
-        "price_lines": list(price_table(view)),
+        "cost_columns": COST_COLUMNS,
+        "cost_lines": cost_lines(view),
+        "break_evens": break_even_lines(view),
+        "beyond": beyond_lines(view),
     }
 
 
@@ -86,6 +95,9 @@ def recipe_facts(view: PageView) -> dict[str, Any]:
         "recipes": recipes(view),
         "parallels": {arm: parallel_svg(view, arm) for arm in view.arms},
         "importances": importance_table(view),
+        "effort_switch": EFFORT_SWITCH,
+        "efforts": effort_figures(view),
+        "effort_words": effort_words(view),
         "fewest_trials": FEWEST_TRIALS,
         "constants": constants(view),
     }

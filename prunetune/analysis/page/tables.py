@@ -109,5 +109,5 @@ def failures(records: Mapping[str, Record]) -> list[tuple[str, str, str, int, st
 
 
 def _cost(name: str, trials: int, macs: int, seconds: float, all_macs: int) -> list[str]:
-    share = f"{macs / all_macs:.1%}" if all_macs else NOTHING
+    share = f"{100 * macs / all_macs:.1f} %" if all_macs else NOTHING
     return [name, str(trials), count(macs), share, f"{seconds / 3600:.2f}"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prunetune.analysis.evidence.frontier import FrontierRow
+from prunetune.analysis.evidence.point_costs import PointCost
 from prunetune.analysis.format import NOTHING, count
 from prunetune.analysis.report import Report
 from prunetune.config.budget import RecordedBudget, kind_of_budget, sparsity_of
@@ -56,10 +57,17 @@ class PageView:
         found = [r for r in self.records.values() if r.phase == "search"]
         return sorted(found, key=lambda r: (r.number or 0, r.key))
 
-    @property
-    def rung(self) -> str:
-        """The rung of the comparison, as every figure states it."""
-        return self.plan.sweep
+    @cached_property
+    def point_costs(self) -> dict[str, PointCost]:
+        """Study -> what it and one network of it cost."""
+        return {point.study: point for point in self.report.ledger.points}
+
+    def rung(self, matching: str | None = None) -> tuple[str, ...]:
+        """The lines that every figure carries: the rung of one matching, or those of all."""
+        found = [rung for rung in self.report.rungs if matching in (None, rung.matching)]
+        if len(found) < 2:
+            return tuple(rung.label for rung in found)
+        return tuple(f"{rung.matching}: {rung.label}" for rung in found)
 
     @property
     def digits(self) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.format import count
-from prunetune.analysis.page.figures.svg import Scale, segment, text
+from prunetune.analysis.page.figures.svg import Scale, segment, text, text_width
 from prunetune.analysis.page.prices import PRICES, training_of_one
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.config.budget import kind_of_budget
 
+_SMALL = 10.5 / 12
 WIDE, NARROW = 760.0, 380.0
 """Widths of figures in pixels: on a desktop and in print, and on a phone."""
 
@@ -97,9 +98,26 @@ class Frame:
             yield text(self.left - 8, scale(value) + 4, words, text_anchor="end")
         yield text(4, self.top - 12, label)
 
-    def stamp(self, words: str) -> str:
+    def stamp(self, words: Sequence[str]) -> Iterator[str]:
         """The rung of the comparison, at the foot of the figure."""
-        return text(self.width - 4, self.height - 6, words, text_anchor="end", class_="quiet stamp")
+        yield from stamp(self.width, self.height, words)
+
+
+def stamp(width: float, height: float, words: Sequence[str]) -> Iterator[str]:
+    """The lines of the rung at the foot of a figure, broken at semicolons where they are long."""
+    lines = stamp_lines(width, words)
+    for i, line in enumerate(lines):
+        y = height - 6 - 13 * (len(lines) - 1 - i)
+        yield text(width - 4, y, line, text_anchor="end", class_="quiet stamp")
+
+
+def stamp_lines(width: float, words: Sequence[str]) -> list[str]:
+    """The lines of `stamp`."""
+    lines = []
+    for line in words:
+        parts = line.split("; ") if text_width(line) * _SMALL > width else [line]
+        lines += parts
+    return lines
 
 
 def log_ticks(scale: Scale) -> list[tuple[float, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prunetune.analysis.format import p_value
+from prunetune.analysis.page.figures.axes import stamp
 from prunetune.analysis.page.figures.svg import (
     Scale,
     drawing,
@@ -33,8 +34,6 @@ def differences_svg(view: PageView) -> str | None:
     reach = _reach(pairs, plan.confirm.margin)
     x = Scale(-reach, reach, left, _WIDTH - 190)
     parts = [*_axes(x, plan.confirm.margin, height)]
-    foot = height - 6
-    parts.append(text(_WIDTH - 4, foot, view.rung, text_anchor="end", class_="quiet stamp"))
     at = _TOP + _LINE / 2
     for name, group in groups:
         parts.append(text(4, at + 4, name, class_="strong"))
@@ -44,7 +43,8 @@ def differences_svg(view: PageView) -> str | None:
             at += _LINE
         at += _LINE / 4
     label = "Differences of test accuracy between arms with simultaneous 95 % intervals."
-    return drawing(_WIDTH, height, label, parts, "differences")
+    foot = height + 13 * len(view.rung())
+    return drawing(_WIDTH, foot, label, [*parts, *stamp(_WIDTH, foot, view.rung())], "differences")
 
 
 def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:

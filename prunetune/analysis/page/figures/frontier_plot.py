@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prunetune.analysis.format import count
-from prunetune.analysis.page.figures.axes import NARROW, Axis, Frame, budget_ticks, log_ticks
+from prunetune.analysis.page.figures.axes import (
+    NARROW,
+    Axis,
+    Frame,
+    budget_ticks,
+    log_ticks,
+    stamp_lines,
+)
 from prunetune.analysis.page.figures.legend import CROSS, dense_swatch, legend
 from prunetune.analysis.page.figures.published_layer import published_layer, published_swatch
 from prunetune.analysis.page.figures.spots import Spot, spots, studies_drawn
@@ -64,8 +71,9 @@ class FrontierFigure:
         return drawing(self.width, frame.height, label, parts, "frontier")
 
     def _frame(self, top: float) -> Frame:
-        height = top + (270.0 if self.width == NARROW else 330.0)
-        return Frame(self.width, height, 46.0, self.width - 12, top + 26, height - 74)
+        foot = 13.0 * len(stamp_lines(self.width, self.view.rung(self.matching)))
+        height = foot + top + (270.0 if self.width == NARROW else 330.0)
+        return Frame(self.width, height, 46.0, self.width - 12, top + 26, height - 74 - foot)
 
     def _axes(self, frame: Frame, x: Scale, y: Scale) -> Iterator[str]:
         budgets = budget_ticks(self.view, x) if self.axis.name == "macs" else []
@@ -76,7 +84,7 @@ class FrontierFigure:
         yield from frame.x_axis(x, ticks, label)
         marks = [(tick, f"{100 * tick:.2f}".rstrip("0").rstrip(".")) for tick in y.ticks()]
         yield from frame.y_axis(y, marks, "test accuracy, %")
-        yield frame.stamp(self.view.rung)
+        yield from frame.stamp(self.view.rung(self.matching))
 
     def _dense_x(self) -> float | None:
         return self.axis.dense if self.view.report.dense.mean is not None else None

@@ -57,7 +57,7 @@ def pair_svg(view: PageView, a: str, b: str, matching: str | None, width: float)
     x = frame.x(nearest * 0.75, view.plan.dense.macs * 1.1, log=True)
     reach = _reach([step.pair for step in steps], view.plan.confirm.margin)
     y = frame.y(-reach, reach)
-    parts = [*_margin(view, frame, y), *_axes(view, frame, x, y, steps, (a, b))]
+    parts = [*_margin(view, frame, y), *_axes(view, frame, x, y, steps, (a, b), matching)]
     for step in steps:
         parts += _step(view, step, x, y)
     where = f", {matching}" if matching else ""
@@ -110,6 +110,7 @@ def _axes(
     y: Scale,
     steps: Sequence[PairStep],
     arms: tuple[str, str],
+    matching: str | None,
 ) -> Iterator[str]:
     ticks = [(step.x, budget_name(step.verdict.budget)) for step in sorted(steps, key=_place)]
     yield from frame.x_axis(x, ticks, "budget")
@@ -120,7 +121,7 @@ def _axes(
     above, below = (f"{name} ahead" for name in arms)
     yield text(frame.right, frame.top - 6, above, text_anchor="end", class_="quiet small")
     yield text(frame.right, frame.bottom - 5, below, text_anchor="end", class_="quiet small halo")
-    yield frame.stamp(view.rung)
+    yield from frame.stamp(view.rung(matching))
 
 
 def _place(step: PairStep) -> float:

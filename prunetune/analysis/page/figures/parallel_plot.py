@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunetune.analysis.page.figures.axes import WIDE
+from prunetune.analysis.page.figures.axes import WIDE, stamp
 from prunetune.analysis.page.figures.svg import arm_class, drawing, segment, tag, text, title
 from prunetune.analysis.page.points import short, written
 from prunetune.analysis.page.view import PageView
@@ -58,14 +58,13 @@ def parallel_svg(view: PageView, arm: str) -> str | None:
         )
     for i, rail in enumerate(rails):
         parts += _rail(rail, at[rail.path], i % 2 == 1 and step < 90)
-    parts.append(
-        text(WIDE - 4, _TOP + _HEIGHT + 42, view.rung, text_anchor="end", class_="quiet stamp")
-    )
+    height = _TOP + _HEIGHT + 34 + 13 * len(view.rung())
+    parts += stamp(WIDE, height, view.rung())
     label = (
         f"Recipes of {arm}: each line is a search trial, from its searched values to its "
         "validation accuracy; winners of their studies are thick."
     )
-    return drawing(WIDE, _TOP + _HEIGHT + 48, label, parts, "parallel")
+    return drawing(WIDE, height, label, parts, "parallel")
 
 
 def _trials(view: PageView, arm: str) -> tuple[list[Record], set[str]]:

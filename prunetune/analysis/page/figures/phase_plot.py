@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prunetune.analysis.format import count, p_value
-from prunetune.analysis.page.figures.axes import Frame, budget_ticks, log_ticks
+from prunetune.analysis.page.figures.axes import Frame, budget_ticks, log_ticks, stamp_lines
 from prunetune.analysis.page.figures.legend import legend
 from prunetune.analysis.page.figures.spots import studies_of
 from prunetune.analysis.page.figures.svg import (
@@ -70,7 +70,8 @@ def phase_svg(view: PageView, price: Price, width: float) -> str | None:
         return None
     ahead = dict.fromkeys(region.verdict.best or "" for region in found)
     key, top = legend([(name, view.arm(name)) for name in ahead], [], width)
-    frame = Frame(width, top + 300.0, 62.0, width - 12, top + 26, top + 226)
+    foot = 13.0 * len(stamp_lines(width, view.rung()))
+    frame = Frame(width, top + 300.0 + foot, 62.0, width - 12, top + 26, top + 226)
     x = frame.x(min(r.deploy for r in found) * 0.75, view.plan.dense.macs * 1.1, log=True)
     low, high = min(r.cheapest for r in found), max(r.dearest for r in found)
     y = Scale(low * 0.75, high * 1.35, frame.bottom, frame.top, log=True)
@@ -79,7 +80,7 @@ def phase_svg(view: PageView, price: Price, width: float) -> str | None:
         *key,
         *frame.x_axis(x, budgets if len(budgets) > 1 else log_ticks(x), "deployed MACs per image"),
         *frame.y_axis(y, log_ticks(y), f"training MACs of one network, dense {price.words}"),
-        frame.stamp(view.rung),
+        *frame.stamp(view.rung()),
     ]
     for region in found:
         parts += _region(view, region, x, y, width)

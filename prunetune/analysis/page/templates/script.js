@@ -66,7 +66,7 @@
   if (location.hash) unfold();
   let folded = [];
   window.addEventListener("beforeprint", () => {
-    folded = all("details:not([open])");
+    folded = all("details:not([open]):not(.point-entry)").filter((box) => !box.closest(".findings"));
     for (const box of folded) box.open = true;
   });
   window.addEventListener("afterprint", () => { for (const box of folded) box.open = false; });
