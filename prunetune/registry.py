@@ -36,7 +36,7 @@ class UnknownNameError(LookupError):
 
 
 class PluginError(ImportError):
-    """The entry point of an installed package cannot be loaded; the message says which, and why."""
+    """A plug-in cannot be loaded; the message says in one line which, why, and what would help."""
 
     exit_code = 2
 
@@ -129,7 +129,12 @@ def _load(point: EntryPoint) -> None:
         point.load()
     except Exception as error:
         package = point.dist.name if point.dist else point.value
-        raise PluginError(f"plug-in {package}: {point.value} cannot be loaded: {error}") from error
+        message = f"plug-in {package}: {point.value} cannot be loaded: {_one_line(error)}"
+        raise PluginError(message) from error
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def import_all(package: str, path: Iterable[str]) -> None:
@@ -139,9 +144,28 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 def load_plugins(modules: Iterable[str]) -> None:
-    """Import the plug-in modules of a sweep, whose decorators register parts."""
+    """Import the plug-in modules of a sweep, whose decorators register parts.
+
+    Raises:
+        PluginError: a module is missing, or raises anything when it is imported.
+    """
     for module in modules:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # its author has to mend it
+            why = f"cannot be imported: {_one_line(error)}{_cure(error, module)}"
+            raise PluginError(f"plug-in {module!r} {why}") from error
+
+
+def _cure(error: Exception, module: str) -> str:
+    """Where to put a plug-in that is missing."""
+    if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
+        return ""
+    first = module.partition(".")[0]
+    return (
+        f"; put {first} beside the sweep file (in a folder that all nodes of a cluster see), or "
+        "install it (on all nodes)"
+    )
 
 
 def make_importable(folders: Iterable[str]) -> None:

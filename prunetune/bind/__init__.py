@@ -19,7 +19,7 @@ from prunetune.config.problems.errors import Problems
 from prunetune.config.samplers import check_sampler
 from prunetune.config.space.space import Space
 from prunetune.plan import DensePlan, Plan, Study
-from prunetune.registry import load_plugins
+from prunetune.registry import PluginError, load_plugins
 from prunetune.workload import Workload
 
 PLACEHOLDER_MACS = 10**9
@@ -61,16 +61,8 @@ def _load_plugins(spec: SweepSpec, problems: Problems) -> None:
     for i, module in enumerate(spec.plugins):
         try:
             load_plugins([module])
-        except Exception as error:  # a plug-in may raise anything; its author has to mend it
-            why = f"{type(error).__name__}: {error}{_cure(error, module)}"
-            problems.add(("plugins", i), f"cannot be imported: {why}", value=module)
-
-
-def _cure(error: Exception, module: str) -> str:
-    """Where to put a plug-in that is missing."""
-    if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
-        return ""
-    return f"; put {module.partition('.')[0]} beside the sweep file, or install it"
+        except PluginError as error:
+            problems.add(("plugins", i), str(error), value=module)
 
 
 def _plan(

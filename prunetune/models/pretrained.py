@@ -24,6 +24,8 @@ _MAX_LISTED = 5
 class WeightsFileError(ValueError):
     """A file of weights is missing or corrupt, or its weights are those of another network."""
 
+    exit_code = 3
+
 
 def load_state(path: Path | str, *, sha256: str | None = None) -> dict[str, Tensor]:
     """The state dict in `path`, on the CPU, without what wraps it and prefixes of wrappers.

@@ -1,7 +1,7 @@
 """What broke a trial off, as data, and whether it ends the whole sweep.
 
 A worker describes in JSON what its trial raised. The exception object stays in the worker, because
-the driver unpickles nothing.
+the driver unpickles nothing. So does a sweep on a cluster's head, whose driver is elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PREEMPTED = "the actor's node was preempted: "
 
 
 class WorkerError(RuntimeError):
-    """An error in a worker that the user can mend; it bears the exit code of the original."""
+    """An error in another process that the user can mend, with the exit code of the original."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         self.exit_code = exit_code

@@ -1,18 +1,34 @@
-"""A program that runs a sweep of slow trials: `ray_sweep.py STORAGE [ADDRESS]`. Tests kill it."""
+"""A program that runs a sweep of slow trials: `ray_sweep.py STORAGE [ADDRESS [PLUGIN]]`.
+
+PLUGIN is the path of a module that every trial imports. Tests kill the program.
+"""
 
 import sys
+from pathlib import Path
 
+from prunetune.cli.exits import guarded
 from prunetune.records.store import Store
 from prunetune.tune.console import SweepConsole
-from prunetune.tune.ray.tuner import Interrupted, run
+from prunetune.tune.ray.tuner import run
 from tests.tune.fakes import make_plan, slow
 
-if __name__ == "__main__":
-    storage, address = sys.argv[1], (sys.argv[2:] or [None])[0]
+
+def main(storage: str, address: str | None = None, plugin: str | None = None) -> None:
     resources = {"cpus": 1, "gpus": 0.5 if address else 0, "max_concurrent": "auto"}
-    plan, store = make_plan(trials=4, resources=resources), Store(storage, "fake")
-    try:
-        with store.lock():
-            run(plan, store, address=address, observers=[SweepConsole(plan, store)], trial=slow)
-    except Interrupted as end:
-        sys.exit(end.exit_code)
+    modules = (Path(plugin).stem,) if plugin else ()
+    folders = (str(Path(plugin).parent),) if plugin else ()
+    plan = make_plan(trials=4, resources=resources, plugins=modules)
+    store = Store(storage, "fake")
+    with store.lock():
+        run(
+            plan,
+            store,
+            address=address,
+            observers=[SweepConsole(plan, store)],
+            trial=slow,
+            plugin_folders=folders,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(lambda: main(*sys.argv[1:])))

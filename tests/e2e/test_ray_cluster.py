@@ -89,24 +89,39 @@ def nodes() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(storage: Path, address: str, env: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.ray_sweep", str(storage), address],
+def sweep(*words: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.e2e.ray_sweep", *map(str, words)],
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+
+
+def part_beside(folder: Path, content: str = "") -> Path:
+    """A plug-in module in a folder that no node of the cluster has on its path."""
+    module = folder / "beside" / "part_beside.py"
+    module.parent.mkdir()
+    module.write_text(content)
+    return module
 
 
 @pytest.mark.parametrize("client", [False, True], ids=["direct", "ray://"])
 def test_trials_run_on_both_nodes_with_half_a_gpu_each(nodes, tmp_path, client):
     address = f"ray://127.0.0.1:{nodes.client_port}" if client else f"127.0.0.1:{nodes.port}"
-    output = sweep(tmp_path, address, nodes.env)
+    done = sweep(tmp_path, address, part_beside(tmp_path), env=nodes.env)
+    assert done.returncode == 0, done.stdout + done.stderr
     records = Store(tmp_path, "fake").records().values()
     assert len(records) == counts(make_plan(trials=4)).total.total
     assert len({r.departures["node"] for r in records}) == 2
     assert {r.departures["gpus"] for r in records} == {"0"}
-    assert len(output.splitlines()) == len(records)
+    assert len(done.stdout.splitlines()) == len(records)
+
+
+def test_an_error_of_ours_arrives_as_itself_through_rays_client(nodes, tmp_path):
+    plugin = part_beside(tmp_path, "raise ImportError('no such\\nlibrary')")
+    ended = sweep(tmp_path, f"ray://127.0.0.1:{nodes.client_port}", plugin, env=nodes.env)
+    cause = "plug-in 'part_beside' cannot be imported: ImportError: no such library"
+    assert (ended.returncode, ended.stderr) == (2, f"prunetune: {cause}\n")
+    assert not Store(tmp_path, "fake").records()
 
 
 def test_a_wrong_token_is_refused_within_bounds(nodes, tmp_path, monkeypatch):

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from prunetune.plan import Plan
-from prunetune.registry import load_plugins, make_importable, plugin_folders, schedules
+from prunetune.registry import (
+    PluginError,
+    load_plugins,
+    make_importable,
+    plugin_folders,
+    schedules,
+)
 from prunetune.sweep import plan_sweep
 from tests.plugins.beside import write_sweep_with_plugin
 
@@ -33,6 +39,25 @@ def test_it_is_planned_and_its_folder_is_known(sweep_file: Path) -> None:
     plan = planned(sweep_file)
     assert plugin_folders(plan.plugins) == (str(sweep_file.parent),)
     assert plan.studies[0].space.constants()["recipe.schedule"] == "straight_line"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, r"ModuleNotFoundError: .*; put broken_part beside the sweep file"),
+        ("import no_such_library", r"ModuleNotFoundError: No module named 'no_such_library'$"),
+        ("raise RuntimeError('two\\nlines')", r"RuntimeError: two lines$"),
+        ("1 +", r"SyntaxError: "),
+    ],
+)
+def test_one_that_cannot_be_imported_is_named_in_one_line(
+    content: str | None, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "broken_part.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match=f"^plug-in 'broken_part' cannot be imported: {reason}"):
+        load_plugins(["broken_part"])
 
 
 def test_an_installed_module_is_never_hidden(sweep_file: Path) -> None:

@@ -16,6 +16,7 @@ from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.store import Store
+from prunetune.registry import load_plugins
 
 LR = "recipe.optimizer.sgd.lr"
 SPACE = Space(dimensions=(Dimension(path=LR, domain=Float(low=0.01, high=1.0, log=True)),))
@@ -83,6 +84,7 @@ def epoch(number: int, acc: float) -> dict[str, Any]:
 
 def quick(spec, store, *, device, offline, seconds=0.0, each=None):
     """Epochs of `seconds`; goes on from its own checkpoint, and leaves a line for every start."""
+    load_plugins(spec.plugins)
     folder = store.trial_folder(spec.key).path
     with (folder / "starts").open("a") as file:
         file.write(f"{os.getpid()}\n")

@@ -8,9 +8,19 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
 
 from prunetune.data.files import CorruptDataError, DataMissingError
+from prunetune.models.pretrained import WeightsFileError
 from prunetune.records.files import CorruptFileError, StorageError
-from prunetune.registry import UnknownNameError
-from prunetune.tune.faults import DEAD_WORKER, PREEMPTED, STORAGE_ERRNOS, describe, lost, raised
+from prunetune.registry import PluginError, UnknownNameError
+from prunetune.tune.faults import (
+    DEAD_WORKER,
+    PREEMPTED,
+    STORAGE_ERRNOS,
+    WorkerError,
+    describe,
+    lost,
+    raised,
+)
+from prunetune.tune.resources import ResourceError
 
 HEAD = "Failure # 1 (occurred at 2026-11-28_12-00-00)\n"
 
@@ -23,8 +33,18 @@ def test_an_error_that_the_user_mends_ends_the_sweep_as_what_it_was(kind):
     assert fault.sweep_error.exit_code == kind.exit_code
 
 
-def test_any_other_error_with_an_exit_code_ends_the_sweep_with_that_code():
-    error = UnknownNameError("criterion", "magnitud", ("magnitude",))
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnknownNameError("criterion", "magnitud", ("magnitude",)),
+        PluginError("plug-in 'mine' cannot be imported"),
+        WeightsFileError("dense.pt: SHA-256 is a, expected b"),
+        ResourceError("resources.gpus: 9 per trial"),
+        WorkerError("passed on once more", 2),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_with_an_exit_code_ends_the_sweep_with_that_code(error):
     ended = raised(describe(error), "trace").sweep_error
     assert (str(ended), ended.exit_code) == (str(error), error.exit_code)
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.queue import Empty, Queue
 
 from prunetune.records.record import Epoch, Record, TrialSpec
+from prunetune.tune import faults
 from prunetune.tune.callbacks import Broadcast, Observer
+from prunetune.tune.ray.cluster import ClusterError
 
 ResultT = TypeVar("ResultT")
 _HEAD = {"node:__internal_head__": 0.001}
@@ -55,7 +58,29 @@ class Messenger:
 def run_on_head(
     sweep: Callable[[Observer], ResultT], observers: Broadcast, interrupted: Callable[[], bool]
 ) -> ResultT | None:
-    """Run `sweep` on the cluster's head; its result or exception, or None if interrupted here."""
+    """Run `sweep` on the cluster's head; return its result, or None if interrupted here.
+
+    An error that the user mends arrives as itself, as from a worker; any other as Ray carries it.
+
+    Raises:
+        ClusterError: the cluster went away.
+    """
+    try:
+        outcome = _outcome(sweep, observers, interrupted)
+    except RayTaskError as error:
+        raise (error.cause or error) from None
+    except (ConnectionError, RayError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        message = f"the cluster was lost while the sweep ran on it: {reason}"
+        raise ClusterError(f"{message}; the same command continues the sweep") from error
+    if isinstance(outcome, _Ended):
+        raise outcome.error()
+    return outcome
+
+
+def _outcome(
+    sweep: Callable[[Observer], ResultT], observers: Broadcast, interrupted: Callable[[], bool]
+) -> ResultT | _Ended | None:
     events = Queue(actor_options={"num_cpus": 0})
     remote_run = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_with_messenger)
     task = remote_run.remote(sweep, events)
@@ -66,14 +91,30 @@ def run_on_head(
             ray.cancel(task)  # arrives at the head as SIGINT
             deadline = time.monotonic() + _GRACE_S
     _pass_on(events, observers)
+    return None if interrupted() else ray.get(task)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What ended the sweep on the head, as data: not every exception survives its pickle."""
+
+    description: str
+
+    def error(self) -> Exception:
+        """The error that the user mends."""
+        error = faults.raised(self.description, "").sweep_error
+        assert error is not None
+        return error
+
+
+def _with_messenger(sweep: Callable[[Observer], ResultT], events: Queue) -> ResultT | _Ended:
     try:
-        return None if interrupted() else ray.get(task)
-    except RayTaskError as error:
-        raise (error.cause or error) from None
-
-
-def _with_messenger(sweep: Callable[[Observer], ResultT], events: Queue) -> ResultT:
-    return sweep(Messenger(events))
+        return sweep(Messenger(events))
+    except Exception as error:
+        description = faults.describe(error)
+        if faults.raised(description, "").sweep_error is None:
+            raise
+        return _Ended(description)
 
 
 def _pass_on(events: Queue, observers: Broadcast) -> None:
