@@ -13,6 +13,7 @@ from prunetune.config.recipe import Recipe, images_per_epoch
 from prunetune.config.search import FEWEST_TO_STOP, Asha, Confirm
 from prunetune.config.space.space import Config
 from prunetune.plan.study import BATCH_SIZE, Study
+from prunetune.records.key import digest
 
 
 class DensePlan(Params):
@@ -128,6 +129,16 @@ class Plan(Params):
         """Training images that an epoch computes; `batch_size` is the path of the batch size."""
         size = config.get(batch_size, Recipe.model_fields["batch_size"].default)
         return images_per_epoch(self.train_size, size)
+
+    def workload_of(self, replicate: int) -> dict[str, Any]:
+        """The workload of the trials of a replicate, with that replicate's split."""
+        return {**self.workload, "replicate": replicate} if replicate else self.workload
+
+    def data_key_of(self, replicate: int) -> str:
+        """Digest of the data and of the split that the trials of a replicate see."""
+        if not replicate:
+            return self.data_key
+        return digest({"data": self.data_key, "replicate": replicate})
 
     def stopping(self, study: Study) -> Asha | None:
         """The rule that stops trials of the study early; None where every trial runs to its end."""
