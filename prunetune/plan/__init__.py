@@ -4,7 +4,7 @@
 prints it. Its hash is fixed before the first trial.
 """
 
-from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, matchings_of
+from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, is_searched, matchings_of
 from prunetune.plan.study import (
     BATCH_SIZE,
     MASKED,
@@ -27,5 +27,6 @@ __all__ = [
     "Reach",
     "Sparsifying",
     "Study",
+    "is_searched",
     "matchings_of",
 ]
