@@ -7,7 +7,7 @@ from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import About, Criterion, Needs, Scene
-from prunetune.compress.graph.groups import DeclaresUnits, Group, Member, prunable_groups
+from prunetune.compress.graph.groups import DeclaresUnits, Group, Member
 from prunetune.compress.method import (
     CompactModel,
     Context,
@@ -19,6 +19,7 @@ from prunetune.compress.method import (
 )
 from prunetune.compress.network.cut import cut, kept_channels
 from prunetune.compress.network.rebuild import family_network, layer_widths
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.compress.regularizer import Regularizer, Strength
 from prunetune.compress.scoring.bases import BaseCriterion, GroupwiseCriterion
 from prunetune.compress.scoring.passes import ImageParams, passes

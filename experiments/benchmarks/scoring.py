@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch_pruning.pruner import importance
 
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.proof.proved_groups import find_groups
 from prunetune.models.family import classifier
 from prunetune.registry import criteria, models
 

@@ -16,8 +16,9 @@ from pydantic import Field
 from torch import nn
 
 from prunetune.compress.criterion import About
-from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Context
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.config.parts import Kind, Named, Params
 from prunetune.config.recipe import Recipe
 from prunetune.protocols import Hook

@@ -4,7 +4,8 @@
 prints it. Its hash is fixed before the first trial.
 """
 
-from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, is_searched, matchings_of
+from prunetune.plan.left_alone import LeftAlone
+from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, matchings_of
 from prunetune.plan.study import (
     BATCH_SIZE,
     MASKED,
@@ -23,10 +24,10 @@ __all__ = [
     "Comparison",
     "DensePlan",
     "Growth",
+    "LeftAlone",
     "Plan",
     "Reach",
     "Sparsifying",
     "Study",
-    "is_searched",
     "matchings_of",
 ]

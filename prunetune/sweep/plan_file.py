@@ -71,9 +71,7 @@ def load_plan(store: Store) -> Plan:
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {listed}")
     with _intact(store.plan_file):
         content = json.loads(store.plan_file.read())
-        altered = digest(content["plan"]) != content["hash"]
-        beside = {"growth": content["growth"], "hash": content["hash"], "altered": altered}
-        return Plan.model_validate({**content["plan"], **beside})
+        return Plan.model_validate({**content["plan"], "growth": content["growth"]})
 
 
 @contextmanager

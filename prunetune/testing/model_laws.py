@@ -15,6 +15,7 @@ from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import layer_widths, rebuild
+from prunetune.compress.proof.proved_groups import try_groups
 from prunetune.config.parts import Named
 from prunetune.models.family import classifier
 from prunetune.protocols import Shape
@@ -34,8 +35,9 @@ def check_model(
     - Its initial weights depend only on the global random generator.
     - Its MACs are those that PyTorch's own counter counts.
     - The classifier keeps its outputs.
-    - A network that is cut along its groups computes what the dense network computes when nothing
-      reads the removed channels.
+    - Channels can be traced through the network, and every group of them that is found is proved
+      (`prunetune.compress.proof`): without some of its units the network computes what the dense
+      network computes when nothing reads the removed channels, at the MACs that were promised.
     - The cut network can be rebuilt, bit for bit, from its table of layers.
     """
     assert not isinstance(models.get(name).part, type), (
@@ -47,6 +49,7 @@ def check_model(
     _check_init(network)
     _check_macs(network)
     _check_ignored(network)
+    _check_groups(network)
     removed = [range(0, group.width, 3)[: group.width - 1] for group in network.groups]
     _check_cut(network, removed)
 
@@ -107,8 +110,27 @@ def _torch_flops(model: nn.Module, input_shape: Shape) -> int:
     """FLOPs that PyTorch counts for one image."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        copy.deepcopy(model).eval()(torch.zeros(1, *input_shape))
+        image = torch.zeros(1, *input_shape, dtype=next(model.parameters()).dtype)
+        copy.deepcopy(model).eval()(image)
     return counter.get_total_flops()
+
+
+def _check_groups(network: Network) -> None:
+    """Assert that no channels are followed to the wrong places."""
+    ignored = models.get(network.name).part.ignored_layers(network.model)
+    try:
+        groups, refused = try_groups(network.model, network.input_shape, ignored)
+    except ValueError as error:
+        raise AssertionError(f"model {network}: {error}") from error
+    wrong = [f"{group.layer}: {group.reason}" for group in refused if group.mistaken]
+    assert not wrong, (
+        f"model {network}: the channels of {'; '.join(wrong)}; a sweep leaves them alone; return "
+        "these layers from ignored_layers if they shall stay whole, or declare their units"
+    )
+    assert groups, (
+        f"model {network}: it has no group of coupled channels, so nothing can be pruned; does it "
+        "have layers other than convolution, linear and norm layers?"
+    )
 
 
 def _check_ignored(network: Network) -> None:
@@ -120,10 +142,6 @@ def _check_ignored(network: Network) -> None:
     layers = {id(layer) for layer in model.modules()}
     assert all(id(layer) in layers for layer in ignored), (
         f"model {network}: ignored_layers must return layers of the model it was given"
-    )
-    assert network.groups, (
-        f"model {network}: it has no group of coupled channels, so nothing can be pruned; does it "
-        "have layers other than convolution, linear and norm layers?"
     )
 
 
@@ -140,7 +158,8 @@ def _check_cut(network: Network, removed: Sequence[Sequence[int]]) -> None:
         "channels in a way that the groups do not show"
     )
     widths = [group.width - len(units) for group, units in zip(groups, removed, strict=True)]
-    assert count_macs(narrow, shape) == network.costs(groups).macs(widths), (
+    promised = network.costs(groups).macs(widths)
+    assert count_macs(narrow, shape) == promised == _torch_flops(narrow, shape) // 2, (
         f"model {network}: the cut network has other MACs than its table of costs says"
     )
     layers = layer_widths(narrow)

@@ -13,8 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.budget.costs import CostTable
-from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.rebuild import architecture_of, fresh
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.config.parts import Named
 from prunetune.protocols import Batch, Batches, Shape
 from prunetune.records.architecture import Architecture

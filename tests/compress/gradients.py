@@ -14,7 +14,8 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.models.vgg import make_layers
 
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.proof.proved_groups import find_groups
 from prunetune.compress.scoring.gate_gradients import GateParams, gate_gradients
 from prunetune.config.parts import Named
 from prunetune.models.cifar_resnet import CifarResNet, ResNetParams

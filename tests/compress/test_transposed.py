@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prunetune.compress.budget.costs import CostTable, count_macs
-from prunetune.compress.graph.groups import Group, find_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut, other_units
 from prunetune.compress.network.masks import MaskHook, unit_masks
 from prunetune.compress.network.rebuild import layer_widths, resize
+from prunetune.compress.proof.proved_groups import find_groups
 from prunetune.compress.scoring.positions import SampleParams
 from prunetune.compress.scoring.readers import grams, is_read
 from prunetune.config.parts import Named

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from prunetune.compress.budget.counting import count_by_module
+from prunetune.compress.budget.counting import Count, count_by_module
 from prunetune.compress.budget.products import macs_per_unit
 from prunetune.compress.graph.groups import Group, is_depthwise
 from prunetune.protocols import Shape
@@ -23,6 +23,16 @@ from prunetune.protocols import Shape
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
     """MACs of one image, as PyTorch's own counter counts them; `model` stays as it is."""
     return CostTable.measure(model, input_shape).macs(())
+
+
+def macs_of(count: Count, model: nn.Module) -> int:
+    """The MACs that were counted in a forward pass of `model`."""
+    layers = (
+        _layer_cost(model.get_submodule(name), cost, {}, {}, ())
+        for name, cost in count.layers.items()
+    )
+    in_layers = sum(layer.macs(layer.fixed_in, layer.fixed_out) for layer in layers)
+    return in_layers + sum(count.products.values())
 
 
 @dataclass(frozen=True)

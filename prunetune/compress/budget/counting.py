@@ -52,7 +52,11 @@ class Count:
 
 def count_by_module(model: nn.Module, input_shape: Shape) -> Count:
     """The MACs of one image, from a forward pass that computes shapes; `model` stays as it is."""
-    twin = without_data(model)
+    return count_of_twin(without_data(model), input_shape)
+
+
+def count_of_twin(twin: nn.Module, input_shape: Shape) -> Count:
+    """The MACs of one image through a copy that nobody needs afterwards: hooks stay on it."""
     layers = {n: m for n, m in twin.named_modules() if isinstance(m, _ConvNd | nn.Linear)}
     counter = _Counter(layers)
     for name, module in twin.named_modules():

@@ -1,13 +1,13 @@
-"""Copies of a network that have shapes but no data, and torch-pruning's graph of such a copy."""
+"""Copies of a network that have shapes but no data, and forward passes that compute shapes only."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-import torch_pruning as tp
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -15,10 +15,27 @@ from prunetune.protocols import Shape
 
 
 def without_data(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in eval mode; its tensors have shapes and uninitialised memory."""
-    # The memo makes deepcopy take the empty tensors instead of copying the data.
-    memo: dict[int, Any] = {id(p): nn.Parameter(_empty(p)) for p in model.parameters()}
-    memo |= {id(b): _empty(b) for b in model.buffers()}
+    """A copy on the CPU in eval mode; its floating tensors are uninitialised memory.
+
+    Integer and boolean buffers keep their values, because they may say which channels go where. On
+    PyTorch's device "meta" they have none, so there the copy has zeros.
+    """
+    return with_tensors(model, _empty, lambda b: _empty(b) if _is_floating(b) else values_of(b))
+
+
+def with_tensors(
+    model: nn.Module,
+    parameter: Callable[[torch.Tensor], torch.Tensor],
+    buffer: Callable[[torch.Tensor], torch.Tensor],
+) -> nn.Module:
+    """A copy in eval mode whose parameters and buffers are made from those of `model`."""
+    # The memo makes deepcopy take the new tensors instead of copying the data.
+    memo: dict[int, Any] = {id(p): nn.Parameter(parameter(p)) for p in model.parameters()}
+    memo |= {id(b): buffer(b) for b in model.buffers()}
+    for module in model.modules():  # such as a weight that a hook computes: no leaf is copied
+        for value in vars(module).values():
+            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(model, memo).eval()
 
 
@@ -26,22 +43,15 @@ def _empty(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
 
 
-def trace(twin: nn.Module, input_shape: Shape) -> Any:
-    """torch-pruning's dependency graph of a copy without data.
+def _is_floating(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
-    Raises:
-        ValueError: torch-pruning cannot follow the channels through this network.
-    """
-    with torch.enable_grad():
-        example = (example_input(twin, input_shape),)  # a bare tensor would be unpacked
-        with ShapesOnly():
-            try:
-                return tp.DependencyGraph().build_dependency(twin, example, verbose=False)
-            except (ArithmeticError, LookupError) as error:  # shuffled or interleaved channels
-                raise ValueError(
-                    f"the channels of {type(twin).__name__} cannot be traced ({error}): it cannot "
-                    "be pruned by channels"
-                ) from error
+
+def values_of(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy on the CPU; zeros for a tensor on PyTorch's device "meta"."""
+    if tensor.is_meta:
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, device="cpu")
+    return tensor.detach().to("cpu", copy=True)
 
 
 def example_input(twin: nn.Module, input_shape: Shape) -> torch.Tensor:

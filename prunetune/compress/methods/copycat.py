@@ -20,9 +20,10 @@ from pydantic import ConfigDict, Field
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.budget.select import select
-from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
 from prunetune.compress.network.rebuild import rebuild
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.config.file.fields import WrittenBudget
 from prunetune.config.parts import Params
 from prunetune.plan import Reach

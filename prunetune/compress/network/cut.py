@@ -38,11 +38,17 @@ def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[in
 
 
 def _fill(twin: nn.Module, model: nn.Module) -> None:
-    """Replace the twin's empty parameters and buffers by copies of those of `model`."""
+    """Replace the twin's empty parameters and buffers by copies of those of `model`.
+
+    What layers share in `model`, they share in the twin.
+    """
+    copies: dict[int, nn.Parameter] = {}
     for layer, original in zip(twin.modules(), model.modules(), strict=True):
         for name, parameter in original._parameters.items():
             if parameter is not None:
-                layer._parameters[name] = nn.Parameter(parameter.detach().clone())
+                if id(parameter) not in copies:
+                    copies[id(parameter)] = nn.Parameter(parameter.detach().clone())
+                layer._parameters[name] = copies[id(parameter)]
         for name, buffer in original._buffers.items():
             if buffer is not None:
                 layer._buffers[name] = buffer.clone()

@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunetune.compress.budget.costs import CostPoint, CostTable, count_macs
-from prunetune.compress.graph.groups import prunable_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import family_network
+from prunetune.compress.proof.proved_groups import prunable_groups
 from tests.compress.nets import SMALL, architecture, trained
 
 NETWORKS = [

@@ -15,9 +15,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunetune.compress.budget.costs import CostTable, count_macs
 from prunetune.compress.budget.counting import count_by_module
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.graph.traced import traced_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.rebuild import family_network
+from prunetune.compress.proof.proved_groups import find_groups
 from tests.compress.nets import architecture
 
 
@@ -177,7 +178,9 @@ class Gram(nn.Module):
 def test_products_that_no_module_declares_are_measured_or_refused() -> None:
     for squared in (False, True):
         model = Gram(squared)
-        groups = find_groups(model, (3, 8, 8), [model.head])
+        proved = find_groups(model, (3, 8, 8), [model.head])
+        assert [group.name for group in proved] == ["b"]  # the mean reads the channels of a
+        groups = traced_groups(model, (3, 8, 8), [model.head]).groups
         assert [group.name for group in groups] == ["a", "b"]
         if squared:
             with pytest.raises(ValueError, match="do not grow by a fixed amount"):

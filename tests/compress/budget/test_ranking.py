@@ -19,7 +19,7 @@ from prunetune.compress.budget.ranking import (
     weigh_costs,
 )
 from prunetune.compress.budget.select import select
-from prunetune.compress.graph.groups import prunable_groups
+from prunetune.compress.proof.proved_groups import prunable_groups
 from tests.compress.budget.test_select import chain
 from tests.compress.nets import architecture, trained
 

@@ -13,7 +13,7 @@ from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Scope, ranking, rule_of
 from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import find_groups
+from prunetune.compress.proof.proved_groups import find_groups
 from prunetune.config.parts import Named
 from prunetune.registry import criteria
 

@@ -9,7 +9,8 @@ from torch import nn
 from prunetune.compress.criteria.fpgm import distance_sums
 from prunetune.compress.criteria.lamp import lamp
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.config.parts import Named
 from prunetune.registry import criteria
 from tests.compress.nets import architecture, trained

@@ -11,7 +11,8 @@ from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.criteria.fisher_accumulated import FisherAccumulator
 from prunetune.compress.criteria.taylor import squared_means
 from prunetune.compress.criterion import Accumulating, Scene
-from prunetune.compress.graph.groups import Group, find_groups, is_link
+from prunetune.compress.graph.groups import Group, is_link
+from prunetune.compress.proof.proved_groups import find_groups
 from prunetune.registry import criteria
 from tests.compress.gradients import SHAPE, groups, images, joint_q, network, scene_of, score
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from prunetune.compress.criteria.hrank import Hrank, HrankParams, matrix_ranks
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from tests.compress.nets import architecture, trained
 
 SHAPE = (3, 8, 8)

@@ -22,8 +22,9 @@ from prunetune.compress.criteria.thinet import (
     greedy_scores,
 )
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut, other_units
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.compress.scoring import refit as refitting
 from prunetune.compress.scoring.positions import SampleParams
 from prunetune.compress.scoring.readers import (

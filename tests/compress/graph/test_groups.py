@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from tests.compress.nets import architecture, trained
 
 

@@ -9,12 +9,12 @@ from torch import nn
 from prunetune.compress.budget.costs import CostTable, count_macs
 from prunetune.compress.budget.ranking import Scope, floors_of
 from prunetune.compress.criterion import Scene
-from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.methods.channel_pruning.rounds import macs_by_round
 from prunetune.compress.network.rebuild import rebuild
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.registry import criteria, models
 from tests.compress.nets import BUDGETS, architecture, context, image, trained
 

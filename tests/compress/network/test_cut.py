@@ -8,9 +8,9 @@ from torch import nn
 from torchvision.models.vgg import make_layers
 
 from prunetune.compress.budget.costs import CostTable, count_macs
-from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut, kept_channels
 from prunetune.compress.network.rebuild import layer_widths, rebuild
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.testing.model_laws import silenced
 from tests.compress.nets import SMALL, architecture, image, trained
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from prunetune.compress.graph.groups import find_groups, prunable_groups
 from prunetune.compress.network.cut import cut
 from prunetune.compress.network.masks import MaskHook, unit_masks
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.config.recipe import Recipe
 from prunetune.records.files import StoredFile
 from prunetune.train.checkpoint import CheckpointFile

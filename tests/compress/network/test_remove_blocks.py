@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from prunetune.compress.budget.costs import CostTable, count_macs
-from prunetune.compress.graph.groups import prunable_groups
 from prunetune.compress.method import CompactModel
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.network.masks import MaskHook, unit_masks
 from prunetune.compress.network.rebuild import fresh, rebuild
 from prunetune.compress.network.remove_blocks import narrow, removable
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
 from tests.compress.nets import architecture, context, image, trained

@@ -12,7 +12,8 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
-from prunetune.compress.graph.groups import Group, find_groups, prunable_groups
+from prunetune.compress.graph.groups import Group
+from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.compress.regularizer import Strength, regularizing
 from prunetune.config.parts import Named
 from prunetune.config.recipe import Recipe
@@ -313,9 +314,10 @@ def loaded(state: dict) -> nn.Module:
 def test_a_regularizer_that_has_nothing_to_act_on_is_refused_by_name():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))
     with pytest.MonkeyPatch.context() as patch:
-        family = type("Family", (), {"ignored_layers": staticmethod(lambda m: [m[-1]])})
-        entry = type("Entry", (), {"part": family})
-        patch.setattr("prunetune.compress.graph.groups.models.get", lambda _: entry)
+        patch.setattr(
+            "prunetune.compress.regularizer.prunable_groups",
+            lambda model, bare: find_groups(model, bare.input_shape, [model[-1]]),
+        )
         bare = Architecture(model="plain", classes=2, input_shape=(3, 8, 8))
         with pytest.raises(ValueError, match="'bn_scale' is defined for none of the 1 prunable"):
             regularizing(Named(name="bn_scale"), model, bare, 10)

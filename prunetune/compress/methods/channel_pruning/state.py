@@ -25,12 +25,13 @@ from prunetune.compress.budget.ranking import (
 )
 from prunetune.compress.budget.select import REPAIRS, Repair, select
 from prunetune.compress.criterion import Criterion, Scene
-from prunetune.compress.graph.groups import Group, prunable_groups
+from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.methods.channel_pruning.rounds import Goal
 from prunetune.compress.network.cut import other_units
 from prunetune.compress.network.remove_blocks import removable
+from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.records.architecture import Architecture
 from prunetune.registry import criteria
 

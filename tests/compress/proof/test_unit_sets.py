@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prunetune.compress.graph.groups import Group, Member
+from prunetune.compress.proof.unit_sets import is_symmetric, removals
+
+
+def group(width: int) -> Group:
+    return Group((Member("a", "out", np.arange(width).reshape(-1, 1)),))
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 5, 8, 12, 16, 31, 64, 200])
+def test_every_trial_removes_some_units_and_keeps_some(width: int) -> None:
+    trials = [removed for (removed,) in removals([group(width)])]
+    assert all(0 < len(set(removed)) == len(removed) < width for removed in trials)
+    assert all(set(removed) <= set(range(width)) for removed in trials)
+    kept = [set(range(width)) - set(removed) for removed in trials]
+    if width > 4:
+        assert len({len(units) for units in kept}) == 3
+    assert [0 in kept[0], width - 1 in kept[0]] == [False, True]
+    assert [0 in kept[1], width - 1 in kept[1]] == [True, False]
+
+
+@pytest.mark.parametrize("width", [8, 12, 16, 24, 64])
+def test_no_reflection_rotation_or_shuffle_keeps_a_set_of_several_units(width: int) -> None:
+    for removed in list(removals([group(width)]))[:2]:
+        units = set(removed[0])
+        assert units != {width - 1 - u for u in units}
+        assert all(units != {(u + by) % width for u in units} for by in range(1, width))
+        for parts in (d for d in range(2, width) if width % d == 0):
+            shuffled = np.arange(width).reshape(parts, -1).T.ravel()
+            assert units != set(shuffled[list(units)].tolist())
+
+
+def test_groups_of_one_unit_keep_it() -> None:
+    assert next(iter(removals([group(1), group(2)]))) == [[], [0]]
+
+
+def test_symmetric_sets_are_seen() -> None:
+    assert is_symmetric({0, 7}, 8)  # a reflection
+    assert is_symmetric({0, 2, 4, 6}, 8)  # every second
+    assert is_symmetric({0, 1, 4, 5}, 8)  # a rotation
+    assert not is_symmetric({0, 1, 3}, 8)
