@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from prunetune.cli.exits import FAILED_AUDIT, Exit
 from prunetune.cli.look import find_store
 from prunetune.cli.options import AsJson, Storage
+from prunetune.records.collector import uncollected
 
 
 def audit(
@@ -34,8 +36,10 @@ def audit(
     from prunetune.analysis.report import analyse
     from prunetune.sweep.plan_file import load_plan
 
-    store = find_store(sweep, storage)
-    findings = analyse(load_plan(store), store.records(), store=store).findings
+    with uncollected():
+        store = find_store(sweep, storage)
+        findings = analyse(load_plan(store), store.records(), store=store).findings
+        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         print(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=1))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from prunetune.cli.exits import Exit
 from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Storage, SweepArgument
+from prunetune.records.collector import uncollected
 
 if TYPE_CHECKING:
     from prunetune.records.store import Store
@@ -35,7 +37,9 @@ def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
     from prunetune.cli.tables import print_status
     from prunetune.sweep.status import status_of
 
-    state = status_of(find_store(sweep, storage))
+    with uncollected():
+        state = status_of(find_store(sweep, storage))
+        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         print_json(state)
     else:
@@ -48,8 +52,10 @@ def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
     from prunetune.analysis.page.write import write_report
     from prunetune.sweep.plan_file import load_plan
 
-    store = find_store(sweep, storage)
-    written = write_report(load_plan(store), store.records(), store.report_folder, store)
+    with uncollected():
+        store = find_store(sweep, storage)
+        written = write_report(load_plan(store), store.records(), store.report_folder, store)
+        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         print(json.dumps(written.model_dump(mode="json", by_alias=True), indent=1))
     else:

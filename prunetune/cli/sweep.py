@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -14,6 +12,7 @@ import typer
 from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
 from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Override, Storage, SweepFile
+from prunetune.records.collector import uncollected
 
 
 def sweep(
@@ -68,7 +67,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Check a sweep file and say what would run at what cost. Trains nothing."""
-    with _uncollected():
+    with uncollected():
         import prunetune.bind  # noqa: F401  (imports torch)
         from prunetune.sweep import plan_sweep
         from prunetune.sweep.forecast import forecast
@@ -81,19 +80,3 @@ def plan(
         from prunetune.cli.tables import print_forecast
 
         print_forecast(forecasted)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Switch the garbage collector off for the block.
-
-    Imports make a million objects, and all of them stay. To search them for garbage, again and
-    again, would take a quarter of the time of `plan`.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +13,10 @@ from rich.text import Text
 from prunetune.analysis.format import percent, plural
 from prunetune.cli.about import HEADINGS, columns
 from prunetune.records.record import PHASES
-from prunetune.sweep.forecast import Forecast, StudyForecast
-from prunetune.sweep.status import StudyStatus, SweepStatus
+
+if TYPE_CHECKING:
+    from prunetune.sweep.forecast import Forecast, StudyForecast
+    from prunetune.sweep.status import StudyStatus, SweepStatus
 
 _PIPE_WIDTH = 140
 """Width in a file or pipe, so that a table row keeps to one line."""

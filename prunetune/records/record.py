@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from prunetune.records.architecture import Architecture
 
@@ -25,16 +26,32 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Epoch(Frozen):
-    """One epoch of training: its mean training loss, and the validation after it."""
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Epoch:
+    """One epoch of training: its mean training loss, and the validation after it.
 
-    epoch: int = Field(ge=1)
+    A sweep has hundreds of thousands of them: as a model each would take four times the memory.
+    """
+
+    epoch: Annotated[int, Field(ge=1)]
     train_loss: float
     val_loss: float
     val_acc1: Accuracy
     lr: float
     """Learning rate of the epoch's last step."""
     seconds: float
+
+
+def epoch_of(facts: Any) -> Epoch:
+    """The epoch with these facts, checked.
+
+    Raises:
+        ValidationError: they are not those of an epoch.
+    """
+    return _EPOCH.validate_python(facts)
+
+
+_EPOCH = TypeAdapter(Epoch)
 
 
 class TrainMacs(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from prunetune.records.record import Epoch, Record, Status, TrialIdentity, TrialSpec
+from prunetune.records.record import Epoch, Record, Status, TrialIdentity, TrialSpec, epoch_of
 
 TrialReport = dict[str, Any]
 """One report of a running trial: fields of `Record` by name. `curve` is a list of epochs, and only
@@ -38,7 +38,7 @@ class RecordBuilder:
     def add(self, report: TrialReport) -> None:
         """Take a report; values replace those of former reports, epochs those of their number."""
         for item in report.get("curve", ()):
-            epoch = item if isinstance(item, Epoch) else Epoch.model_validate(item)
+            epoch = item if isinstance(item, Epoch) else epoch_of(item)
             self._curve[epoch.epoch] = epoch
         fields = {k: v for k, v in report.items() if k in Record.model_fields and k != "curve"}
         self._facts.update(fields)

@@ -1,6 +1,6 @@
 """The door to the storage: every file of a sweep is asked for here, by what is stored in it.
 
-STORAGE/<sweep>/sweep.yaml, plan.json, records/, trials/, report/
+STORAGE/<sweep>/sweep.yaml, plan.json, records/, records.index, trials/, report/
 STORAGE/dense/<key>/, STORAGE/sparse/<key>/
 
 Only this package joins names of the storage to paths, so that an object store can take the place of
@@ -9,18 +9,19 @@ the folder: it would fetch a `StoredFile` before a read and send it after a writ
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from prunetune.records.collector import uncollected
 from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
 from prunetune.records.folders import SharedNetworkFolder, TrialFolder
+from prunetune.records.index import indexed_records
 from prunetune.records.lock import exclusive_lock, is_locked
 from prunetune.records.record import Record, TrialSpec
 
@@ -152,13 +153,25 @@ class Store:
         Raises:
             CorruptFileError: names a file that is not a record.
         """
-        paths = self._record_paths()
-        return {path.stem: _load(StoredFile(path), Record, path.stem) for path in paths}
+        with uncollected():
+            paths = self._record_paths()
+            return {path.stem: _load(StoredFile(path), Record, path.stem) for path in paths}
 
-    def raw_records(self) -> Iterator[dict[str, Any]]:
-        """All records as plain JSON, not checked: for reading a few fields of many records."""
-        for path in self._record_paths():
-            yield json.loads(path.read_bytes())
+    def light_records(self) -> dict[str, Record]:
+        """All records by key, without configuration, architecture, curve and surroundings.
+
+        They are read from an index beside the records, which this call brings up to date.
+
+        Raises:
+            CorruptFileError: names a file that is not a record.
+        """
+
+        def read(path: Path) -> Record:
+            record: Record = _load(StoredFile(path), Record, path.stem)
+            return record
+
+        with uncollected():
+            return indexed_records(self.root / "records", self.root / "records.index", read)
 
     def _record_paths(self) -> list[Path]:
         folder = self.root / "records"
@@ -177,14 +190,16 @@ class Store:
         spec: TrialSpec = _load(self.trial_folder(key).trial, TrialSpec, key)
         return spec
 
-    def trials(self) -> dict[str, TrialSpec]:
-        """Every trial that was ever dealt, by key.
+    def trials(self, without: Container[str] = ()) -> dict[str, TrialSpec]:
+        """Every trial that was ever dealt, by key; those in `without` are not read.
 
         Raises:
             CorruptFileError: names a file that is not a trial.
         """
-        paths = sorted((self.root / "trials").glob("*/trial.json"))
-        return {path.parent.name: self.trial(path.parent.name) for path in paths}
+        folder = self.root / "trials"
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        dealt = (n for n in names if n not in without and self.trial_folder(n).trial.exists())
+        return {name: self.trial(name) for name in dealt}
 
     def is_locked(self) -> bool:
         """Whether a living process holds the sweep."""

@@ -49,7 +49,8 @@ def status_of(store: Store) -> SweepStatus:
     Raises:
         NoSweepError: the storage has no such sweep.
     """
-    plan, records, dealt = load_plan(store), store.records(), store.trials()
+    plan, records = load_plan(store), store.light_records()
+    dealt = store.trials(without=records)  # trials with a record need no other fact
     agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}
     for job in closed(agenda):
@@ -60,7 +61,7 @@ def status_of(store: Store) -> SweepStatus:
         sweep=plan.sweep,
         done=sum(done for s in studies for done, _ in s.phases.values()),
         owed=sum(owed for s in studies for _, owed in s.phases.values()),
-        unfinished=len(dealt.keys() - records.keys()),
+        unfinished=len(dealt),
         running=store.is_locked(),
         studies=tuple(studies),
     )

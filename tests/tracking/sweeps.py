@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from prunetune.config.parts import Named
 from prunetune.config.search import Confirm
@@ -135,7 +136,7 @@ def make_epochs(spec: TrialSpec, count: int = 4) -> tuple[Epoch, ...]:
 def make_record(spec: TrialSpec, status: Status = "completed", epochs: int = 4) -> Record:
     curve = make_epochs(spec, epochs)
     if status == "diverged":
-        curve = (*curve[:-1], curve[-1].model_copy(update={"train_loss": math.nan}))
+        curve = (*curve[:-1], replace(curve[-1], train_loss=math.nan))
     shared = {name: getattr(spec, name) for name in Record.model_fields if hasattr(spec, name)}
     shared.pop("schema_")
     done = status == "completed"

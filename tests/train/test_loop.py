@@ -66,7 +66,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def without_time(curve: list[Epoch]) -> list[Epoch]:
-    return [epoch.model_copy(update={"seconds": 0.0}) for epoch in curve]
+    return [replace(epoch, seconds=0.0) for epoch in curve]
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -7,7 +7,7 @@ set wears out however carefully a single sweep reads it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -48,14 +48,15 @@ def _other(store: Store, plan: Plan) -> OtherSweep | None:
         theirs = json.loads(store.plan_file.read())["plan"]
         if not _same_images(theirs, plan):
             return None
-        tested = [r for r in store.raw_records() if r.get("test_acc1") is not None]
+        tested = [r for r in store.light_records().values() if r.test_acc1 is not None]
     except (CorruptFileError, ValueError, KeyError, TypeError):
         return None
     lengths: dict[int, list[float]] = {}
     dense = theirs["dense"]
     if dense["source"] == "train" and dense["architecture"] == plan.dense.architecture:
-        for epochs, accuracy in _dense_networks(theirs, tested):
-            lengths.setdefault(epochs, []).append(accuracy)
+        for record in tested:
+            if record.phase == "dense" and record.test_acc1 is not None:
+                lengths.setdefault(record.epochs, []).append(record.test_acc1)
     return OtherSweep(sweep=store.sweep, tested=len(tested), dense_lengths=lengths)
 
 
@@ -78,13 +79,3 @@ def _test_set(workload: Mapping[str, Any]) -> Named | None:
         return None
     params = {k: v for k, v in dataset.params.items() if k not in _SPLITTING}
     return Named(name=dataset.name, params=params)
-
-
-def _dense_networks(
-    plan: dict[str, Any], tested: list[dict[str, Any]]
-) -> Iterator[tuple[int, float]]:
-    epochs = plan["dense"]["epochs"]
-    if epochs is not None:
-        for record in tested:
-            if record["phase"] == "dense":
-                yield epochs, record["test_acc1"]

@@ -36,7 +36,7 @@ def test_all_networks_on_the_same_data_are_counted(tmp_path: Path, plan: Plan) -
     stored(tmp_path, "foreign", plan.model_copy(update={"data_key": "other"}))
     (found,) = other_sweeps(store, plan.model_copy(update={"sweep": "here"}))
     assert (found.sweep, found.tested) == ("first", 10)
-    assert {epochs: len(values) for epochs, values in found.dense_lengths.items()} == {50: 4}
+    assert {epochs: len(values) for epochs, values in found.dense_lengths.items()} == {20: 4}
 
 
 @pytest.mark.parametrize(
