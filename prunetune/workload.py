@@ -17,6 +17,7 @@ from prunetune.compress.network.rebuild import architecture_of, rebuild
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.records.key import canonical, digest
+from prunetune.records.seeds import child_seed
 from prunetune.registry import datasets, models
 
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ class Workload:
     model: Named
     dataset: Named
     seed: int
-    """The sweep's seed, which determines the split into training and validation images."""
+    """The sweep's seed. With the replicate it determines the split into training and validation
+    images."""
     weights: Weights | None = None
     """The weights of a dense network that is loaded; None where the sweep trains it."""
+    replicate: int = 0
+    """The replicate of the search: each has a split of its own into training and validation."""
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Workload:
@@ -61,6 +65,7 @@ class Workload:
             "dataset": self.dataset.model_dump(mode="json"),
             "seed": self.seed,
             "weights": asdict(self.weights) if self.weights else None,
+            **({"replicate": self.replicate} if self.replicate else {}),
         }
 
     @cached_property
@@ -133,7 +138,10 @@ class Workload:
 
     def open(self, device: torch.device, *, download: bool) -> Any:
         """The splits of the data set, as tensors on `device` or as streams."""
-        return self.data.open(self.seed, device, download)
+        seed = self.seed
+        if self.replicate:  # another search, so that one lucky split does not choose every recipe
+            seed = child_seed(seed, "replicate", self.replicate)
+        return self.data.open(seed, device, download)
 
 
 def find_weights(
@@ -184,4 +192,5 @@ def _workload(text: str) -> Workload:
         dataset=Named.model_validate(facts["dataset"]),
         seed=facts["seed"],
         weights=Weights(**facts["weights"]) if facts.get("weights") else None,
+        replicate=facts.get("replicate", 0),
     )

@@ -130,6 +130,22 @@ def test_costs_add_up(store: Store):
     assert record.params == sum(p.numel() for p in rebuild(record.architecture).parameters())
 
 
+def test_no_dense_network_of_a_replicate_sees_its_validation_images():
+    def indices(replicate: int) -> tuple[list, list]:
+        workload = Workload(Named(name="resnet14"), Named(name="digits"), 0, replicate=replicate)
+        assert Workload.from_json(workload.to_json()) == workload
+        splits = workload.open(torch.device("cpu"), download=False)
+        return tuple(
+            split.images.pixels.flatten(1).tolist() for split in (splits.train, splits.val)
+        )
+
+    parts = [indices(replicate) for replicate in range(3)]
+    for train, val in parts:
+        assert len(train) + len(val) == 1437
+        assert sum(image in val for image in train) <= 1, "one image of digits is there twice"
+    assert parts[0][1] != parts[1][1] != parts[2][1]
+
+
 def test_search_never_opens_the_test_set(store: Store, monkeypatch: pytest.MonkeyPatch):
     def refuse() -> None:
         raise AssertionError("opened")

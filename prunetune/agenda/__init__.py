@@ -5,7 +5,7 @@ from prunetune.agenda.counts import Amount, Counts, counts
 from prunetune.agenda.due import Deal, Finished, Wait, closed, due
 from prunetune.agenda.jobs import Job
 from prunetune.agenda.outcomes import Pick, StudyOutcome
-from prunetune.agenda.specs import Ask, dense_spec, search_spec
+from prunetune.agenda.specs import Ask, dense_spec, search_spec, spec_of_dense
 from prunetune.agenda.status_rows import StatusRow, Tally, status_rows
 from prunetune.agenda.trials import Trials
 
@@ -28,6 +28,7 @@ __all__ = [
     "dense_spec",
     "due",
     "search_spec",
+    "spec_of_dense",
     "status_rows",
     "study_outcomes",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from prunetune.config.space.space import Config
 from prunetune.plan import SPARSIFY_BATCH_SIZE, Plan, Study
 from prunetune.records.key import trial_key
 from prunetune.records.record import Phase, Record, TrialSpec, training_macs
-from prunetune.records.seeds import STREAM_VERSION, child_seed, search_seed
+from prunetune.records.seeds import STREAM_VERSION, child_seed, search_seed, trial_seeds
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
     the epochs.
     """
     dense = plan.dense
-    common = {"data": plan.data_key, "model": dense.architecture, "phase": "dense"}
+    common = {"data": plan.data_key_of(replicate), "model": dense.architecture, "phase": "dense"}
     if trains_dense(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
     else:  # loaded weights identify the network; torchvision's weights are identified by name
         name = dense.path if dense.source == "weights" else None
         key = trial_key(**common, checkpoint=dense.sha256 or name)
     return TrialSpec(
-        **_common(plan),
+        **_common(plan, replicate),
         key=key,
         phase="dense",
         replicate=replicate,
@@ -60,6 +60,17 @@ def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
         epochs=(dense.epochs or 0) if trains_dense(plan) else 0,
         inherited_macs=training_macs(dense.macs, plan.loaded_images),
     )
+
+
+def spec_of_dense(plan: Plan, record: Record) -> TrialSpec:
+    """The trial behind the record of a dense network, for a storage that lost all but the record.
+
+    An older version may have made the network, from other streams and under another key.
+    """
+    spec = dense_spec(plan, record.seed, record.replicate)
+    first = trial_seeds(plan.seed, record.seed, "dense", version=1)
+    former = {"stream_version": 1, "workload": plan.workload} if record.seeds == first else {}
+    return spec.model_copy(update={"key": record.key, **former})
 
 
 def search_spec(plan: Plan, ask: Ask, config: Config, records: Mapping[str, Record]) -> TrialSpec:
@@ -88,7 +99,7 @@ def study_spec(
     images = plan.images_per_epoch(config, SPARSIFY_BATCH_SIZE)
     sparsifying = training_macs(plan.dense.macs, images, sparsify_epochs)
     return TrialSpec(
-        **_common(plan),
+        **_common(plan, study.replicate),
         key=_study_key(plan, study, phase, number, seed, config, inputs),
         phase=phase,
         study=study.id,
@@ -120,7 +131,7 @@ def _study_key(
     inputs: Mapping[str, str],
 ) -> str:
     return trial_key(
-        data=plan.data_key,
+        data=plan.data_key_of(study.replicate),
         model=plan.dense.architecture,
         dense=inputs.get("dense"),
         method=study.method,
@@ -154,10 +165,10 @@ def _drawn(seed: int, study: str, trials: int, amount: int) -> frozenset[int]:
     return frozenset(sorted(lots, key=lots.__getitem__)[:amount])
 
 
-def _common(plan: Plan) -> dict[str, Any]:
+def _common(plan: Plan, replicate: int) -> dict[str, Any]:
     return {
         "sweep": plan.sweep,
-        "workload": plan.workload,
+        "workload": plan.workload_of(replicate),
         "plugins": plan.plugins,
         "dense_macs": plan.dense.macs,
         "dense_params": plan.dense.params,

@@ -16,12 +16,19 @@ from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.detectable import detectable_difference
 from prunetune.analysis.evidence.efforts import EffortCurve, effort_curves
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
+from prunetune.analysis.evidence.growths import changes, effort_after_a_look
+from prunetune.analysis.evidence.images import NO_IMAGES, TestImages
 from prunetune.analysis.evidence.ledger import Ledger, ledger
 from prunetune.analysis.evidence.other_sweeps import other_sweeps
 from prunetune.analysis.evidence.point_costs import point_costs
 from prunetune.analysis.evidence.rungs import Rung, rungs
 from prunetune.analysis.evidence.samples import contests
+from prunetune.analysis.verdicts.answer import answer
 from prunetune.analysis.verdicts.caveats import caveats
+from prunetune.analysis.verdicts.comparisons import compare
+from prunetune.analysis.verdicts.frontier_sentences import frontier_sentence
+from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.preregistration import PreRegistration, preregistration
 from prunetune.analysis.verdicts.sentences import sentence
 from prunetune.analysis.verdicts.verdict import Verdict, verdicts
 from prunetune.plan import Comparison, Plan
@@ -41,6 +48,13 @@ class Report(Frozen):
     verdicts: tuple[Verdict, ...]
     sentences: tuple[str, ...]
     """Each verdict in words, in the order of `verdicts`."""
+    answer: str = ""
+    """The strongest sentence that the intervals allow, for the top of the page."""
+    frontiers: tuple[FrontierVerdict, ...] = ()
+    """The verdict on each pair of arms over all budgets; empty where the plan compares none."""
+    frontier_sentences: tuple[str, ...] = ()
+    """Each of them in words, in the order of `frontiers`."""
+    preregistration: PreRegistration = PreRegistration()
     limits: tuple[str, ...]
     """Caveats: what this setting cannot settle."""
     frontier: tuple[FrontierRow, ...]
@@ -72,18 +86,26 @@ def analyse(
     confirmed = confirmed_studies(agenda)
     dense = dense_result(plan, records.values())
     rows = frontier(plan, records.values(), confirmed, dense)
-    judged = verdicts(plan, tuple(contests(plan, confirmed)))
+    compared = tuple(contests(plan, confirmed))
+    grown = changes(plan, records.values())
+    images = TestImages(store.test_outputs_of) if store else NO_IMAGES
+    judged = compare(plan, compared, images, grown=len(effort_after_a_look(grown)))
+    at_budgets = verdicts(plan, compared, judged.pairs)
     points = point_costs(agenda)
     others = other_sweeps(store, plan) if store else ()
-    case = Case(agenda, confirmed, dense, rows, judged, others)
+    case = Case(agenda, confirmed, dense, rows, at_budgets, others)
     return Report(
         sweep=plan.sweep,
         question=plan.question,
         created_at=created_at or now(),
         dense=dense,
-        verdicts=judged,
-        sentences=tuple(sentence(plan, verdict) for verdict in judged),
-        limits=tuple(caveats(plan, judged, rows)),
+        verdicts=at_budgets,
+        sentences=tuple(sentence(plan, verdict) for verdict in at_budgets),
+        answer=answer(plan, judged.frontiers, at_budgets, [d.reason for d in case.dense_doubts]),
+        frontiers=judged.frontiers,
+        frontier_sentences=tuple(frontier_sentence(plan, f) for f in judged.frontiers),
+        preregistration=preregistration(plan, grown, confirmed),
+        limits=tuple(caveats(plan, at_budgets, judged.frontiers, rows)),
         frontier=rows,
         ledger=ledger(records.values(), plan.arms(), points),
         family=plan.family,

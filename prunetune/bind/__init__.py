@@ -11,6 +11,7 @@ from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
 from prunetune.bind.matchings import check_matchings
 from prunetune.bind.recipe_sources import check_recipe_sources
+from prunetune.bind.registering import register
 from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
@@ -95,6 +96,7 @@ def _plan(
         tracking=spec.tracking.model_dump(mode="json"),
         plugins=spec.plugins,
         seed=spec.seed,
+        registration=register(studies, spec.confirm, spec.search.replicates),
     )
 
 

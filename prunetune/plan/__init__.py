@@ -5,7 +5,7 @@ prints it. Its hash is fixed before the first trial.
 """
 
 from prunetune.plan.left_alone import LeftAlone
-from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, matchings_of
+from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, is_searched, matchings_of
 from prunetune.plan.study import (
     BATCH_SIZE,
     MASKED,
@@ -29,5 +29,6 @@ __all__ = [
     "Reach",
     "Sparsifying",
     "Study",
+    "is_searched",
     "matchings_of",
 ]

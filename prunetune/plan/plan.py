@@ -13,6 +13,8 @@ from prunetune.config.recipe import Recipe, images_per_epoch
 from prunetune.config.search import FEWEST_TO_STOP, Asha, Confirm
 from prunetune.config.space.space import Config
 from prunetune.plan.study import BATCH_SIZE, Study
+from prunetune.records.key import digest
+from prunetune.registration import Registration
 
 
 class DensePlan(Params):
@@ -86,6 +88,12 @@ class Plan(Params):
     tracking: dict[str, Any]
     plugins: tuple[str, ...] = ()
     seed: int
+    registration: Registration | None = None
+    """How the sweep will be judged; None in plans of older versions, which did not state it."""
+    hash: str = Field(default="", exclude=True)
+    """The hash under which plan.json holds the plan; empty before that."""
+    altered: bool = Field(default=False, exclude=True)
+    """Whether plan.json was changed by hand: its hash is not that of what it holds."""
     growth: tuple[Growth, ...] = Field(default=(), exclude=True)
     """How the sweep has changed since it began; plan.json holds it beside the plan and its hash."""
 
@@ -129,9 +137,24 @@ class Plan(Params):
         size = config.get(batch_size, Recipe.model_fields["batch_size"].default)
         return images_per_epoch(self.train_size, size)
 
+    def workload_of(self, replicate: int) -> dict[str, Any]:
+        """The workload of the trials of a replicate, with that replicate's split."""
+        return {**self.workload, "replicate": replicate} if replicate else self.workload
+
+    def data_key_of(self, replicate: int) -> str:
+        """Digest of the data and of the split that the trials of a replicate see."""
+        if not replicate:
+            return self.data_key
+        return digest({"data": self.data_key, "replicate": replicate})
+
     def stopping(self, study: Study) -> Asha | None:
         """The rule that stops trials of the study early; None where every trial runs to its end."""
         return self.early_stopping if study.trials >= FEWEST_TO_STOP else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the plan: that of plan.json, where it has been written."""
+        return self.hash or digest(self.model_dump(mode="json", by_alias=True))
 
     def computed_macs(self, study: Study) -> int:
         """MACs of a forward pass of the study's networks in training."""
@@ -148,6 +171,15 @@ class Plan(Params):
             return None
         own = study.infeasible or self.infeasible(study.source)
         return own or self.infeasible(study.recipe_source)
+
+
+def is_searched(study: Study, studies: Iterable[Study]) -> bool:
+    """Whether a search chose anything about the study's networks: a shape or recipe that they take
+    from another study included."""
+    if any(dimension.searched for dimension in study.space.dimensions):
+        return True
+    sources = (s for s in studies if s.id in (study.source, study.recipe_source))
+    return any(is_searched(source, studies) for source in sources)
 
 
 def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:

@@ -99,7 +99,9 @@ def run_sweep(
         os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
     with store.lock():
         write_plan(store, spec, plan)
-        plan = plan.model_copy(update={"growth": load_plan(store).growth})  # for the report
+        written = load_plan(store)
+        known = {"growth": written.growth, "hash": written.hash}
+        plan = plan.model_copy(update=known)  # for the report
         if retry_failed:
             for key, record in store.records().items():
                 if record.status == "failed":

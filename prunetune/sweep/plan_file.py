@@ -71,7 +71,9 @@ def load_plan(store: Store) -> Plan:
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {listed}")
     with _intact(store.plan_file):
         content = json.loads(store.plan_file.read())
-        return Plan.model_validate({**content["plan"], "growth": content["growth"]})
+        altered = digest(content["plan"]) != content["hash"]
+        beside = {"growth": content["growth"], "hash": content["hash"], "altered": altered}
+        return Plan.model_validate({**content["plan"], **beside})
 
 
 @contextmanager

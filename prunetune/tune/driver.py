@@ -146,7 +146,7 @@ class Driver:
     def _begin(self, spec: TrialSpec) -> None:
         dense = self.trials.records.get(spec.inputs.get("dense", ""))
         if dense and dense.key not in self.trials.dealt:  # only its record was kept
-            self._write(agenda.dense_spec(self.plan, dense.seed, dense.replicate))
+            self._write(agenda.spec_of_dense(self.plan, dense))
         self._write(spec)
         self.running[spec.key] = RunningTrial(spec, RecordBuilder(spec))
         self.trials.begin(spec.key)

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from prunetune.agenda.specs import Ask, dense_spec, run_on_numbers, search_spec
+from prunetune.agenda.specs import Ask, dense_spec, run_on_numbers, search_spec, spec_of_dense
 from prunetune.config.parts import Named
 from prunetune.config.search import Asha
 from prunetune.config.space.space import Constant, Dimension, Space
 from prunetune.plan import Plan
+from prunetune.records.seeds import trial_seeds
 from tests.agenda.simulated import Sweep, ended, plan, study
 
 BASE = study("thin", 0.5)
@@ -42,6 +43,29 @@ def test_a_key_names_the_trials_that_it_starts_from():
     asks = [Ask(BASE, 1, 1, inputs) for inputs in starts]
     keys = {search_spec(plan(), ask, {"recipe.lr": 0.1}, records).key for ask in asks}
     assert len(keys | {key()}) == 5
+
+
+def test_each_replicate_has_a_split_of_its_own_and_its_dense_networks_learn_from_it():
+    base = plan(replicates=3, workload={"seed": 4})
+    dense = [dense_spec(base, 10_000 * r, r) for r in range(3)]
+    for r, spec in enumerate(dense):
+        trial = search_spec(base, Ask(study("thin", 0.5, replicate=r), 0, 0), {"recipe.lr": 1}, {})
+        assert trial.workload == spec.workload == base.workload_of(r)
+    assert [spec.workload.get("replicate", 0) for spec in dense] == [0, 1, 2]
+    assert dense[0].workload == base.workload, "the first split is that of a sweep without others"
+    assert len({base.data_key_of(r) for r in range(3)}) == 3
+    assert dense_spec(base, 7, 0).key != dense_spec(base, 7, 1).key
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_dense_network_of_which_only_the_record_is_left_is_trained_as_it_was(version):
+    base = plan()
+    record = ended(dense_spec(base, 1000, 0)).model_copy(
+        update={"key": "made before", "seeds": trial_seeds(0, 1000, "dense", version)}
+    )
+    spec = spec_of_dense(base, record)
+    assert (spec.key, spec.stream_version) == ("made before", version)
+    assert trial_seeds(0, spec.seed, spec.phase, spec.stream_version) == record.seeds
 
 
 def test_a_plan_that_was_stored_gives_the_same_keys():
@@ -84,10 +108,12 @@ def test_a_default_that_is_added_changes_no_key():
     assert search_spec(plan(), ask, {"recipe.lr": 0.1, "recipe.new": 1}, {}).key != key()
 
 
-def test_dense_keys_know_neither_arm_nor_replicate():
+def test_dense_keys_know_no_arm_and_of_the_replicate_its_split_alone():
     seeds = {dense_spec(plan(), seed, 0).key for seed in range(5)}
     assert len(seeds) == 5
-    assert dense_spec(plan(), 1, 0).key == dense_spec(plan(arms=("thin",)), 1, 3).key
+    assert dense_spec(plan(), 1, 0).key == dense_spec(plan(arms=("thin",)), 1, 0).key
+    same_split = plan(data_key=plan().data_key_of(3))
+    assert dense_spec(plan(), 1, 3).key == dense_spec(same_split, 1, 0).key
 
 
 def test_the_trials_that_run_on_are_drawn_before_the_first():

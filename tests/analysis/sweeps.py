@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from prunetune.bind.family import comparison_family
+from prunetune.bind.registering import register
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named
 from prunetune.config.search import Confirm
 from prunetune.config.space.space import Constant, Dimension, Float, Space
-from prunetune.plan import Comparison, DensePlan, Plan, Study
+from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
 from prunetune.records.key import digest
 from prunetune.records.record import Epoch, Record, TrainMacs
@@ -57,7 +58,7 @@ def make_plan(
 ) -> Plan:
     """A plan of arms given as {name: method}; reinit arms train the networks of `pruned`."""
     arms = {"thin": "width_scaling", "pruned": "channel_pruning"} if arms is None else arms
-    studies, family = [], []
+    studies: list[Study] = []
     for budget in budgets:
         for replicate in range(replicates):
             for arm, method in arms.items():
@@ -66,11 +67,6 @@ def make_plan(
                     studies.append(
                         _study(arm, method, budget, matching, replicate, trials, inherits)
                     )
-        for matching in matchings:
-            family += [
-                Comparison(budget=budget, matching=matching, a=a, b=b)
-                for a, b in combinations(arms, 2)
-            ]
     dense = DensePlan(
         source="train", epochs=50, config={"recipe.optimizer": "sgd"},
         architecture=architecture().model_dump(mode="json"), macs=DENSE_MACS, params=DENSE_PARAMS,
@@ -78,7 +74,8 @@ def make_plan(
     fields: dict[str, Any] = {
         "sweep": "made-up", "question": "Is it better to prune?", "workload": {}, "data_key": "d",
         "train_size": 45_000, "val_size": 5_000, "test_size": 10_000, "dense": dense,
-        "tolerance": 0.005, "studies": tuple(studies), "family": tuple(family),
+        "registration": register(tuple(studies), Confirm(), replicates), "tolerance": 0.005,
+        "studies": tuple(studies), "family": tuple(comparison_family(tuple(studies))),
         "confirm": Confirm(seeds=seeds), "dense_fresh": fresh, "sampler": Named(name="tpe"),
         "early_stopping": None, "replicates": replicates, "resources": {}, "limits": {},
         "tracking": {}, "seed": 0,

@@ -10,13 +10,15 @@ import pytest
 from scipy import stats
 
 from prunetune.analysis.report import analyse
-from prunetune.analysis.verdicts.comparisons import OPEN, Pair, decide
+from prunetune.analysis.verdicts.arm_pairs import Pair
+from prunetune.analysis.verdicts.claims import Claim
+from prunetune.analysis.verdicts.judged import Levels, Measure, judged
 from prunetune.analysis.verdicts.verdict import conclude
 from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
 from prunetune.records.seeds import confirm_seed
-from prunetune.statistics.contrasts import paired, welch
-from prunetune.statistics.corrections import holm
+from prunetune.statistics.contrasts import Contrast, paired, welch
+from prunetune.statistics.corrections import JUST_OFF_ZERO, holm
 from prunetune.statistics.intervals import ALPHA
 from tests.analysis.sweeps import make_plan, noisy, record, run
 
@@ -55,12 +57,12 @@ def test_truth_table(pairs: list[Pair], expected: tuple[str, str | None]) -> Non
 
 def test_pairs_share_a_block_only_where_seeds_share_a_network() -> None:
     arms = {**THREE, "random": "channel_pruning"}
-    plan = make_plan(arms, (0.25,))
+    plan = make_plan(arms, (0.25,), seeds=8)
     report = analyse(plan, run(plan, noisy(dict.fromkeys(arms, 0.93))))
     assert {frozenset((p.a, p.b)) for p in report.verdicts[0].pairs if p.paired} == {
         frozenset(pair) for pair in combinations(("pruned", "reinit", "random"), 2)
     }
-    shared = make_plan(arms, (0.25,), fresh=False)
+    shared = make_plan(arms, (0.25,), seeds=8, fresh=False)
     report = analyse(shared, run(shared, noisy(dict.fromkeys(arms, 0.93))))
     paired_ = [{p.a, p.b} for p in report.verdicts[0].pairs if p.paired]
     assert paired_ == [{"pruned", "reinit"}]  # one dense network for all is no block
@@ -146,7 +148,7 @@ def test_picture_and_verdict_agree() -> None:
 
 
 def test_p_is_corrected_over_the_whole_family() -> None:
-    plan = make_plan(THREE, (0.5, 0.25), matchings=("scratch_e", "scratch_b"))
+    plan = make_plan(THREE, (0.5, 0.25), matchings=("scratch_e", "scratch_b"), seeds=8)
     records = run(plan, noisy({"thin": 0.93, "pruned": 0.935, "reinit": 0.932}))
     values: dict[tuple[object, ...], list[float | None]] = {}
     for r in sorted(records.values(), key=lambda r: r.seed):
@@ -168,13 +170,21 @@ def test_p_is_corrected_over_the_whole_family() -> None:
     assert min(corrected) == pytest.approx(12 * min(raw))
 
 
+def decide(measured: Contrast, p: float, family: int, margin: float) -> Pair:
+    """a against b at one step of a correction over `family` comparisons."""
+    level = ALPHA / family
+    levels = Levels(p=p, raw=measured.p, interval=level, equivalence=level, margin=margin)
+    measure = Measure(measured, Claim(subject="arms"), "confirm seed", measured.n)
+    return Pair(**judged(measure, "a", "b", levels))
+
+
 def test_an_end_that_holm_alone_decides_is_open_at_zero() -> None:
     measured = paired([0.93, 0.931, 0.9325, 0.934], [0.929, 0.9295, 0.93, 0.9312])
     assert measured is not None
     assert ALPHA / 4 < measured.p < ALPHA  # one step of Holm decides, Bonferroni does not
-    pair = decide(Pair(a="a", b="b"), measured, measured.p, family=4, margin=1e-4)
-    assert (pair.winner, pair.low) == ("a", OPEN)
-    open_ = decide(Pair(a="a", b="b"), measured, 4 * measured.p, family=4, margin=1e-4)
+    pair = decide(measured, measured.p, family=4, margin=1e-4)
+    assert (pair.winner, pair.low) == ("a", JUST_OFF_ZERO)
+    open_ = decide(measured, 4 * measured.p, family=4, margin=1e-4)
     assert open_.verdict == "undecided"
     assert open_.low is not None
     assert open_.low < 0
@@ -349,6 +359,6 @@ def test_equivalence_is_two_one_sided_tests(gap: float) -> None:
     above = stats.ttest_ind(a, b + 0.002, equal_var=False, alternative="less").pvalue
     measured = welch(a.tolist(), b.tolist())
     assert measured is not None
-    verdict = decide(Pair(a="a", b="b"), measured, measured.p, family=3, margin=0.002).verdict
-    assert (verdict == "equivalent") == (max(below, above) < ALPHA / (2 * 3))
+    verdict = decide(measured, measured.p, family=3, margin=0.002).verdict
+    assert (verdict == "equivalent") == (max(below, above) < ALPHA / 3)
     assert (verdict == "equivalent") == (gap == 0.0)

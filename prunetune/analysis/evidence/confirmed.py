@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, median
 
 from prunetune.agenda import Agenda, StudyOutcome
 from prunetune.plan import Plan, Study
-from prunetune.records.record import Frozen
+from prunetune.records.record import Frozen, Record
+from prunetune.statistics.intervals import binomial_half_width
 
 
 class Loss(Frozen):
@@ -28,6 +29,8 @@ class ConfirmedStudy:
     outcome: StudyOutcome
     values: Mapping[int, float]
     """Seed -> test accuracy."""
+    records: Mapping[int, Record] = field(default_factory=dict)
+    """Seed -> the record of that accuracy."""
     lost: tuple[Loss, ...] = ()
     pending: tuple[int, ...] = ()
     macs: float | None = None
@@ -76,7 +79,8 @@ def _confirmed(agenda: Agenda, study: Study) -> ConfirmedStudy:
         study,
         outcome,
         values,
-        (*lost, *collapsed(values, agenda.plan.dense.architecture.get("classes"))),
+        {r.seed: r for r in measured},
+        (*lost, *_collapsed(agenda.plan, outcome, values)),
         tuple(job.seed for job in open_jobs if job.state != "closed"),
         macs=_mean(r.macs for r in measured),
         params=_mean(r.params for r in measured),
@@ -89,13 +93,29 @@ def _mean(values: Iterable[int | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def collapsed(values: Mapping[int, float], classes: int | None) -> list[Loss]:
-    """The seeds whose accuracy is nearer to chance than to the median of all seeds."""
+def _collapsed(plan: Plan, outcome: StudyOutcome, values: Mapping[int, float]) -> Sequence[Loss]:
+    reached = outcome.winner.val_acc1 if outcome.winner else None
+    classes = plan.dense.architecture.get("classes")
+    return collapsed(values, classes, reached or 0.0, plan.test_size)
+
+
+def collapsed(
+    values: Mapping[int, float], classes: int | None, reached: float = 0.0, images: int = 0
+) -> list[Loss]:
+    """The seeds whose accuracy is near chance.
+
+    It is nearer to chance than to what the recipe can do: the median of its seeds, or the accuracy
+    that it `reached` on validation in the search, whichever is higher. The median alone would miss
+    an arm of which most seeds collapsed. Or no more images are right than chance would get right.
+    """
     if not values or not classes:
         return []
-    middle = median(values.values())
+    chance = 1 / classes
+    usual = max(median(values.values()), reached)
+    half_way = (usual + chance) / 2
+    noise = binomial_half_width(chance, images) if images else 0.0
     return [
         Loss(seed=seed, status="collapsed", error=f"test accuracy {value:.4f}")
         for seed, value in values.items()
-        if value < (middle + 1 / classes) / 2 and value < middle
+        if (value < half_way and value < usual) or value <= chance + noise
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
+from prunetune.analysis.evidence.growths import planned
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Plan, Study, matchings_of
+from prunetune.registration import Registration
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,12 @@ class Sample:
     values: Mapping[int, float]
     """Confirm seed (with replicates: number of the search) -> accuracy."""
     block: str
-    """Arms of the same block are compared in pairs, seed by seed; others by Welch's test."""
+    """Arms of the same block may be compared in pairs, value by value."""
+    paired: bool = False
+    """Whether the plan compares the arms of a block in pairs. Then all of them have values of the
+    same seeds, so that a difference of two arms is the difference of their means."""
+    by_search: bool = False
+    """Whether a value is a search rather than a confirm seed."""
     infeasible: str | None = None
     """Why the arm does not exist at this budget."""
 
@@ -55,12 +62,23 @@ def contests(plan: Plan, confirmed: Mapping[str, ConfirmedStudy]) -> Iterator[Co
         if budget is None:
             continue
         studies = [s for s in plan.studies if s.budget == budget]
+        at_budget: dict[str | None, dict[str, Sample]] = {}
         for matching in matchings_of(studies):
-            arms: dict[str, list[ConfirmedStudy]] = {}
-            for study in studies:
-                if study.matching in (None, matching):
-                    arms.setdefault(study.arm, []).append(confirmed[study.id])
-            yield Contest(budget, matching, {a: sample(plan, a, cs) for a, cs in arms.items()})
+            matched = [s for s in studies if s.matching in (None, matching)]
+            at_budget[matching] = _samples(plan, matched, confirmed)
+        if pairs_blocks(plan):
+            at_budget = _with_common_values(at_budget)
+        for matching, samples in at_budget.items():
+            yield Contest(budget, matching, samples)
+
+
+def _samples(
+    plan: Plan, studies: Sequence[Study], confirmed: Mapping[str, ConfirmedStudy]
+) -> dict[str, Sample]:
+    arms: dict[str, list[ConfirmedStudy]] = {}
+    for study in studies:
+        arms.setdefault(study.arm, []).append(confirmed[study.id])
+    return {arm: sample(plan, arm, of_arm) for arm, of_arm in arms.items()}
 
 
 def sample(plan: Plan, arm: str, studies: Sequence[ConfirmedStudy]) -> Sample:
@@ -70,7 +88,52 @@ def sample(plan: Plan, arm: str, studies: Sequence[ConfirmedStudy]) -> Sample:
     else:
         values = {seed: value for c in studies for seed, value in c.values.items()}
     study = studies[0].study
-    return Sample(arm, tuple(studies), values, _block(plan, study), plan.infeasible(study.id))
+    return Sample(
+        arm,
+        tuple(studies),
+        values,
+        _block(plan, study),
+        by_search=plan.replicates > 1,
+        infeasible=plan.infeasible(study.id),
+    )
+
+
+def pairs_blocks(plan: Plan) -> bool:
+    """Whether arms of one block are compared in pairs: the plan decides, before any result.
+
+    They are where so many values an arm were planned that pairs pay. Values that were added later
+    do not count, and several looks rest on one test: Welch's.
+    """
+    rule = plan.registration or Registration()
+    field = "search.replicates" if plan.replicates > 1 else "confirm.seeds"
+    return not rule.looks and int(planned(plan, field, plan.n_independent)) >= rule.paired_from
+
+
+def _with_common_values(
+    at_budget: Mapping[str | None, Mapping[str, Sample]],
+) -> dict[str | None, dict[str, Sample]]:
+    """The samples of one budget; those of one block are cut down to the values that all have.
+
+    An arm has the same values under every matching, so that its mean is the same.
+    """
+    keys: dict[str, set[int]] = {}
+    arms: dict[str, set[str]] = {}
+    for samples in at_budget.values():
+        for each in samples.values():
+            if each.values and not each.infeasible:
+                keys[each.block] = keys.get(each.block, set(each.values)) & set(each.values)
+                arms.setdefault(each.block, set()).add(each.arm)
+
+    def cut(each: Sample) -> Sample:
+        if len(arms.get(each.block, ())) < 2:
+            return each
+        values = {seed: v for seed, v in each.values.items() if seed in keys[each.block]}
+        return replace(each, values=values, paired=True)
+
+    return {
+        matching: {arm: cut(each) for arm, each in samples.items()}
+        for matching, samples in at_budget.items()
+    }
 
 
 def _block(plan: Plan, study: Study) -> str:

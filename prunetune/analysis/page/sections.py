@@ -27,7 +27,7 @@ from prunetune.analysis.page.literature import published_results
 from prunetune.analysis.page.notes import omissions, setting, unfinished
 from prunetune.analysis.page.points import command, point_entries
 from prunetune.analysis.page.prices import COST_COLUMNS, cost_lines
-from prunetune.analysis.page.strip import answer, strip
+from prunetune.analysis.page.strip import strip
 from prunetune.analysis.page.switches import useful
 from prunetune.analysis.page.tables import (
     STUDY_COLUMNS,
@@ -45,7 +45,7 @@ def judgement(view: PageView) -> dict[str, Any]:
     """The answer, the frontier and the verdicts."""
     strips = strip(view)
     return {
-        "answer": answer(view),
+        "answer": view.report.answer,
         "unfinished": unfinished(view.report),
         "rungs": view.report.rungs,
         "replicated": view.plan.replicates > 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prunetune.analysis.format import plural
 from prunetune.analysis.page.view import PageView, budget_name, contest_words
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -21,16 +20,6 @@ class VerdictCell:
     verdict: str
     detail: str
     sentence: str
-
-
-def answer(view: PageView) -> str:
-    """The answer in one sentence."""
-    judged = [headline(verdict) for verdict in view.report.verdicts]
-    if not judged:
-        return "Nothing is compared in this sweep."
-    counts = {words: judged.count(words) for words in dict.fromkeys(judged)}
-    parts = [f"{words} at {plural(n, 'budget')}" for words, n in counts.items()]
-    return f"{'; '.join(parts)}."
 
 
 def strip(view: PageView) -> list[tuple[str | None, list[VerdictCell]]]:

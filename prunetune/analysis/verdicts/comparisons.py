@@ -1,122 +1,66 @@
-"""Comparisons of two arms: every member of the family, judged by its interval.
+"""Comparisons of two arms: every member of the family, and every pair of frontiers, judged.
 
 The family is written down before the first trial, and every member counts in the correction,
-whether it can be judged or not. Holm's test decides who wins. The intervals are Bonferroni's, so
-all of them hold at once. Where Holm's test finds a difference although Bonferroni's interval
-contains zero, the interval is cut off at zero and excludes zero (Guilbaud, Biometrical Journal 50,
-2008), so that picture and verdict agree. Two arms are equivalent if the whole interval lies within
-the margin stated beforehand.
+whether it can be judged or not. Where the plan compares frontiers, area and tilt of each pair share
+alpha, and one that is significant hands its share to the pair's single budgets. Else all budgets
+are corrected by Holm's procedure. Where there are both, one half of the level of the tests of
+equivalence belongs to the frontiers and the other to the budgets.
+
+Where a sweep grew after results were known, p is the inverse of an e-value: equal arms reach a
+small one with no larger a probability, however often one looks and adds seeds. The tests of
+equivalence share their level with every look that was not planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from statistics import fmean
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from prunetune.analysis.evidence.confirmed import grain
-from prunetune.analysis.evidence.samples import Contest, Sample
-from prunetune.analysis.format import plural
+from prunetune.analysis.evidence.images import NO_IMAGES, TestImages
+from prunetune.analysis.evidence.samples import Contest
+from prunetune.analysis.verdicts.arm_pairs import ArmPair, Pair, PairLevels
+from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.measuring import Measuring, Sides
 from prunetune.plan import Comparison, Plan
-from prunetune.records.record import Frozen
-from prunetune.statistics.contrasts import Contrast, paired, welch
-from prunetune.statistics.corrections import holm
+from prunetune.registration import FrontierComparison, Registration
+from prunetune.statistics.contrasts import Contrast
+from prunetune.statistics.corrections import GatedPair, gated, gated_levels
+from prunetune.statistics.evalue import e_value, two_sample_e
 from prunetune.statistics.intervals import ALPHA
 
-Judgement = Literal["wins", "equivalent", "undecided"]
-OPEN = 1e-9
-"""An interval end that means "zero, excluded". It is not 0.0, so that `low > 0` or `high < 0` holds
-for every win, and it is far below any difference of accuracies that can be measured."""
+
+@dataclass(frozen=True)
+class Judgements:
+    """All that was judged."""
+
+    pairs: Mapping[Comparison, Pair]
+    frontiers: tuple[FrontierVerdict, ...]
 
 
-class Pair(Frozen):
-    """A comparison: the difference a minus b, its simultaneous interval, its corrected p."""
+def compare(
+    plan: Plan, contests: Sequence[Contest], images: TestImages = NO_IMAGES, *, grown: int = 0
+) -> Judgements:
+    """Judge the family of the plan.
 
-    a: str
-    b: str
-    verdict: Judgement = "undecided"
-    winner: str | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    paired: bool = False
-    n: int = 0
-    reason: str | None = None
-    """Why the pair is undecided, if the reason is not its interval."""
-
-
-def compare(plan: Plan, contests: Sequence[Contest]) -> dict[Comparison, Pair]:
-    """Every member of the family with its judgement."""
-    samples = {member: _sides(member, contests) for member in plan.family}
-    contrasts = {
-        member: contrast(*sides, grain(plan))
-        for member, sides in samples.items()
-        if sides and not unready(*sides)
-    }
-    ps = [c.p if (c := contrasts.get(member)) else 1.0 for member in plan.family]
-    corrected = dict(zip(plan.family, holm(ps), strict=True))
-    pairs = {}
-    for member, sides in samples.items():
-        pair = Pair(a=member.a, b=member.b)
-        measured = contrasts.get(member)
-        if sides and measured:
-            pair = decide(pair, measured, corrected[member], len(ps), plan.confirm.margin)
-            pairs[member] = distrust(pair, sides)
-        else:
-            pairs[member] = _unjudged(pair, sides)
-    return pairs
-
-
-def contrast(a: Sample, b: Sample, grain: float) -> Contrast | None:
-    """a minus b: in pairs with the same seed if the arms share a block, else by Welch."""
-    if a.block == b.block:
-        common = sorted(a.values.keys() & b.values.keys())
-        return paired([a.values[s] for s in common], [b.values[s] for s in common], grain)
-    return welch(list(a.values.values()), list(b.values.values()), grain)
-
-
-def decide(pair: Pair, measured: Contrast, p: float, family: int, margin: float) -> Pair:
-    """The pair with its interval and its judgement."""
-    difference, half = measured.difference, measured.half_width(ALPHA / family)
-    low, high = difference - half, difference + half
-    if p <= ALPHA:
-        low, high = (max(low, OPEN), high) if difference > 0 else (low, min(high, -OPEN))
-    update: dict[str, object] = {"difference": difference, "low": low, "high": high, "p": p}
-    update |= {"paired": measured.paired, "n": measured.n}
-    if -margin < low and high < margin:
-        update["verdict"] = "equivalent"
-    elif p <= ALPHA:
-        update |= {"verdict": "wins", "winner": pair.a if difference > 0 else pair.b}
-    return pair.model_copy(update=update)
-
-
-def distrust(pair: Pair, sides: tuple[Sample, Sample]) -> Pair:
-    """The pair; undecided if its winner, or an equivalent arm, lost runs by its own doing."""
-    for sample in sides:
-        if sample.flattered and (pair.winner == sample.arm or pair.verdict == "equivalent"):
-            runs = "confirm runs" if len(sample.studies) == 1 else "searches or confirm runs"
-            reason = (
-                f"some {runs} of {sample.arm} diverged or were infeasible, so the remaining ones "
-                "overstate its accuracy"
-            )
-            update = {"verdict": "undecided", "winner": None, "reason": reason}
-            return pair.model_copy(update=update)
-    return pair
-
-
-def unready(*sides: Sample) -> str | None:
-    """Why two arms cannot be judged, or not yet; None if they can."""
-    return next((reason for side in sides for reason in _obstacles(side)), None)
-
-
-def _obstacles(sample: Sample) -> Iterator[str]:
-    if sample.infeasible:
-        yield f"{sample.arm} cannot meet this budget"
-    if sample.pending:
-        yield f"{sample.arm} still has {plural(sample.pending, 'confirm run')} to come"
-    if len(sample.values) < 2:
-        yield f"{sample.arm} has too few values for an interval (n = {len(sample.values)})"
+    Args:
+        plan: The plan.
+        contests: The samples at each budget and matching.
+        images: The test images that each network got right.
+        grown: How often seeds, trials or searches were added after results were known.
+    """
+    rule = plan.registration or Registration()
+    groups = _groups(plan, rule, contests, Measuring(plan, images))
+    raw = [_ps(plan, group, rule, grown=bool(grown)) for group in groups]
+    corrected = gated(raw)
+    levels = _levels(plan, groups, corrected, 1 + grown)
+    pairs: dict[Comparison, Pair] = {}
+    frontiers = []
+    for group, ps, qs, level in zip(groups, raw, corrected, levels, strict=True):
+        pairs |= group.judged_pairs(ps, qs, level)
+        if group.comparison is not None:
+            frontiers.append(group.judged_frontier(plan, rule.contrasts, ps, qs, level))
+    return Judgements({member: pairs[member] for member in plan.family}, tuple(frontiers))
 
 
 def belongs(member: Comparison, contest: Contest) -> bool:
@@ -125,17 +69,73 @@ def belongs(member: Comparison, contest: Contest) -> bool:
     return same and {member.a, member.b} <= contest.samples.keys()
 
 
-def _sides(member: Comparison, contests: Sequence[Contest]) -> tuple[Sample, Sample] | None:
+def _groups(
+    plan: Plan, rule: Registration, contests: Sequence[Contest], measuring: Measuring
+) -> list[ArmPair]:
+    groups: dict[tuple[str | None, str, str], ArmPair] = {}
+    for member in plan.family:
+        group = groups.setdefault((member.matching, member.a, member.b), ArmPair())
+        sides = _sides(member, contests)
+        group.members.append(member)
+        group.sides.append(sides)
+        group.measures.append(measuring.pair(sides) if sides else None)
+    for comparison in rule.frontiers if rule.contrasts else ():
+        group = groups.setdefault((comparison.matching, comparison.a, comparison.b), ArmPair())
+        group.comparison = comparison
+        at_budgets = [s for m in _members(comparison) if (s := _sides(m, contests)) is not None]
+        if len(at_budgets) == len(comparison.budgets):
+            group.frontier = measuring.frontier(comparison, at_budgets)
+    return list(groups.values())
+
+
+def _members(comparison: FrontierComparison) -> list[Comparison]:
+    matching, a, b = comparison.matching, comparison.a, comparison.b
+    return [Comparison(budget=x, matching=matching, a=a, b=b) for x in comparison.budgets]
+
+
+def _sides(member: Comparison, contests: Sequence[Contest]) -> Sides | None:
     for contest in contests:
         if belongs(member, contest):
             return contest.samples[member.a], contest.samples[member.b]
     return None
 
 
-def _unjudged(pair: Pair, sides: tuple[Sample, Sample] | None) -> Pair:
-    if sides is None:
-        return pair.model_copy(update={"reason": "the sweep has no such studies"})
-    a, b = (side.values.values() for side in sides)
-    difference = fmean(a) - fmean(b) if a and b else None
-    reason = unready(*sides) or "the two arms have fewer than two seeds in common"
-    return pair.model_copy(update={"difference": difference, "reason": reason})
+def _ps(plan: Plan, group: ArmPair, rule: Registration, *, grown: bool) -> GatedPair:
+    """The p values of a group before any correction, 1 where nothing was measured."""
+    top = group.contrasts(rule.contrasts)
+    budgets = [measure.contrast if measure else None for measure in group.measures]
+    if not grown:
+        return GatedPair(*(tuple(c.p if c else 1.0 for c in cs) for cs in (top, budgets)))
+    searched = group.comparison is not None and group.comparison.form == "searched"
+    of_frontier = tuple(_inverse(_e_of(c, one_sample=searched)) if c else 1.0 for c in top)
+    at_budgets = []
+    for contrast, sides in zip(budgets, group.sides, strict=True):
+        e = 1.0
+        if contrast is not None and sides is not None:
+            a, b = (list(side.values.values()) for side in sides)
+            e = _e_of(contrast) if contrast.paired else two_sample_e(a, b, grain(plan))
+        at_budgets.append(_inverse(e))
+    return GatedPair(of_frontier, tuple(at_budgets))
+
+
+def _e_of(contrast: Contrast, *, one_sample: bool = False) -> float:
+    """The e-value of a contrast. The scatter over budgets is that of one sample, as pairs are."""
+    size = contrast.n if one_sample or contrast.paired else contrast.n / 2
+    return e_value(contrast.difference / contrast.error, size, contrast.df)
+
+
+def _inverse(e: float) -> float:
+    return min(1.0, 1 / e)
+
+
+def _levels(
+    plan: Plan, groups: Sequence[ArmPair], corrected: Sequence[GatedPair], looks: int
+) -> list[PairLevels]:
+    frontiers = sum(group.comparison is not None for group in groups)
+    budgets = sum(len(group.members) for group in groups)
+    alpha = ALPHA / (2 * looks) if frontiers and budgets else ALPHA / looks
+    equivalence = (alpha / max(1, frontiers), alpha / max(1, budgets))
+    return [
+        PairLevels(contrast, budget, *equivalence, plan.confirm.margin, looks > 1)
+        for contrast, budget in gated_levels(corrected)
+    ]

@@ -1,16 +1,28 @@
-"""The sentences of the report: each verdict in words that claim no more than its figures."""
+"""The verdict at one budget in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from prunetune.analysis.evidence.frontier import FrontierRow
-from prunetune.analysis.format import listing, p_value, points
-from prunetune.analysis.verdicts.comparisons import OPEN, Pair
+from prunetune.analysis.format import listing, plural, points
+from prunetune.analysis.verdicts.arm_pairs import Pair
+from prunetune.analysis.verdicts.claims import Claim
 from prunetune.analysis.verdicts.verdict import Verdict
+from prunetune.analysis.verdicts.wording import (
+    are_equivalent,
+    beats,
+    both_intervals,
+    capital,
+    effort,
+    excludes_zero,
+    interval_words,
+    of_what,
+    reserved,
+    reversal,
+)
 from prunetune.config.budget import RecordedBudget, budget_words
 from prunetune.plan import MASKED, Plan
-from prunetune.statistics.intervals import binomial_half_width
 
 
 def contest_name(budget: RecordedBudget, matching: str | None) -> str:
@@ -22,13 +34,6 @@ def contest_name(budget: RecordedBudget, matching: str | None) -> str:
 def state(row: FrontierRow) -> str:
     """The progress of a study, with the caveat of masked networks."""
     return f"{row.state}; {MASKED}" if row.masked else row.state
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """A simultaneous interval in points; `above 0` if it ends at zero and excludes zero."""
-    start = "above 0" if low == OPEN else points(low)
-    end = "below 0" if high == -OPEN else points(high)
-    return f"simultaneous 95 % interval {start} to {end}"
 
 
 def sentence(plan: Plan, verdict: Verdict) -> str:
@@ -55,7 +60,7 @@ def _verdict(plan: Plan, verdict: Verdict) -> str:
         return _wins(plan, verdict, [arm for arm in arms if arm != verdict.winner])
     if verdict.verdict == "equivalent":
         return _equivalent(plan, verdict, arms)
-    return _undecided(verdict)
+    return _undecided(plan, verdict)
 
 
 def _alone(verdict: Verdict, arms: Sequence[str]) -> str:
@@ -65,31 +70,41 @@ def _alone(verdict: Verdict, arms: Sequence[str]) -> str:
 
 
 def _wins(plan: Plan, verdict: Verdict, others: Sequence[str]) -> str:
-    claim = f"{verdict.winner} beats {listing(others)}"
-    if plan.replicates == 1:
-        claim = f"The recipe found for {verdict.winner} beats that found for {listing(others)}"
-    return (
-        f"{claim}: {points(verdict.difference, signed=False)} points ahead of {verdict.runner_up} "
-        f"({interval(verdict.low, verdict.high)}, corrected {p_value(verdict.p)})."
-        f"{_scope(plan, verdict)}"
+    claim = beats(verdict.winner or "", others, verdict.claim)
+    won = [pair for pair in verdict.pairs if pair.winner == verdict.winner]
+    if not all(excludes_zero(pair.new_low, pair.new_high) for pair in won):
+        claim = f"on these {plural(plan.test_size, 'test image')}, {claim}"
+    intervals = both_intervals(
+        plan.test_size, (verdict.low, verdict.high), (verdict.new_low, verdict.new_high), verdict.p
     )
-
-
-def _scope(plan: Plan, verdict: Verdict) -> str:
-    """A reservation if other test images could reverse the verdict."""
-    mean = verdict.arms[verdict.winner or ""].mean or 0.0
-    if abs(verdict.difference or 0.0) >= binomial_half_width(mean, plan.test_size):
-        return ""
-    return f" This holds for these {plan.test_size} test images; it may not hold for other images."
+    ahead = f"{points(verdict.difference, signed=False)} points ahead of {verdict.runner_up}"
+    text = f"{capital(claim)}: {ahead} ({intervals})."
+    if not all(excludes_zero(pair.new_low, pair.new_high) for pair in won):
+        text += " On other test images it may not hold."
+    return text + reversal(verdict.shift) + _reservations(won)
 
 
 def _equivalent(plan: Plan, verdict: Verdict, arms: Sequence[str]) -> str:
     margin = points(plan.confirm.margin, signed=False)
-    widest = max(max(abs(p.low or 0), abs(p.high or 0)) for p in verdict.pairs)
-    return (
-        f"{listing(arms)} are equivalent: any difference is below {margin} points, the margin "
-        f"stated beforehand (the intervals reach {points(widest, signed=False)})."
+    claim = capital(
+        f"on these {plural(plan.test_size, 'test image')}, {are_equivalent(arms, verdict.claim)}"
     )
+    widest = max((pair.reach or 0.0 for pair in verdict.pairs), default=0.0)
+    new = [pair for pair in verdict.pairs if pair.new_low is not None]
+    beyond = ""
+    if new and len(new) == len(verdict.pairs):
+        reach = max(max(abs(p.new_low or 0.0), abs(p.new_high or 0.0)) for p in new)
+        beyond = f"; on new images the intervals reach {interval_reach(reach)}"
+    return (
+        f"{claim}: any difference is below {margin} points, the margin stated beforehand (the "
+        f"tests leave open {interval_reach(widest)}{beyond})."
+        f"{reversal(verdict.shift)}{_reservations(verdict.pairs)}"
+    )
+
+
+def interval_reach(reach: float) -> str:
+    """A distance from zero, rounded up: `0.19 points`."""
+    return interval_words(-reach, reach).split(" to ")[1].removeprefix("+")
 
 
 def _unfinished(plan: Plan, verdict: Verdict) -> str:
@@ -101,33 +116,46 @@ def _unfinished(plan: Plan, verdict: Verdict) -> str:
     )
 
 
-def _undecided(verdict: Verdict) -> str:
-    undecided = [p for p in verdict.pairs if p.verdict == "undecided" and p.low is not None]
-    parts = ["Undecided.", *(_open(p) for p in undecided if verdict.best in (p.a, p.b))]
-    settled = [_settled(p) for p in verdict.pairs if p.verdict != "undecided"]
-    if settled:
-        parts.append(f"Settled: {listing(settled)}.")
-    blocked = dict.fromkeys(p.reason for p in verdict.pairs if p.reason and p.low is None)
-    if blocked:
+def _undecided(plan: Plan, verdict: Verdict) -> str:
+    judged = [p for p in verdict.pairs if p.verdict == "undecided" and p.low is not None]
+    parts = ["Undecided.", *(_open(plan, p) for p in judged if verdict.best in (p.a, p.b))]
+    if settled := [p for p in verdict.pairs if p.verdict != "undecided"]:
+        parts += [f"Settled: {_settled(plan, pair)}." for pair in settled]
+    if blocked := dict.fromkeys(p.reason for p in verdict.pairs if p.reason and p.low is None):
         parts.append(f"Not compared: {'; '.join(blocked)}.")
-    return " ".join(parts)
+    if verdict.decides_at is not None:
+        parts.append(effort(verdict.decides_at, verdict.unit))
+    return " ".join(parts) + _reservations(settled)
 
 
-def _open(pair: Pair) -> str:
+def _open(plan: Plan, pair: Pair) -> str:
     ahead = points(pair.difference, signed=False)
     a, b = (pair.a, pair.b) if (pair.difference or 0) >= 0 else (pair.b, pair.a)
+    claim = Claim(subject=pair.subject, dense_networks=pair.dense_networks)
     if ahead == points(0.0, signed=False):
-        claim, doubt = f"{pair.a} and {pair.b} are level", ""
+        text, doubt = f"{pair.a} and {pair.b} are level", ""
     else:
-        claim, doubt = f"{a} is {ahead} points ahead of {b}", ", which may be chance"
+        text = f"{of_what(a, claim)} is {ahead} points ahead of {b}"
+        doubt = ", which may be chance"
     if pair.reason:
         doubt = f", but {pair.reason}"
-    corrected = f"{interval(pair.low, pair.high)}, corrected {p_value(pair.p)}"
-    return f"{claim}{doubt} ({pair.a} minus {pair.b}: {corrected})."
+    intervals = both_intervals(
+        plan.test_size, (pair.low, pair.high), (pair.new_low, pair.new_high), pair.p
+    )
+    return f"{capital(text)}{doubt} ({pair.a} minus {pair.b}: {intervals})."
 
 
-def _settled(pair: Pair) -> str:
+def _settled(plan: Plan, pair: Pair) -> str:
+    claim = Claim(subject=pair.subject, dense_networks=pair.dense_networks)
+    scope = f"on these {plural(plan.test_size, 'test image')}, "
     if pair.verdict == "equivalent":
-        return f"{pair.a} and {pair.b} are equivalent"
+        return f"{scope}{are_equivalent((pair.a, pair.b), claim)}"
     loser = pair.b if pair.winner == pair.a else pair.a
-    return f"{pair.winner} beats {loser} by {points(pair.difference, signed=False)} points"
+    text = f"{beats(pair.winner or '', (loser,), claim)} by {points(pair.difference, signed=False)}"
+    if excludes_zero(pair.new_low, pair.new_high):
+        scope = ""
+    return f"{scope}{text} points"
+
+
+def _reservations(pairs: Iterable[Pair]) -> str:
+    return reserved(dict.fromkeys(r for pair in pairs for r in pair.reservations))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
-from typing import Literal
+from typing import Any, Literal
 
 from prunetune.analysis.evidence.confirmed import Loss, grain
 from prunetune.analysis.evidence.samples import Contest, Sample
-from prunetune.analysis.verdicts.comparisons import Judgement, Pair, belongs, compare
+from prunetune.analysis.verdicts.arm_pairs import Pair
+from prunetune.analysis.verdicts.claims import Claim
+from prunetune.analysis.verdicts.comparisons import belongs
+from prunetune.analysis.verdicts.judged import Judged, Judgement, Unit
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Comparison, Plan
 from prunetune.records.record import Frozen
@@ -31,7 +34,8 @@ class Verdict(Frozen):
     """The conclusion at one budget under one matching.
 
     `difference`, with its simultaneous interval and p, is that of the winner minus the runner-up.
-    Without a winner, it is that of the best mean minus the runner-up.
+    Without a winner, it is that of the best mean minus the runner-up. Every difference is that of
+    the means in `arms`.
     """
 
     budget: RecordedBudget
@@ -44,13 +48,24 @@ class Verdict(Frozen):
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    new_low: float | None = None
+    """Ends of its simultaneous interval on new test images; None where outputs are not kept."""
+    new_high: float | None = None
+    claim: Claim = Claim(subject="found")
+    """What the verdict may be said of: the weakest claim of its pairs."""
+    shift: float | None = None
+    """The smallest shift of one arm, all else equal, that changes the verdict."""
+    decides_at: int | None = None
+    """Values an arm, in `unit`, that would decide; see `Judged.decides_at`."""
+    unit: Unit = "confirm seed"
     best: str | None = None
     runner_up: str | None = None
 
 
-def verdicts(plan: Plan, contests: Sequence[Contest]) -> tuple[Verdict, ...]:
-    """The verdict of every contest, corrected over the family of the plan."""
-    judged = compare(plan, contests)
+def verdicts(
+    plan: Plan, contests: Sequence[Contest], judged: Mapping[Comparison, Pair]
+) -> tuple[Verdict, ...]:
+    """The verdict of every contest, from the judgements of the plan's family."""
     return tuple(_verdict(plan, contest, judged) for contest in contests)
 
 
@@ -100,7 +115,14 @@ def _verdict(plan: Plan, contest: Contest, judged: Mapping[Comparison, Pair]) ->
         best=best,
         runner_up=second,
     )
-    return verdict.model_copy(update=_lead(pairs, best, second))
+    judged_pairs = [pair for pair in pairs if pair.low is not None]
+    return verdict.model_copy(
+        update={
+            **_lead(pairs, best, second),
+            "claim": weakest_claim(judged_pairs),
+            **_changes(pairs, judgement, best),
+        }
+    )
 
 
 def _lead(pairs: Sequence[Pair], best: str | None, second: str | None) -> dict[str, float | None]:
@@ -108,8 +130,35 @@ def _lead(pairs: Sequence[Pair], best: str | None, second: str | None) -> dict[s
     pair = next((pair for pair in pairs if {pair.a, pair.b} == {best, second}), None)
     if pair is None:
         return {}
-    if pair.a == best:
-        return {name: getattr(pair, name) for name in ("difference", "low", "high", "p")}
-    minus = {name: getattr(pair, name) for name in ("difference", "low", "high")}
-    minus = {name: None if value is None else -value for name, value in minus.items()}
-    return {**minus, "low": minus["high"], "high": minus["low"], "p": pair.p}
+    ends = ("low", "high", "new_low", "new_high")
+    lead = {name: getattr(pair, name) for name in ("difference", *ends)}
+    if pair.a != best:
+        minus = {name: None if value is None else -value for name, value in lead.items()}
+        swapped = ("high", "low", "new_high", "new_low")
+        lead = {**minus, **{name: minus[other] for name, other in zip(ends, swapped, strict=True)}}
+    return {**lead, "p": pair.p}
+
+
+def weakest_claim(judged: Sequence[Judged]) -> Claim:
+    """What may be said of several comparisons at once."""
+    subjects = {each.subject for each in judged}
+    dense = [each.dense_networks for each in judged if each.dense_networks is not None]
+    subject = subjects.pop() if len(subjects) == 1 else "found"
+    return Claim(subject=subject, dense_networks=min(dense, default=None))
+
+
+def _changes(pairs: Sequence[Pair], judgement: Judgement, best: str | None) -> dict[str, Any]:
+    """What would change the verdict, over the pairs that it rests on."""
+    resting = [p for p in pairs if judgement == "equivalent" or best in (p.a, p.b)]
+    units = {"unit": next((p.unit for p in resting), "confirm seed")}
+    if judgement != "undecided":
+        shifts = [p.shift for p in resting if p.shift is not None]
+        return {"shift": min(shifts, default=None), **units}
+    open_pairs = [p for p in resting if p.verdict == "undecided"]
+    needed = [p.decides_at for p in open_pairs]
+    known = [p.shift for p in open_pairs if p.shift is not None]
+    return {
+        "shift": max(known, default=None) if len(known) == len(open_pairs) else None,
+        "decides_at": None if None in needed else max((n for n in needed if n), default=None),
+        **units,
+    }

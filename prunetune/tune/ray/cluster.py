@@ -38,7 +38,7 @@ ray.nodes()
 
 
 class ClusterError(ConnectionError):
-    """The Ray cluster does not answer or refuses us."""
+    """The Ray cluster does not answer or refuses us, or Ray does not start on this machine."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def connected(address: str | None, log: Path) -> Iterator[None]:
     processes go to `log`, not to the console.
 
     Raises:
-        ClusterError: the cluster does not answer or refuses us.
+        ClusterError: the cluster does not answer or refuses us, or no local one starts.
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,14 +73,17 @@ def nodes() -> list[Node]:
 
 
 def _start() -> None:
-    # An explicit address: the default looks for a cluster that may be long gone.
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=_OBJECT_STORE_BYTES,
-    )
+    try:
+        ray.init(
+            address="local",  # the default looks for a cluster that may be long gone
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            object_store_memory=_OBJECT_STORE_BYTES,
+        )
+    except Exception as error:  # a machine that is too busy gives a bare Exception
+        reason = str(error).strip().partition("\n")[0]
+        raise ClusterError(f"Ray did not start on this machine: {reason}") from error
 
 
 def _join(address: str) -> None:

@@ -12,6 +12,7 @@ from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.frontier import dense_result, frontier
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
 from prunetune.analysis.evidence.samples import contests
+from prunetune.analysis.verdicts.comparisons import compare
 from prunetune.analysis.verdicts.verdict import verdicts
 from prunetune.config.parts import Named
 from prunetune.plan import Plan, Study
@@ -38,7 +39,8 @@ class Sweep:
         confirmed = confirmed_studies(agenda)
         dense = dense_result(plan, records.values())
         rows = frontier(plan, records.values(), confirmed, dense)
-        judged = verdicts(plan, tuple(contests(plan, confirmed)))
+        compared = tuple(contests(plan, confirmed))
+        judged = verdicts(plan, compared, compare(plan, compared).pairs)
         return Case(agenda, confirmed, dense, rows, judged, self.others)
 
     def planned(self, **fields: Any) -> Sweep:

@@ -17,7 +17,7 @@ from prunetune.analysis.page.figures.svg import (
     title,
 )
 from prunetune.analysis.page.view import PageView, contest_words
-from prunetune.analysis.verdicts.comparisons import Pair
+from prunetune.analysis.verdicts.arm_pairs import Pair
 
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 

@@ -18,7 +18,7 @@ from prunetune.analysis.page.figures.svg import (
     title,
 )
 from prunetune.analysis.page.view import PageView, budget_name
-from prunetune.analysis.verdicts.comparisons import Pair
+from prunetune.analysis.verdicts.arm_pairs import Pair
 from prunetune.analysis.verdicts.verdict import Verdict
 
 MOST_PAIRS = 60

@@ -1,0 +1,67 @@
+"""The tests by which a sweep will be judged, chosen from its design before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prunetune.bind.family import pairs_of_arms
+from prunetune.config.search import Confirm
+from prunetune.plan import Study, is_searched
+from prunetune.registration import (
+    ContrastName,
+    FrontierComparison,
+    FrontierForm,
+    Registration,
+)
+from prunetune.statistics.frontier import LEAST_BUDGETS
+
+ENOUGH_SEARCHES = 3
+"""Searches per study whose scatter is an error of its own."""
+
+
+def register(studies: tuple[Study, ...], confirm: Confirm, replicates: int) -> Registration:
+    """The tests of a sweep with so many searches per study.
+
+    Area and tilt of two frontiers are tested where both arms have four budgets in common.
+    """
+    frontiers = tuple(frontier_comparisons(studies, confirm.control, replicates, LEAST_BUDGETS))
+    contrasts: tuple[ContrastName, ...] = ("area", "tilt") if frontiers else ()
+    return Registration(contrasts=contrasts, frontiers=frontiers)
+
+
+def frontier_comparisons(
+    studies: tuple[Study, ...], control: str | None, replicates: int, least_budgets: int
+) -> Iterator[FrontierComparison]:
+    """The pairs of arms whose frontiers are compared: those with `least_budgets` in common.
+
+    Budgets in terms of sparsity have no MACs of their own and are left out. With two searches per
+    study and few budgets there is no error to judge by, and no comparison.
+    """
+    with_macs = [s for s in studies if isinstance(s.budget, float) and s.replicate == 0]
+    for (matching, a, b), sides in pairs_of_arms(with_macs, control).items():
+        met = [{s.budget for s in side if not s.infeasible} for side in sides]
+        common = [s for s in sides[0] if s.budget in met[0] & met[1]]
+        form = frontier_form(sides, studies, replicates, len(common))
+        if len(common) >= least_budgets and form is not None:
+            yield FrontierComparison(
+                matching=matching,
+                a=a,
+                b=b,
+                budgets=tuple(s.budget for s in common),
+                target_macs=tuple(s.target_macs for s in common),
+                form=form,
+            )
+
+
+def frontier_form(
+    sides: tuple[Sequence[Study], Sequence[Study]],
+    studies: Sequence[Study],
+    replicates: int,
+    budgets: int,
+) -> FrontierForm | None:
+    """What the error of a frontier of so many budgets can hold; None if nothing."""
+    if not any(is_searched(study, studies) for side in sides for study in side):
+        return "stated"
+    if replicates >= ENOUGH_SEARCHES or budgets >= LEAST_BUDGETS:
+        return "searched"
+    return "found" if replicates == 1 else None
