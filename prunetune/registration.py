@@ -41,8 +41,8 @@ class Look(Params):
     """A number of confirm seeds at which pairs of arms are judged."""
 
     seeds: int
-    share: float
-    """The nominal level of the test at this look, as a share of the pair's own level."""
+    level: float
+    """The level of each test at this look, such that all looks together keep the pair's level."""
 
 
 class Registration(Params):

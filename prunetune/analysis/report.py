@@ -104,7 +104,7 @@ def analyse(
         answer=answer(plan, judged.frontiers, at_budgets, [d.reason for d in case.dense_doubts]),
         frontiers=judged.frontiers,
         frontier_sentences=tuple(frontier_sentence(plan, f) for f in judged.frontiers),
-        preregistration=preregistration(plan, grown, confirmed),
+        preregistration=preregistration(plan, grown, confirmed, judged.pairs.values()),
         limits=tuple(caveats(plan, at_budgets, judged.frontiers, rows)),
         frontier=rows,
         ledger=ledger(records.values(), plan.arms(), points),

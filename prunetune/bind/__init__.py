@@ -11,7 +11,7 @@ from prunetune.bind.family import comparison_family
 from prunetune.bind.lookup import Parts
 from prunetune.bind.matchings import check_matchings
 from prunetune.bind.recipe_sources import check_recipe_sources
-from prunetune.bind.registering import register
+from prunetune.bind.registering import check_tests, register
 from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
@@ -43,6 +43,7 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     check_matchings(spec, parts, problems)
     check_recipe_sources(spec, parts, problems, cells)
     parts.check_control()
+    check_tests(spec, problems)
     check_sparsifying(spec, problems, cells, workload)
     check_sampler(spec.search.sampler, problems)
     if workload:
@@ -74,6 +75,7 @@ def _plan(
     dense_fresh: bool,
 ) -> Plan:
     early = spec.search.early_stopping
+    family = tuple(comparison_family(studies, spec.confirm.control))
     return Plan(
         sweep=spec.name,
         question=spec.question,
@@ -85,7 +87,7 @@ def _plan(
         dense=dense,
         tolerance=spec.tolerance,
         studies=studies,
-        family=tuple(comparison_family(studies, spec.confirm.control)),
+        family=family,
         confirm=spec.confirm,
         dense_fresh=dense_fresh,
         sampler=spec.search.sampler,
@@ -96,7 +98,7 @@ def _plan(
         tracking=spec.tracking.model_dump(mode="json"),
         plugins=spec.plugins,
         seed=spec.seed,
-        registration=register(studies, spec.confirm, spec.search.replicates),
+        registration=register(studies, family, spec.confirm, spec.search.replicates),
     )
 
 

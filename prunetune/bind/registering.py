@@ -5,27 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prunetune.bind.family import pairs_of_arms
+from prunetune.config.file.model import SweepSpec
+from prunetune.config.problems.errors import Problems
 from prunetune.config.search import Confirm
-from prunetune.plan import Study, is_searched
+from prunetune.plan import Comparison, Study, is_searched
 from prunetune.registration import (
-    ContrastName,
     FrontierComparison,
     FrontierForm,
+    Look,
     Registration,
 )
 from prunetune.statistics.frontier import LEAST_BUDGETS
+from prunetune.statistics.intervals import ALPHA
+from prunetune.statistics.looks import look_levels
 
 ENOUGH_SEARCHES = 3
 """Searches per study whose scatter is an error of its own."""
 
 
-def register(studies: tuple[Study, ...], confirm: Confirm, replicates: int) -> Registration:
+def check_tests(spec: SweepSpec, problems: Problems) -> None:
+    """Refuse looks where they cannot decide, and together with contrasts of frontiers."""
+    confirm = spec.confirm
+    if confirm.looks is None:
+        return
+    if spec.search.replicates > 1:
+        problems.add(
+            ("confirm", "looks"),
+            "with several searches the searches are the independent results, and more seeds of "
+            "them decide nothing",
+            value=list(confirm.looks),
+            allowed="null, or search.replicates: 1",
+        )
+    if confirm.contrasts:
+        problems.add(
+            ("confirm", "contrasts"),
+            "looks judge single budgets, whose numbers of seeds then differ; frontiers need the "
+            "same seeds at every budget",
+            value=list(confirm.contrasts),
+            allowed="[] or null, or confirm.looks: null",
+        )
+
+
+def register(
+    studies: tuple[Study, ...], family: tuple[Comparison, ...], confirm: Confirm, replicates: int
+) -> Registration:
     """The tests of a sweep with so many searches per study.
 
-    Area and tilt of two frontiers are tested where both arms have four budgets in common.
+    Area and tilt of two frontiers are tested where both arms have four budgets in common, or two if
+    the file asks for them. Several looks judge single budgets.
     """
-    frontiers = tuple(frontier_comparisons(studies, confirm.control, replicates, LEAST_BUDGETS))
-    contrasts: tuple[ContrastName, ...] = ("area", "tilt") if frontiers else ()
+    if confirm.looks is not None:
+        levels = look_levels(confirm.looks, ALPHA / max(1, len(family)))
+        pairs = zip(confirm.looks, levels, strict=True)
+        return Registration(looks=tuple(Look(seeds=n, level=level) for n, level in pairs))
+    least = LEAST_BUDGETS if confirm.contrasts is None else 2
+    frontiers = tuple(frontier_comparisons(studies, confirm.control, replicates, least))
+    contrasts = ("area", "tilt") if confirm.contrasts is None else confirm.contrasts
+    if not contrasts or not frontiers:
+        return Registration()
     return Registration(contrasts=contrasts, frontiers=frontiers)
 
 

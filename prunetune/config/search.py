@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prunetune.config.parts import Params
 
@@ -36,3 +36,27 @@ class Confirm(Params):
         default=None,
         description="an arm that all others are compared with; null: compare every pair",
     )
+    looks: tuple[Annotated[int, Field(ge=3, le=1000)], ...] | None = Field(
+        default=None,
+        description="numbers of seeds at which undecided pairs are judged and go on, such as "
+        "[3, 5, 8, 12, 20], in place of seeds; null: one look, at all seeds",
+    )
+    contrasts: tuple[Literal["area", "tilt"], ...] | None = Field(
+        default=None,
+        description="what is compared of two whole frontiers before single budgets; null: area and "
+        "tilt from four budgets on; []: single budgets at once",
+    )
+
+    @model_validator(mode="after")
+    def _rising_looks(self) -> Self:
+        if self.looks is None:
+            return self
+        if len(self.looks) < 2 or sorted(set(self.looks)) != list(self.looks):
+            raise ValueError("looks: name two or more rising numbers of seeds")
+        if "seeds" not in self.model_fields_set:  # the last look says how many there are at most
+            object.__setattr__(self, "seeds", self.looks[-1])
+        if self.seeds != self.looks[-1]:
+            raise ValueError(
+                f"looks end at {self.looks[-1]} seeds, but seeds says {self.seeds}: leave seeds out"
+            )
+        return self

@@ -31,20 +31,32 @@ def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
         CorruptFileError: the plan file there was not written by prunetune.
     """
     tree = spec.model_dump(mode="json")
+    facts = plan.model_dump(mode="json", by_alias=True)
     grown: list[dict[str, Any]] = []
     if store.plan_file.exists():
         with _intact(store.plan_file):
             before = json.loads(store.plan_file.read())
             grown = before["growth"]
             begun = SweepSpec.model_validate(before["spec"])  # new fields get their default
-        changes = growth(begun.model_dump(mode="json"), tree)
+        changes = growth(begun.model_dump(mode="json"), tree) or _rewritten(before, facts)
         _same_data(before["plan"], plan)
         if changes:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
-    facts = plan.model_dump(mode="json", by_alias=True)
     content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
     store.sweep_file.write(dump(tree).encode())
     store.plan_file.write_json(content)
+
+
+def _rewritten(before: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """What makes the plan another one although the sweep file is the same; empty if nothing does.
+
+    The hash under which the sweep began must not vanish without a note.
+    """
+    if digest(before["plan"]) != before["hash"]:
+        return ["plan.json: changed by hand -> as the sweep file says"]
+    if digest(facts) != before["hash"]:
+        return ["plan.json: the form of an older version -> that of this version"]
+    return []
 
 
 def _same_data(before: dict[str, Any], plan: Plan) -> None:

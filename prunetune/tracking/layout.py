@@ -21,6 +21,8 @@ KIND = "prunetune.kind"
 STATUS = "prunetune.status"
 STUDY = "prunetune.study"
 SWEEP = "prunetune.sweep"
+PLAN = "prunetune.plan"
+"""Tag of the report's run: the hash of the plan that was fixed before the first trial."""
 RUNNING = "running"
 """Value of the status tag while a trial has no record."""
 _COLOR = "mlflow.runColor"
@@ -107,7 +109,8 @@ def trial_run(plan: Plan, trial: TrialSpec | Record) -> Run:
 
 def report_run(plan: Plan) -> Run:
     """The run that holds the report's files."""
-    return Run(_REPORT_KEY, _REPORT_KEY, tags=_tags(plan, kind="report", key=_REPORT_KEY))
+    tags = _tags(plan, kind="report", key=_REPORT_KEY)
+    return Run(_REPORT_KEY, _REPORT_KEY, tags={**tags, PLAN: plan.fingerprint})
 
 
 def curve_points(epoch: Epoch, at: int) -> list[MetricPoint]:

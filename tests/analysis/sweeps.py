@@ -67,6 +67,8 @@ def make_plan(
                     studies.append(
                         _study(arm, method, budget, matching, replicate, trials, inherits)
                     )
+    family = tuple(comparison_family(tuple(studies)))
+    confirm = Confirm.model_validate(other.pop("confirm", {"seeds": seeds}))
     dense = DensePlan(
         source="train", epochs=50, config={"recipe.optimizer": "sgd"},
         architecture=architecture().model_dump(mode="json"), macs=DENSE_MACS, params=DENSE_PARAMS,
@@ -74,9 +76,9 @@ def make_plan(
     fields: dict[str, Any] = {
         "sweep": "made-up", "question": "Is it better to prune?", "workload": {}, "data_key": "d",
         "train_size": 45_000, "val_size": 5_000, "test_size": 10_000, "dense": dense,
-        "registration": register(tuple(studies), Confirm(), replicates), "tolerance": 0.005,
-        "studies": tuple(studies), "family": tuple(comparison_family(tuple(studies))),
-        "confirm": Confirm(seeds=seeds), "dense_fresh": fresh, "sampler": Named(name="tpe"),
+        "registration": register(tuple(studies), family, confirm, replicates),
+        "tolerance": 0.005, "studies": tuple(studies), "family": family, "confirm": confirm,
+        "dense_fresh": fresh, "sampler": Named(name="tpe"),
         "early_stopping": None, "replicates": replicates, "resources": {}, "limits": {},
         "tracking": {}, "seed": 0,
     }  # fmt: skip

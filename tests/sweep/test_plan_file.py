@@ -12,6 +12,7 @@ from prunetune.config.file.growth import GrowthError
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check
 from prunetune.records.files import CorruptFileError
+from prunetune.records.key import digest
 from prunetune.records.store import Store
 from prunetune.sweep.orchestrate import load_records
 from prunetune.sweep.plan_file import NoSweepError, load_plan, write_plan
@@ -37,6 +38,53 @@ def test_a_sweep_begun_before_a_field_was_there_goes_on(tmp_path: Path) -> None:
     del older["spec"]["confirm"], older["spec"]["plugins"]
     (tmp_path / "small" / "plan.json").write_text(json.dumps(older))
     assert written_plan(tmp_path) == begun
+
+
+def test_a_plan_changed_by_hand_is_known_as_such_and_the_next_run_says_so(tmp_path: Path) -> None:
+    begun = written_plan(tmp_path)
+    store, file = Store(tmp_path, "small"), tmp_path / "small" / "plan.json"
+    assert not load_plan(store).altered
+    assert load_plan(store).hash == load_plan(store).fingerprint == begun["hash"]
+    looser = json.loads(json.dumps(begun))
+    looser["plan"]["confirm"]["margin"] = 0.5
+    file.write_text(json.dumps(looser))
+    assert load_plan(store).altered
+    (note,) = written_plan(tmp_path)["growth"]
+    assert note["changes"] == ["plan.json: changed by hand -> as the sweep file says"]
+    assert not load_plan(store).altered
+
+
+def test_the_hash_of_an_older_versions_plan_is_kept_in_a_note(tmp_path: Path) -> None:
+    begun = written_plan(tmp_path)
+    older = json.loads(json.dumps(begun))
+    del older["plan"]["registration"]
+    older["hash"] = digest(older["plan"])
+    (tmp_path / "small" / "plan.json").write_text(json.dumps(older))
+    plan = load_plan(Store(tmp_path, "small"))
+    assert (plan.registration, plan.hash, plan.altered) == (None, older["hash"], False)
+    continued = written_plan(tmp_path)
+    assert continued["plan"] == begun["plan"]
+    assert [note["hash"] for note in continued["growth"]] == [older["hash"]]
+    assert written_plan(tmp_path) == continued
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"question": "another"},
+        {"confirm": {"margin": 0.003}},
+        {"confirm": {"seeds": 6}},
+        {"confirm": {"looks": [3, 5]}},
+        {"confirm": {"contrasts": []}, "budgets": [0.8, 0.5, 0.4, 0.3]},
+        {"training": {"finetune_epochs": 3}},
+        {"training": {"match": "marginal"}},
+        {"seed": 1},
+    ],
+)
+def test_the_hash_covers_what_a_verdict_depends_on(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    assert written_plan(tmp_path / "other", **fields)["hash"] != written_plan(tmp_path)["hash"]
 
 
 def test_growth_is_noted_and_another_question_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def answer(
 
     There is no answer while `doubts` about the dense network stand.
     """
-    if any(arm.pending for verdict in verdicts for arm in verdict.arms.values()):
+    if any(v.verdict == "undecided" and _has_pending(v) for v in verdicts):
         return "This sweep is not finished, so it has no answer yet."
     if doubts:
         return f"The answer is withheld, since the dense network may be too weak: {doubts[0]}"
@@ -37,6 +37,10 @@ def answer(
     if judged:
         return " ".join(_by_matching(plan, judged))
     return _by_budgets(plan, verdicts)
+
+
+def _has_pending(verdict: Verdict) -> bool:
+    return any(arm.pending for arm in verdict.arms.values())
 
 
 def _by_matching(plan: Plan, judged: Sequence[FrontierVerdict]) -> list[str]:

@@ -26,6 +26,8 @@ class Pair(Judged):
     """The judgement of two arms at one budget: the difference a minus b of their means."""
 
     difference: float | None = None
+    look: int | None = None
+    """Confirm seeds at the look that decided, or at the last that was taken; None without looks."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 The family is written down before the first trial, and every member counts in the correction,
 whether it can be judged or not. Where the plan compares frontiers, area and tilt of each pair share
 alpha, and one that is significant hands its share to the pair's single budgets. Else all budgets
-are corrected by Holm's procedure. Where there are both, one half of the level of the tests of
-equivalence belongs to the frontiers and the other to the budgets.
+are corrected by Holm's procedure, or, where the plan has several looks, judged at their levels.
+Where there are frontiers and budgets, one half of the level of the tests of equivalence belongs to
+the frontiers and the other to the budgets.
 
 Where a sweep grew after results were known, p is the inverse of an e-value: equal arms reach a
 small one with no larger a probability, however often one looks and adds seeds. The tests of
@@ -21,6 +22,7 @@ from prunetune.analysis.evidence.images import NO_IMAGES, TestImages
 from prunetune.analysis.evidence.samples import Contest
 from prunetune.analysis.verdicts.arm_pairs import ArmPair, Pair, PairLevels
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.look_verdicts import look_pair
 from prunetune.analysis.verdicts.measuring import Measuring, Sides
 from prunetune.plan import Comparison, Plan
 from prunetune.registration import FrontierComparison, Registration
@@ -50,6 +52,13 @@ def compare(
         grown: How often seeds, trials or searches were added after results were known.
     """
     rule = plan.registration or Registration()
+    if rule.looks and not grown:
+        measuring = Measuring(plan, images)
+        at_looks = {
+            member: look_pair(measuring, member, _sides(member, contests), rule.looks)
+            for member in plan.family
+        }
+        return Judgements(at_looks, ())
     groups = _groups(plan, rule, contests, Measuring(plan, images))
     raw = [_ps(plan, group, rule, grown=bool(grown)) for group in groups]
     corrected = gated(raw)

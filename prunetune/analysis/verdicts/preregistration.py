@@ -7,9 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
 from prunetune.analysis.evidence.growths import EFFORT, Change, effort_after_a_look
 from prunetune.analysis.format import listing, plural, points
+from prunetune.analysis.verdicts.arm_pairs import Pair
 from prunetune.plan import Plan
 from prunetune.records.record import Frozen
 from prunetune.registration import Registration
+
+
+class LookTaken(Frozen):
+    """One planned look."""
+
+    seeds: int
+    judged: int
+    """Pairs that were judged at this look: those that no earlier look decided."""
+    decided: int
+    """Those of them that it decided."""
 
 
 class PreRegistration(Frozen):
@@ -21,6 +32,8 @@ class PreRegistration(Frozen):
     """The tests that the plan states; None where an older version wrote it."""
     stated: tuple[str, ...] = ()
     """What was fixed, in sentences."""
+    looks: tuple[LookTaken, ...] = ()
+    """The looks that were taken; empty where the plan has one look alone."""
     growth: tuple[Change, ...] = ()
     """How the sweep grew after it had begun."""
     deviations: tuple[str, ...] = ()
@@ -28,16 +41,28 @@ class PreRegistration(Frozen):
 
 
 def preregistration(
-    plan: Plan, grown: tuple[Change, ...], confirmed: Mapping[str, ConfirmedStudy]
+    plan: Plan,
+    grown: tuple[Change, ...],
+    confirmed: Mapping[str, ConfirmedStudy],
+    pairs: Iterable[Pair],
 ) -> PreRegistration:
     """What the plan fixed, and every departure from it."""
     return PreRegistration(
         hash=plan.fingerprint,
         tests=plan.registration,
         stated=tuple(registered(plan)),
+        looks=tuple(_looks(plan, tuple(pairs))),
         growth=grown,
         deviations=tuple(deviations(plan, grown, confirmed)),
     )
+
+
+def _looks(plan: Plan, pairs: Sequence[Pair]) -> Iterator[LookTaken]:
+    for look in plan.registration.looks if plan.registration else ():
+        judged = [p for p in pairs if p.look is not None and p.look >= look.seeds]
+        decided = [p for p in judged if p.look == look.seeds and p.verdict != "undecided"]
+        if judged:
+            yield LookTaken(seeds=look.seeds, judged=len(judged), decided=len(decided))
 
 
 def registered(plan: Plan) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _verdict(plan: Plan, verdict: Verdict) -> str:
     arms = [name for name, arm in verdict.arms.items() if not arm.infeasible]
     if len(arms) < 2:
         return f"Nothing to compare at this budget: {_alone(verdict, arms)}."
-    if any(verdict.arms[arm].pending for arm in arms):
+    if verdict.verdict == "undecided" and any(verdict.arms[arm].pending for arm in arms):
         return _unfinished(plan, verdict)
     if verdict.verdict == "wins" and verdict.winner:
         return _wins(plan, verdict, [arm for arm in arms if arm != verdict.winner])
