@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from prunetune.cli import audit, list, look, sweep
+from prunetune.cli import audit, compare, list, look, sweep
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
 
@@ -23,7 +23,7 @@ VERBS: Sequence[Callable[..., None]] = (
     sweep.sweep,
     sweep.plan,
     look.status,
-    look.report,
+    compare.report,
     audit.audit,
     look.ui,
     list.list_,

@@ -1,9 +1,8 @@
-"""The verbs for a sweep that has begun: `status`, `report`, `ui`."""
+"""The verbs for a sweep that has begun: `status`, `ui`."""
 
 from __future__ import annotations
 
 import gc
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,22 +43,6 @@ def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
         print_json(state)
     else:
         print_status(state)
-
-
-def report(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
-    """Write the report again from the records, and print its verdicts."""
-    from prunetune.analysis.page.terminal import text_table
-    from prunetune.analysis.page.write import write_report
-    from prunetune.sweep.plan_file import load_plan
-
-    with uncollected():
-        store = find_store(sweep, storage)
-        written = write_report(load_plan(store), store.records(), store.report_folder, store)
-        gc.freeze()  # the collector's search at exit passes over what was read
-    if as_json:
-        print(json.dumps(written.model_dump(mode="json", by_alias=True), indent=1))
-    else:
-        print(f"{text_table(written)}\n\n{store.report_folder.path / 'index.html'}")
 
 
 def ui(

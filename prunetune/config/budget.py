@@ -180,5 +180,8 @@ def sparsity_of(budget: RecordedBudget) -> Fraction | None:
 
 
 def budget_words(budget: RecordedBudget) -> str:
-    """A recorded budget as a reader sees it: `0.25 of the dense MACs`, `sparsity=0.9`."""
-    return f"{budget:g} of the dense MACs" if kind_of_budget(budget) == "macs" else str(budget)
+    """A recorded budget as a reader sees it: `25 % of the dense MACs`, `90 % sparsity`."""
+    sparsity = sparsity_of(budget)
+    if sparsity is not None:
+        return f"{float(100 * sparsity):g} % sparsity"
+    return "no budget" if budget is None else f"{100 * float(budget):g} % of the dense MACs"

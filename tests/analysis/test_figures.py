@@ -213,3 +213,15 @@ def test_every_figure_carries_the_rung() -> None:
     for svg in figures:
         words = "; ".join(e.text or "" for e in ET.fromstring(svg).iter(f"{SVG}text"))
         assert f"rung {rung.rung}: " in words
+
+
+def test_the_mean_over_all_budgets_is_a_band_of_the_pair_figure() -> None:
+    plan = make_plan(ARMS, (0.6, 0.5, 0.39, 0.25, 0.1))
+    records = run(plan, noisy({"thin": 0.93, "pruned": 0.935, "reinit": 0.931}))
+    shown = PageView(plan, records, analyse(plan, records))
+    (found,) = (f for f in shown.report.frontiers if (f.a, f.b) == ("thin", "pruned"))
+    root = ET.fromstring(pair_svg(shown, "thin", "pruned", "scratch_b", WIDE) or "")
+    (band,) = (e for e in root.iter(f"{SVG}rect") if "area" in e.get("class", ""))
+    top, height = float(band.get("y", 0)), float(band.get("height", 0))
+    ends = [y_ruler(root)(pixel) / 100 for pixel in (top + height, top)]
+    assert ends == pytest.approx([found.low, found.high], abs=3e-4)

@@ -115,7 +115,7 @@ def _with_evil(record: Record) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("budget", "words"), [(0.5, "50 %"), (0.125, "12.5 %"), ("sparsity=0.9", "90 % sparse")]
+    ("budget", "words"), [(0.5, "50 %"), (0.125, "12.5 %"), ("sparsity=0.9", "90 % sparsity")]
 )
 def test_budgets_are_percentages(budget: float | str, words: str) -> None:
     assert budget_name(budget) == words

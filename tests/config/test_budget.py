@@ -94,9 +94,9 @@ def test_a_budget_that_cannot_be_resolved_is_reported_and_left_out():
 @pytest.mark.parametrize(
     ("budget", "kind", "sparsity", "words"),
     [
-        (0.25, "macs", None, "0.25 of the dense MACs"),
-        ("sparsity=0.9", "sparsity", Fraction(9, 10), "sparsity=0.9"),
-        (None, None, None, "None"),
+        (0.25, "macs", None, "25 % of the dense MACs"),
+        ("sparsity=0.9", "sparsity", Fraction(9, 10), "90 % sparsity"),
+        (None, None, None, "no budget"),
     ],
 )
 def test_a_recorded_budget_says_what_it_limits(budget, kind, sparsity, words):

@@ -19,7 +19,7 @@ class Compared:
 
     @property
     def name(self) -> str:
-        """`0.25 of the dense MACs, scratch_b`."""
+        """`25 % of the dense MACs, scratch_b`."""
         return budget_words(self.budget) + (f", {self.matching}" if self.matching else "")
 
     def searching(self) -> tuple[Study, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from prunetune.analysis.format import listing
 from prunetune.analysis.page.figures.effort_plot import Effort, curves_at, effort_svg
 from prunetune.analysis.page.switches import Switch
-from prunetune.analysis.page.view import PageView, contest_words
+from prunetune.analysis.page.view import PageView
+from prunetune.analysis.verdicts.sentences import contest_name
 
 EFFORT_SWITCH = Switch("effort", "against", (("trials", "trials"), ("macs", "MACs spent")))
 
@@ -27,7 +28,7 @@ def effort_figures(view: PageView) -> list[EffortFigure]:
     efforts: tuple[Effort, ...] = ("trials", "macs")
     for verdict in view.report.verdicts:
         curves = curves_at(view, verdict.budget, verdict.matching)
-        name = contest_words(verdict.budget, verdict.matching)
+        name = contest_name(verdict.budget, verdict.matching)
         for effort in efforts if curves else ():
             svg = effort_svg(view, curves, effort, name, verdict.matching)
             if svg:

@@ -21,7 +21,7 @@ def figure_files(view: PageView) -> dict[str, bytes]:
     files = {}
     for name, svg in _figures(view):
         if svg is not None:
-            alone = standalone(svg, view.plan)
+            alone = standalone(svg, view.arms)
             files[f"{name}.svg"], files[f"{name}.pdf"] = alone, pdf_of(alone)
     return files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,11 +18,12 @@ from prunetune.records.record import Record
 
 def page(plan: Plan, records: Mapping[str, Record], report: Report) -> bytes:
     """The content of index.html; it fetches nothing, and its policy allows no other script."""
-    return render("page.html", PageView(plan, records, report))
+    view = PageView(plan, records, report)
+    return render_template("page.html", view.arms, contents(view))
 
 
-def render(template: str, view: PageView) -> bytes:
-    """A template filled with everything that the page shows."""
+def render_template(name: str, arms: Sequence[str], variables: Mapping[str, Any]) -> bytes:
+    """A template filled with its variables, in a page that holds style and script."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -32,17 +33,19 @@ def render(template: str, view: PageView) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["arm"] = lambda arm: f"arm-{view.arm(arm)}" if arm in view.arms else ""
-    return environment.get_template(template).render(contents(view)).encode()
+    environment.filters["arm"] = lambda arm: f"arm-{arms.index(arm)}" if arm in arms else ""
+    frame = {
+        "style": page_style(arms),
+        "script": page_script(),
+        "script_hash": script_hash(),
+    }
+    return environment.get_template(name).render({**frame, **variables}).encode()
 
 
 def contents(view: PageView) -> dict[str, Any]:
     """The variables of the template."""
     return {
         "report": view.report,
-        "style": page_style(view.plan),
-        "script": page_script(),
-        "script_hash": script_hash(),
         **judgement(view),
         **measurements(view),
         **recipe_facts(view),

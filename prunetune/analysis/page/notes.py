@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from prunetune.analysis.format import count, listing, percent, plural
-from prunetune.analysis.page.view import contest_words
 from prunetune.analysis.report import Report
+from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.plan import Plan
 
 
@@ -54,7 +54,7 @@ def _losses(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         for name, arm in verdict.arms.items():
             for loss in () if arm.infeasible else arm.lost:
-                contest = contest_words(verdict.budget, verdict.matching)
+                contest = contest_name(verdict.budget, verdict.matching)
                 kept = " (kept in the mean)" if loss.status == "collapsed" else ""
                 reason = loss.error or "no reason given"
                 yield (

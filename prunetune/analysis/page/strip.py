@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prunetune.analysis.page.view import PageView, budget_name, contest_words
+from prunetune.analysis.format import plural
+from prunetune.analysis.page.view import PageView, budget_name
+from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
+
+_MOST_FRONTIERS = 6
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,39 @@ class VerdictCell:
     sentence: str
 
 
+def frontier_cells(view: PageView, matching: str | None) -> list[VerdictCell]:
+    """The verdicts over all budgets; with many pairs of arms only the settled ones."""
+    judged = [
+        (frontier, sentence)
+        for frontier, sentence in zip(
+            view.report.frontiers, view.report.frontier_sentences, strict=True
+        )
+        if frontier.matching in (None, matching) and frontier.area is not None
+    ]
+    if len(judged) > _MOST_FRONTIERS:
+        judged = [(f, s) for f, s in judged if f.verdict != "undecided"][:_MOST_FRONTIERS]
+    return [_frontier_cell(view, frontier, sentence) for frontier, sentence in judged]
+
+
+def _frontier_cell(view: PageView, found: FrontierVerdict, sentence: str) -> VerdictCell:
+    name = f"{found.a} \N{MINUS SIGN} {found.b}"
+    detail = f"{name}: {view.points(found.area)}"
+    if found.low is not None and found.high is not None:
+        detail += f" [{view.points(found.low)}, {view.points(found.high)}]"
+    winner = found.winner
+    loser = found.b if winner == found.a else found.a
+    verdict = f"{winner} beats {loser}" if winner else f"{name}: {found.verdict}"
+    over = f"over {plural(len(found.budgets), 'budget')}"
+    contest = f"{over}, {found.matching}" if found.matching else over
+    arm = view.arm(winner) if winner else None
+    return VerdictCell("all", contest, arm, verdict, detail, sentence)
+
+
 def strip(view: PageView) -> list[tuple[str | None, list[VerdictCell]]]:
-    """(matching, its cells), from the largest budget to the smallest."""
-    rows: dict[str | None, list[VerdictCell]] = {}
+    """(matching, its cells): over all budgets, then budget by budget as the file has them."""
+    rows = {v.matching: frontier_cells(view, v.matching) for v in view.report.verdicts}
     for verdict, sentence in zip(view.report.verdicts, view.report.sentences, strict=True):
-        rows.setdefault(verdict.matching, []).append(_cell(view, verdict, sentence))
+        rows[verdict.matching].append(_cell(view, verdict, sentence))
     return list(rows.items())
 
 
@@ -34,7 +67,7 @@ def _cell(view: PageView, verdict: Verdict, sentence: str) -> VerdictCell:
     winner = verdict.winner
     return VerdictCell(
         budget_name(verdict.budget),
-        contest_words(verdict.budget, verdict.matching),
+        contest_name(verdict.budget, verdict.matching),
         view.arm(winner) if winner else None,
         headline(verdict),
         _detail(view, verdict),

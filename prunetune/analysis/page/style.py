@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
 from prunetune.colors import arm_colors
-from prunetune.plan import Plan
 
 
-def page_style(plan: Plan) -> str:
+def page_style(arms: Sequence[str]) -> str:
     """The style sheet of the page and the figures in it."""
-    return _asset("figures.css") + _asset("page.css") + _colors(plan)
+    return _asset("figures.css") + _asset("page.css") + _colors(arms)
 
 
 def page_script() -> str:
@@ -24,10 +24,10 @@ def figure_rules() -> str:
     return _asset("figures.css")
 
 
-def _colors(plan: Plan) -> str:
+def _colors(arms: Sequence[str]) -> str:
     """The arms' colours as CSS, lighter on a dark screen."""
     light, dark = [], []
-    for i, color in enumerate(arm_colors(plan.arms()).values()):
+    for i, color in enumerate(arm_colors(arms).values()):
         ink = "var(--ink)" if color == "#000000" else color  # black would be lost on black
         light.append(f".arm-{i} {{ --c: {ink}; }}")
         dark.append(f".arm-{i} {{ --c: color-mix(in srgb, {ink} 75%, white); }}")

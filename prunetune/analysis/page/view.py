@@ -10,7 +10,7 @@ from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.evidence.point_costs import PointCost
 from prunetune.analysis.format import NOTHING, count
 from prunetune.analysis.report import Report
-from prunetune.config.budget import RecordedBudget, kind_of_budget, sparsity_of
+from prunetune.config.budget import RecordedBudget, budget_words
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 
@@ -25,11 +25,15 @@ class PageView:
     plan: Plan
     records: Mapping[str, Record]
     report: Report
+    palette: tuple[str, ...] = ()
+    """Arms of several sweeps, if this one stands among others; () for its own arms."""
+    base: str = ""
+    """The page that holds this sweep's points, if it is another page."""
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
         """Every arm, in the order of the file; the place of an arm decides its colour."""
-        return self.plan.arms()
+        return self.palette or self.plan.arms()
 
     @cached_property
     def rows(self) -> list[FrontierRow]:
@@ -69,6 +73,10 @@ class PageView:
             return tuple(rung.label for rung in found)
         return tuple(f"{rung.matching}: {rung.label}" for rung in found)
 
+    def link(self, study: str) -> str:
+        """The address of a study's entry under "How to reproduce each point"."""
+        return f"{self.base}#{self.anchors[study]}"
+
     @property
     def digits(self) -> int:
         """Decimals of an accuracy in percent: the test set resolves no more."""
@@ -102,16 +110,5 @@ class PageView:
 
 
 def budget_name(budget: RecordedBudget) -> str:
-    """A budget in a word or two: `25 %` of the dense MACs, `90 % sparse`, `no budget`."""
-    if budget is None:
-        return "no budget"
-    sparsity = sparsity_of(budget)
-    if sparsity is not None:
-        return f"{float(100 * sparsity):.4g} % sparse"
-    return f"{100 * float(budget):.4g} %"
-
-
-def contest_words(budget: RecordedBudget, matching: str | None) -> str:
-    """A budget under a matching: `25 % of the dense MACs, scratch_b`."""
-    share = " of the dense MACs" if kind_of_budget(budget) == "macs" else ""
-    return f"{budget_name(budget)}{share}" + (f", {matching}" if matching else "")
+    """A budget in a word or two: `25 %` of the dense MACs, `90 % sparsity`, `no budget`."""
+    return budget_words(budget).removesuffix(" of the dense MACs")

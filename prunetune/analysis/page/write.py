@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from prunetune.analysis.page.comparison import (
+    comparison_files,
+    comparison_json,
+    comparison_page,
+)
 from prunetune.analysis.page.csv_tables import frontier_csv, trials_csv
 from prunetune.analysis.page.figure_files import figure_files
 from prunetune.analysis.page.html import page
@@ -33,3 +38,14 @@ def write_report(
         folder.file(name).write(content)
     folder.file("index.html").write(page(plan, records, report))
     return report
+
+
+def write_comparison(views: Sequence[PageView], folder: StoredFolder) -> None:
+    """Write index.html, comparison.json and the forest plots of several sweeps to `folder`.
+
+    Each view's `base` is the address of its sweep's page, as seen from `folder`.
+    """
+    folder.file("comparison.json").write(comparison_json(views))
+    for name, content in comparison_files(views).items():
+        folder.file(name).write(content)
+    folder.file("index.html").write(comparison_page(views))

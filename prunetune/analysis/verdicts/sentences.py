@@ -26,7 +26,7 @@ from prunetune.plan import MASKED, Plan
 
 
 def contest_name(budget: RecordedBudget, matching: str | None) -> str:
-    """A budget under a matching: `0.25 of the dense MACs, scratch_b`."""
+    """A budget under a matching: `25 % of the dense MACs, scratch_b`."""
     share = budget_words(budget)
     return f"{share}, {matching}" if matching else share
 

@@ -16,8 +16,9 @@ from prunetune.analysis.page.figures.svg import (
     text_width,
     title,
 )
-from prunetune.analysis.page.view import PageView, contest_words
+from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.arm_pairs import Pair
+from prunetune.analysis.verdicts.sentences import contest_name
 
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 
@@ -25,7 +26,7 @@ _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 def differences_svg(view: PageView) -> str | None:
     """The figure, one line per comparison; None while nothing is compared."""
     plan, report = view.plan, view.report
-    groups = [(contest_words(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
+    groups = [(contest_name(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
     pairs = [pair for _, group in groups for pair in group]
     if all(pair.difference is None for pair in pairs):
         return None

@@ -126,7 +126,7 @@ class FrontierFigure:
                 class_="mark study",
             )  # fmt: skip
             tip = f"{tip_of(self.view, row)}\n{self.axis.words}: {count(value)}"
-            yield point(self.view.anchors[row.study], tip, sign)
+            yield point(self.view.link(row.study), tip, sign)
 
     def _shifts(self, arms: Sequence[tuple[str, int]]) -> dict[str, float]:
         """Arm -> pixels to the side: at one budget the MACs of all arms nearly coincide."""

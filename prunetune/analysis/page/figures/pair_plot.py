@@ -57,7 +57,11 @@ def pair_svg(view: PageView, a: str, b: str, matching: str | None, width: float)
     x = frame.x(nearest * 0.75, view.plan.dense.macs * 1.1, log=True)
     reach = _reach([step.pair for step in steps], view.plan.confirm.margin)
     y = frame.y(-reach, reach)
-    parts = [*_margin(view, frame, y), *_axes(view, frame, x, y, steps, (a, b), matching)]
+    parts = [
+        *_margin(view, frame, y),
+        *_area(view, (a, b), matching, frame, y),
+        *_axes(view, frame, x, y, steps, (a, b), matching),
+    ]
     for step in steps:
         parts += _step(view, step, x, y)
     where = f", {matching}" if matching else ""
@@ -86,6 +90,9 @@ def _step(view: PageView, step: PairStep, x: Scale, y: Scale) -> Iterator[str]:
     tip = f"{pair.a} minus {pair.b} at {budget_name(step.verdict.budget)}: "
     tip += f"{view.points(difference)} points"
     if pair.low is not None and pair.high is not None:
+        if pair.new_low is not None and pair.new_high is not None:
+            yield segment(at, y(pair.new_low), at, y(pair.new_high), f"fresh {arm_class(arm)}")
+            tip += f" on new images {view.points(pair.new_low)} to {view.points(pair.new_high)};"
         yield segment(at, y(pair.low), at, y(pair.high), f"whisker {arm_class(arm)}")
         for end in (pair.low, pair.high):
             if y.low <= end <= y.high:
@@ -93,6 +100,27 @@ def _step(view: PageView, step: PairStep, x: Scale, y: Scale) -> Iterator[str]:
         tip += f" ({view.points(pair.low)} to {view.points(pair.high)}), {p_value(pair.p)}"
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
     yield mark(at, y(difference), arm, title(f"{tip}: {pair.verdict}"), class_=style)
+
+
+def _area(
+    view: PageView, arms: tuple[str, str], matching: str | None, frame: Frame, y: Scale
+) -> Iterator[str]:
+    """The mean over all budgets with its interval, as a band across the figure."""
+    for found in view.report.frontiers:
+        same = (found.a, found.b) == arms and found.matching in (None, matching)
+        if not same or found.area is None or found.low is None or found.high is None:
+            continue
+        color = arm_class(view.arm(found.a if found.area > 0 else found.b))
+        tip = (
+            f"mean over {len(found.budgets)} budgets: {view.points(found.area)} points "
+            f"({view.points(found.low)} to {view.points(found.high)}), {p_value(found.p)}: "
+            f"{found.verdict}"
+        )
+        yield tag(
+            "rect", title(tip), class_=f"band area {color}", x=frame.left, y=y(found.high),
+            width=frame.right - frame.left, height=y(found.low) - y(found.high),
+        )  # fmt: skip
+        yield segment(frame.left, y(found.area), frame.right, y(found.area), f"mean {color}")
 
 
 def _margin(view: PageView, frame: Frame, y: Scale) -> Iterator[str]:

@@ -19,7 +19,8 @@ from prunetune.analysis.page.figures.svg import (
     title,
 )
 from prunetune.analysis.page.prices import Price, training_of_one
-from prunetune.analysis.page.view import PageView, contest_words
+from prunetune.analysis.page.view import PageView
+from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
 
@@ -94,7 +95,7 @@ def phase_svg(view: PageView, price: Price, width: float) -> str | None:
 def _region(view: PageView, region: Region, x: Scale, y: Scale, width: float) -> Iterator[str]:
     verdict, at = region.verdict, x(region.deploy)
     arm = view.arm(verdict.best or "")
-    name = contest_words(verdict.budget, verdict.matching)
+    name = contest_name(verdict.budget, verdict.matching)
     tip = (
         f"{name}: {verdict.best} {confidence(verdict)}; lead {view.points(verdict.difference)} "
         f"points over {verdict.runner_up}; one network trains for {count(region.training)} MACs "

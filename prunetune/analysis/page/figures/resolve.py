@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from prunetune.analysis.page.style import figure_rules
 from prunetune.colors import arm_colors
-from prunetune.plan import Plan
 
 SVG = "http://www.w3.org/2000/svg"
 _RULE = re.compile(r"svg\.figure (?:\.([a-z-]+)|(text)) \{([^}]*)\}")
@@ -25,12 +24,15 @@ _ATTRIBUTES = {
 Style = dict[str, str]
 
 
-def standalone(svg: str, plan: Plan) -> bytes:
-    """A figure of the page as an SVG file: white ground, no classes, no links."""
+def standalone(svg: str, names: Sequence[str]) -> bytes:
+    """A figure of the page as an SVG file: white ground, no classes, no links.
+
+    `names` are the arms, whose places decide their colours.
+    """
     ET.register_namespace("", SVG)
     root = ET.fromstring(svg)
     _, _, width, height = root.get("viewBox", "0 0 0 0").split()
-    colors = list(arm_colors(plan.arms()).values())
+    colors = list(arm_colors(names).values())
     _apply(root, {f"arm-{i}": color for i, color in enumerate(colors)}, None)
     root.attrib.pop("role", None)
     for name, value in {"width": width, "height": height, **_FONT}.items():

@@ -62,8 +62,8 @@ def arm_class(arm: int) -> str:
 
 
 def point(target: str, tip: str, *children: str) -> str:
-    """A mark that the keyboard reaches: it shows `tip` and leads to the element `target`."""
-    return tag("a", title(tip), *children, href=f"#{target}", class_="point")
+    """A mark that the keyboard reaches: it shows `tip` and leads to the address `target`."""
+    return tag("a", title(tip), *children, href=target, class_="point")
 
 
 def drawing(width: float, height: float, label: str, parts: Iterable[str], id_: str) -> str:

@@ -1,0 +1,84 @@
+"""The verb `report`: the page of a sweep again, or of several sweeps side by side."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunetune.cli.exits import Exit
+from prunetune.cli.look import find_store
+from prunetune.cli.options import AsJson, Storage
+from prunetune.records.collector import uncollected
+
+if TYPE_CHECKING:
+    from prunetune.analysis.page.view import PageView
+    from prunetune.plan import Plan
+    from prunetune.records.store import Store
+
+Sweeps = Annotated[
+    list[str],
+    typer.Argument(metavar="SWEEP...", help="Names under the storage, folders or sweep files."),
+]
+Destination = Annotated[
+    str,
+    typer.Option("--to", metavar="DIR", help="Where the page that compares several sweeps goes."),
+]
+
+
+def report(
+    sweeps: Sweeps,
+    storage: Storage = "runs",
+    to: Destination = "comparison",
+    as_json: AsJson = False,
+) -> None:
+    """Write the report again from the records; of several sweeps also a page that compares them."""
+    from prunetune.analysis.page.terminal import text_table
+    from prunetune.sweep.plan_file import load_plan
+
+    stores = [find_store(sweep, storage) for sweep in sweeps]
+    repeated = [s for i, s in enumerate(sweeps) if stores[i].root in {t.root for t in stores[:i]}]
+    if repeated:
+        raise Exit(2, f"sweep {repeated[0]!r} is named twice; name each sweep once")
+    plans = [load_plan(store) for store in stores]  # all of them, before anything is written
+    pages = [store.report_folder.path / "index.html" for store in stores]
+    with uncollected():
+        views = [_written(plan, store) for plan, store in zip(plans, stores, strict=True)]
+        comparison = [str(_compare(views, pages, Path(to)))] if len(views) > 1 else []
+        gc.freeze()  # the collector's search at exit passes over what was read
+    if as_json:
+        reports = [view.report.model_dump(mode="json", by_alias=True) for view in views]
+        print(json.dumps(reports if len(reports) > 1 else reports[0], indent=1))
+    else:
+        shown = zip(views, pages, strict=True)
+        texts = [f"{text_table(view.report)}\n\n{page}" for view, page in shown]
+        print("\n\n".join([*texts, *comparison]))
+
+
+def _written(plan: Plan, store: Store) -> PageView:
+    """The sweep as its page shows it, once its report is written."""
+    from prunetune.analysis.page.view import PageView
+    from prunetune.analysis.page.write import write_report
+
+    records = store.records()
+    return PageView(plan, records, write_report(plan, records, store.report_folder, store))
+
+
+def _compare(views: list[PageView], pages: list[Path], folder: Path) -> Path:
+    """Write the page that compares the sweeps; it links to the page of each."""
+    from dataclasses import replace
+    from urllib.parse import quote
+
+    from prunetune.analysis.page.write import write_comparison
+    from prunetune.records.files import StoredFolder
+
+    shown = []
+    for view, page in zip(views, pages, strict=True):
+        address = quote(Path(os.path.relpath(page, folder)).as_posix())
+        shown.append(replace(view, base=address))
+    write_comparison(shown, StoredFolder(folder))
+    return folder / "index.html"
