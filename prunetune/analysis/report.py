@@ -29,6 +29,7 @@ from prunetune.analysis.verdicts.comparisons import compare
 from prunetune.analysis.verdicts.frontier_sentences import frontier_sentence
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
 from prunetune.analysis.verdicts.preregistration import PreRegistration, preregistration
+from prunetune.analysis.verdicts.second_verdicts import SecondVerdict, second_verdicts
 from prunetune.analysis.verdicts.sentences import sentence
 from prunetune.analysis.verdicts.verdict import Verdict, verdicts
 from prunetune.plan import Comparison, Plan
@@ -60,6 +61,9 @@ class Report(Frozen):
     frontier: tuple[FrontierRow, ...]
     ledger: Ledger
     family: tuple[Comparison, ...]
+    second_verdicts: tuple[SecondVerdict, ...] = ()
+    """The verdicts that shorter searches would have led to: at equal search MACs, and with half of
+    the trials."""
     rungs: tuple[Rung, ...] = ()
     """What each matching holds equal between the arms; `rung_label` says it on figures."""
     efforts: tuple[EffortCurve, ...] = ()
@@ -89,11 +93,12 @@ def analyse(
     compared = tuple(contests(plan, confirmed))
     grown = changes(plan, records.values())
     images = TestImages(store.test_outputs_of) if store else NO_IMAGES
-    judged = compare(plan, compared, images, grown=len(effort_after_a_look(grown)))
+    growths = len(effort_after_a_look(grown))
+    judged = compare(plan, compared, images, grown=growths)
     at_budgets = verdicts(plan, compared, judged.pairs)
     points = point_costs(agenda)
     others = other_sweeps(store, plan) if store else ()
-    case = Case(agenda, confirmed, dense, rows, at_budgets, others)
+    case = Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, others)
     return Report(
         sweep=plan.sweep,
         question=plan.question,
@@ -109,6 +114,7 @@ def analyse(
         frontier=rows,
         ledger=ledger(records.values(), plan.arms(), points),
         family=plan.family,
+        second_verdicts=second_verdicts(agenda, confirmed, at_budgets, judged.frontiers, growths),
         rungs=rungs(plan),
         efforts=effort_curves(agenda, detectable_difference(plan, confirmed.values())),
         break_evens=break_evens(plan, confirmed, points),

@@ -71,6 +71,15 @@ def test_recipes_are_the_same_only_if_they_are_constants_and_equal() -> None:
     assert rungs(set_up(lambda s: {"space": SAME}))[0].recipes == "same"
 
 
+def test_a_recipe_that_is_taken_over_is_the_same() -> None:
+    def lent(study: Study) -> dict[str, Any]:
+        lender = f"thin@{study.budget} marginal"
+        return {"recipe_source": lender, "trials": 0} if study.arm == "pruned" else {}
+
+    (found,) = rungs(set_up(lent))
+    assert (found.rung, found.recipes) == ("S4.2", "same")
+
+
 def test_a_matching_is_as_good_as_its_weakest_budget() -> None:
     plan = set_up(lambda s: scratch_b(s) if s.budget == 0.5 else {}, "scratch_b")
     at = {b: [s for s in plan.studies if s.budget == b] for b in (0.5, 0.25)}

@@ -12,6 +12,7 @@ from prunetune.analysis.evidence.confirmed import ConfirmedStudy
 from prunetune.analysis.evidence.dense_gate import DenseDoubt, dense_doubts
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
+from prunetune.analysis.verdicts.frontiers import FrontierVerdict
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
@@ -26,6 +27,7 @@ class Case:
     dense: DenseResult
     rows: Sequence[FrontierRow]
     verdicts: Sequence[Verdict]
+    frontiers: Sequence[FrontierVerdict]
     other_sweeps: Sequence[OtherSweep] = ()
     """Sweeps in the same storage that use the same data."""
 
@@ -48,7 +50,7 @@ class Case:
     def dense_doubts(self) -> tuple[DenseDoubt, ...]:
         """Every reason to withhold the headline."""
         networks = [r for r in self.records.values() if r.phase == "dense"]
-        claimed = smallest_claim(self.verdicts, self.plan.confirm.margin)
+        claimed = smallest_claim(self.verdicts, self.frontiers, self.plan.confirm.margin)
         return dense_doubts(self.plan, networks, self.dense, self.rows, claimed, self.other_sweeps)
 
     def outcome(self, study: Study) -> StudyOutcome:
@@ -66,12 +68,15 @@ class Case:
                 yield compared.name, values
 
 
-def smallest_claim(verdicts: Sequence[Verdict], margin: float) -> float:
-    """The smallest difference by which a verdict says that one arm beats another; else the margin,
-    below which arms count as equal."""
-    pairs = (pair for verdict in verdicts for pair in verdict.pairs)
-    won = [abs(p.difference) for p in pairs if p.verdict == "wins" and p.difference is not None]
-    return min(won, default=margin)
+def smallest_claim(
+    verdicts: Sequence[Verdict], frontiers: Sequence[FrontierVerdict], margin: float
+) -> float:
+    """The smallest difference by which an arm is said to beat another, at a budget or over all of
+    them; else the margin, below which arms count as equal."""
+    pairs = [pair for verdict in verdicts for pair in verdict.pairs if pair.verdict == "wins"]
+    won = [pair.difference for pair in pairs]
+    won += [frontier.area for frontier in frontiers if frontier.verdict == "wins"]
+    return min((abs(difference) for difference in won if difference is not None), default=margin)
 
 
 def by_text(differences: Iterator[tuple[str, dict[str, Hashable]]]) -> dict[str, list[str]]:

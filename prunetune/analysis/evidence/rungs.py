@@ -65,7 +65,7 @@ def rung_label(found: Sequence[Rung]) -> str:
 
 def _rung(plan: Plan, matching: str | None, places: Sequence[Compared]) -> Rung:
     name = min((rung_of(plan, place.studies) for place in places), key=RUNGS.index)
-    same = all(_same_constants(place.studies, _RECIPE) for place in places)
+    same = all(_same_recipe(place.studies) for place in places)
     recipes = "the same recipe" if same else "each arm's own recipe"
     return Rung(
         matching=matching,
@@ -89,7 +89,7 @@ def rung_of(plan: Plan, studies: Sequence[Study]) -> RungName:
     climbed: RungName = "S2"
     steps: tuple[tuple[RungName, bool], ...] = (
         ("S3.1", len({own_epochs(study) for study in studies}) == 1),
-        ("S3.2", _same_constants(studies, _RECIPE)),
+        ("S3.2", _same_recipe(studies)),
         ("S4.1", len({s.sparsifying.epochs if s.sparsifying else 0 for s in studies}) == 1),
         ("S4.2", _same_constants(studies, _PRUNING_RECIPE)),
     )
@@ -98,6 +98,12 @@ def rung_of(plan: Plan, studies: Sequence[Study]) -> RungName:
             break
         climbed = rung
     return climbed
+
+
+def _same_recipe(studies: Sequence[Study]) -> bool:
+    """Whether all train by one recipe: that of one study's winner, or constants that are equal."""
+    chosen_by = {study.recipe_source or study.id for study in studies}
+    return len(chosen_by) == 1 or _same_constants(studies, _RECIPE)
 
 
 def _same_constants(studies: Sequence[Study], prefix: str) -> bool:

@@ -40,8 +40,9 @@ class Sweep:
         dense = dense_result(plan, records.values())
         rows = frontier(plan, records.values(), confirmed, dense)
         compared = tuple(contests(plan, confirmed))
-        judged = verdicts(plan, compared, compare(plan, compared).pairs)
-        return Case(agenda, confirmed, dense, rows, judged, self.others)
+        judged = compare(plan, compared)
+        at_budgets = verdicts(plan, compared, judged.pairs)
+        return Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, self.others)
 
     def planned(self, **fields: Any) -> Sweep:
         """With other fields of the plan."""
