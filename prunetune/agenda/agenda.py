@@ -7,12 +7,12 @@ or can be dealt, so a sweep never waits forever.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
 
+from prunetune.agenda.cache import ResultCache
 from prunetune.agenda.jobs import Job, Queue, SearchState, Start, start_from
+from prunetune.agenda.looks import looks_of, progress_of, seeds_due
 from prunetune.agenda.outcomes import StudyOutcome, finalists, given_pick, study_outcome
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
@@ -20,29 +20,18 @@ from prunetune.plan import Plan, Study
 from prunetune.records.record import Phase, Record
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
 
-_T = TypeVar("_T")
 RESCORES = 2
 """Fresh seeds on which each finalist of a study is trained again."""
 
 
 class Agenda:
-    """The jobs of a plan, always up to date with its trials.
-
-    Results are cached until the log of `trials` names a trial that they depend on. Asking again
-    after one trial recomputes that trial and its study, not thousands of trials.
-    """
+    """The jobs of a plan, always up to date with its trials."""
 
     def __init__(self, plan: Plan, trials: Trials) -> None:
         self.plan, self.trials = plan, trials
         self._by_id = {study.id: study for study in plan.studies}
-        self._dependents: defaultdict[str, list[str]] = defaultdict(list)
-        for study in plan.studies:
-            for study_id in self._depends_on(study):
-                self._dependents[study_id].append(study.id)
-        self._log_position = 0
-        self._cache: dict[tuple[str, str | None], Any] = {}
+        self._cache = ResultCache(plan.studies, trials, looks=bool(looks_of(plan)))
         self._search_trials: dict[str, tuple[Start, Queue]] = {}
-        self._changed_numbers: defaultdict[str | None, set[int]] = defaultdict(set)
 
     @property
     def jobs(self) -> Iterator[Job]:
@@ -60,57 +49,47 @@ class Agenda:
         That of replicate 0 is always there, unless nothing is searched and every confirm seed
         trains its own.
         """
-        return self._cached("search_dense", None, self._search_dense)
+        return self._cache.get("search_dense", None, self._search_dense)
 
     @property
     def confirm_dense(self) -> Queue:
         """The fresh dense networks of the confirm seeds, one per replicate and seed."""
-        return self._cached("confirm_dense", None, self._confirm_dense)
+        return self._cache.get("confirm_dense", None, self._confirm_dense)
 
     def searching(self, study: Study) -> Queue:
         """The search trials, and once these are complete the re-scores of the finalists."""
         return self._search(study).queue
 
     def confirming(self, study: Study) -> Queue:
-        """The confirm trials."""
-        return self._cached("confirm", study.id, lambda: self._confirms_of(study))
+        """The confirm trials; with planned looks, those of the seeds that are due so far."""
+        n_due = self._seeds_due().get(study.id, self.plan.confirm.seeds)
+        return self._cache.get(
+            "confirm", study.id, lambda: Queue(self._confirms(study).jobs[:n_due])
+        )
 
     def outcome(self, study: Study) -> StudyOutcome:
         """The study's current winner and the records that count."""
-        return self._cached("outcome", study.id, lambda: self._outcome_of(study))
+        return self._cache.get("outcome", study.id, lambda: self._outcome_of(study))
+
+    def _confirms(self, study: Study) -> Queue:
+        """The confirm trials of all seeds that the study may get."""
+        return self._cache.get("confirms", study.id, lambda: self._confirms_of(study))
+
+    def _seeds_due(self) -> Mapping[str, int]:
+        """With planned looks: the number of confirm seeds that each study gets so far, by id."""
+
+        def compute() -> Mapping[str, int]:
+            if not looks_of(self.plan):
+                return {}
+            return seeds_due(
+                self.plan,
+                {s.id: progress_of(self._confirms(s).jobs) for s in self.plan.studies},
+            )
+
+        return self._cache.get("seeds_due", None, compute)
 
     def _search(self, study: Study) -> SearchState:
-        return self._cached("search", study.id, lambda: self._search_of(study))
-
-    def _cached(self, kind: str, study_id: str | None, compute: Callable[[], _T]) -> _T:
-        if self._log_position < len(self.trials.log):
-            self._drop_outdated()
-        if (kind, study_id) not in self._cache:
-            self._cache[kind, study_id] = compute()
-        value: _T = self._cache[kind, study_id]
-        return value
-
-    def _drop_outdated(self) -> None:
-        """Drop the cached results that depend on trials logged since the last call."""
-        for study_id, phase, number, _, _ in self.trials.log[self._log_position :]:
-            if study_id is None:  # a dense network: nearly everything depends on it
-                self._cache.clear()
-            for dependent in self._dependents[study_id] if study_id else ():
-                self._cache.pop(("outcome", dependent), None)
-                self._cache.pop(("confirm", dependent), None)
-                if phase != "confirm":
-                    self._cache.pop(("search", dependent), None)
-            self._cache.pop(("confirm_dense", None), None)
-            if phase == "search" and number is not None:
-                self._changed_numbers[study_id].add(number)
-        self._log_position = len(self.trials.log)
-
-    def _depends_on(self, study: Study) -> Iterator[str]:
-        """The ids of the study and of all studies that it stands on."""
-        yield study.id
-        for source in (study.source, study.recipe_source):
-            if source is not None:
-                yield from self._depends_on(self._by_id[source])
+        return self._cache.get("search", study.id, lambda: self._search_of(study))
 
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]
@@ -141,9 +120,12 @@ class Agenda:
         inheriting = [study for study in self.plan.feasible() if study.inherits]
         jobs = []
         for replicate in sorted({study.replicate for study in inheriting}):
-            searches = [self._search(study) for study in inheriting if study.replicate == replicate]
+            at_once = [study for study in inheriting if study.replicate == replicate]
+            searches = [self._search(study) for study in at_once]
             needed = any(not search.settled or search.pick for search in searches)
-            for j in range(self.plan.confirm.seeds):
+            due = self._seeds_due()
+            most = max(due.get(s.id, self.plan.confirm.seeds) for s in at_once)
+            for j in range(most):
                 job = self._dense_job(confirm_seed(replicate, j), replicate)
                 if job.state == "ready" and not needed:
                     reason = "no study that starts from it has a winner"
@@ -167,7 +149,7 @@ class Agenda:
         """The search trials; with an unchanged start only those in the log are looked up again."""
         jobs: dict[int, Job] = {}
         outdated: Collection[int] = range(study.trials)
-        changed = self._changed_numbers.pop(study.id, set())
+        changed = self._cache.changed_numbers.pop(study.id, set())
         former_start, queue = self._search_trials.get(study.id, (None, Queue(())))
         if former_start == start:
             jobs = dict(enumerate(queue.jobs))
@@ -221,7 +203,7 @@ class Agenda:
             fresh = confirm_seed(study.replicate, j)
             start += self._from_dense(fresh if self.plan.dense_fresh else shared)
         if source := self._source_of(study):
-            start += start_from(self.confirming(source).jobs[j], "architecture", source.id)
+            start += start_from(self._confirms(source).jobs[j], "architecture", source.id)
         return start
 
     def _from_dense(self, seed: int) -> Start:

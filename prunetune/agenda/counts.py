@@ -55,8 +55,13 @@ class Counts:
         return sum(self.studies.values(), self.dense)
 
 
-def counts(plan: Plan) -> Counts:
-    """The amounts of a sweep in which every trial completes."""
+def counts(plan: Plan, seeds: int | None = None) -> Counts:
+    """The amounts of a sweep in which every trial completes.
+
+    `seeds` replaces the number of confirm seeds, which with planned looks is that of the last one.
+    """
+    confirm = plan.confirm.model_copy(update={"seeds": seeds or plan.confirm.seeds})
+    plan = plan.model_copy(update={"confirm": confirm, "registration": None})
     agenda = Agenda(plan, Trials())
     networks = len(agenda.search_dense.jobs) + len(agenda.confirm_dense.jobs)
     epochs = networks * (plan.dense.epochs or 0) if trains_dense(plan) else 0

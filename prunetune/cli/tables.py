@@ -39,6 +39,8 @@ def print_forecast(forecast: Forecast) -> None:
     console.print(_forecast_table(forecast))
     console.print(_cost(forecast), markup=False)
     console.print(_power(forecast), markup=False)
+    for note in forecast.notes:
+        console.print(note, markup=False, soft_wrap=True)
     for row in forecast.rows:
         if row.sparsify_epochs:
             console.print(

@@ -16,6 +16,7 @@ from prunetune.statistics.intervals import ALPHA
 from prunetune.statistics.power import detectable
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
+from prunetune.sweep.protocol_notes import protocol_notes
 from prunetune.sweep.workload_facts import WorkloadFacts, workload_facts
 
 
@@ -60,6 +61,8 @@ class Forecast(WorkloadFacts):
     """The smallest difference of accuracy that the seeds can show, if results spread by 0.2 points.
 
     Where searches are repeated, the searches take the place of the seeds."""
+    notes: tuple[str, ...] = ()
+    """What the settings lead to: looks, random trials, early stopping, seen validation images."""
 
 
 def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecast:
@@ -92,6 +95,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         timed_by=clock.source if clock else None,
         family=plan.family,
         detectable=_detectable(plan),
+        notes=protocol_notes(plan),
     )
 
 

@@ -60,13 +60,19 @@ def unreliable(seed: int, rate: float):
     return end
 
 
+def check_done(sweep: Sweep) -> None:
+    """Every job has ended or is closed, and a fresh agenda agrees."""
+    assert closed(sweep.agenda) == closed(sweep.afresh())
+    assert status_rows(sweep.agenda) == status_rows(sweep.afresh())
+    assert {job.state for job in sweep.agenda.jobs} <= {"done", "closed"}
+    assert all(job.reason for job in closed(sweep.agenda))
+
+
 def check(sweep: Sweep) -> None:
     """Laws of every finished sweep."""
+    check_done(sweep)
     agenda = sweep.agenda
     assert isinstance(due(agenda), Finished)
-    assert closed(agenda) == closed(sweep.afresh())
-    assert status_rows(agenda) == status_rows(sweep.afresh())
-    assert {job.state for job in agenda.jobs} <= {"done", "closed"}
     n_closed = Counter((c.study, c.phase) for c in closed(agenda))
     outcomes = study_outcomes(sweep.plan, sweep.records)
     for planned in sweep.plan.studies:
@@ -76,7 +82,6 @@ def check(sweep: Sweep) -> None:
         assert outcome.pick is None or not planned.trials or outcome.winner is not None
         assert len(outcome.confirms) + n_closed[planned.id, "confirm"] == sweep.plan.confirm.seeds
         assert len(outcome.search) in (0, planned.trials)
-    assert all(c.reason for c in closed(agenda))
 
 
 @shapes

@@ -165,7 +165,7 @@ WRONG = [
      "letters", None),
     ("{method: width_scaling}", "{method: {choice: {a: {}, b: {}}}}", "arms.thin.method.choice",
      "reserved", None),
-    ("recipe: {ema: 0.9}", "recipe: {from: thin}", "arms.reinit.recipe.from", "unknown", None),
+    ("recipe: {ema: 0.9}", "recipe: {lender: thin}", "arms.reinit.recipe.lender", "unknown", None),
     ("  weight_decay:", "  from: thin\n  weight_decay:", "recipe.from", "unknown field", None),
     ("weight_decay: {float", "weight_deacy: {float", "recipe.weight_deacy", "unknown",
      "weight_decay"),

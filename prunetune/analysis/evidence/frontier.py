@@ -136,7 +136,7 @@ def _row(
         trials_planned=study.trials,
         trials_ended=len(outcome.search),
         **{str(status): number for status, number in statuses.items()},
-        confirm_planned=plan.confirm.seeds,
+        confirm_planned=_seeds_planned(plan, confirmed),
         confirm_lost=sum(loss.status != "collapsed" for loss in confirmed.lost),
         confirm_pending=len(confirmed.pending),
         train_macs=confirmed.train_macs,
@@ -144,6 +144,14 @@ def _row(
         state=state,
         reason=reason,
     )
+
+
+def _seeds_planned(plan: Plan, confirmed: ConfirmedStudy) -> int:
+    """Confirm seeds of the study; with planned looks, those that are due so far."""
+    if plan.confirm.looks is None:
+        return plan.confirm.seeds
+    closed = sum(loss.status == "closed" for loss in confirmed.lost)
+    return len(confirmed.outcome.confirms) + closed + len(confirmed.pending)
 
 
 def _state(confirmed: ConfirmedStudy) -> tuple[str, str | None]:
