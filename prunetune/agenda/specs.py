@@ -165,11 +165,18 @@ def _drawn(seed: int, study: str, trials: int, amount: int) -> frozenset[int]:
     return frozenset(sorted(lots, key=lots.__getitem__)[:amount])
 
 
+def _left_alone(plan: Plan) -> tuple[dict[str, Any], ...] | None:
+    if not plan.prunes_channels:
+        return None
+    return tuple(entry.model_dump(mode="json") for entry in plan.left_alone)
+
+
 def _common(plan: Plan, replicate: int) -> dict[str, Any]:
     return {
         "sweep": plan.sweep,
         "workload": plan.workload_of(replicate),
         "plugins": plan.plugins,
+        "left_alone": _left_alone(plan),
         "dense_macs": plan.dense.macs,
         "dense_params": plan.dense.params,
         "tolerance": plan.tolerance,

@@ -15,11 +15,12 @@ from prunetune.bind.registering import check_tests, register
 from prunetune.bind.single_images import check_single_images
 from prunetune.bind.sparsify import check_sparsifying
 from prunetune.bind.study_builder import StudyBuilder
+from prunetune.compress.proof.proved_groups import left_alone
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.problems.errors import Problems
 from prunetune.config.samplers import check_sampler
 from prunetune.config.space.space import Space
-from prunetune.plan import DensePlan, Plan, Study
+from prunetune.plan import DensePlan, LeftAlone, Plan, Study, prunes_channels
 from prunetune.registry import PluginError, load_plugins
 from prunetune.workload import Workload
 
@@ -99,7 +100,13 @@ def _plan(
         plugins=spec.plugins,
         seed=spec.seed,
         registration=register(studies, family, spec.confirm, spec.search.replicates),
+        left_alone=_left_alone(workload, studies),
     )
+
+
+def _left_alone(workload: Workload, studies: tuple[Study, ...]) -> tuple[LeftAlone, ...]:
+    """The channels that no study can take from the dense network, if one would take any."""
+    return left_alone(workload.architecture) if any(map(prunes_channels, studies)) else ()
 
 
 def _dense_plan(spec: SweepSpec, workload: Workload, space: Space) -> DensePlan:

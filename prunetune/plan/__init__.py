@@ -5,7 +5,15 @@ prints it. Its hash is fixed before the first trial.
 """
 
 from prunetune.plan.left_alone import LeftAlone
-from prunetune.plan.plan import Comparison, DensePlan, Growth, Plan, is_searched, matchings_of
+from prunetune.plan.plan import (
+    Comparison,
+    DensePlan,
+    Growth,
+    Plan,
+    is_searched,
+    matchings_of,
+    prunes_channels,
+)
 from prunetune.plan.study import (
     BATCH_SIZE,
     MASKED,
@@ -31,4 +39,5 @@ __all__ = [
     "Study",
     "is_searched",
     "matchings_of",
+    "prunes_channels",
 ]

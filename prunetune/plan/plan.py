@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Named, Params
 from prunetune.config.recipe import Recipe, images_per_epoch
 from prunetune.config.search import FEWEST_TO_STOP, Asha, Confirm
 from prunetune.config.space.space import Config
+from prunetune.plan.left_alone import LeftAlone
 from prunetune.plan.study import BATCH_SIZE, Study
 from prunetune.records.key import digest
 from prunetune.registration import Registration
@@ -88,6 +89,9 @@ class Plan(Params):
     tracking: dict[str, Any]
     plugins: tuple[str, ...] = ()
     seed: int
+    left_alone: tuple[LeftAlone, ...] = ()
+    """Channels of the dense network that no method prunes. Where there are none, or where no study
+    prunes channels, the JSON of the plan lacks the field."""
     registration: Registration | None = None
     """How the sweep will be judged; None in plans of older versions, which did not state it."""
     hash: str = Field(default="", exclude=True)
@@ -96,6 +100,13 @@ class Plan(Params):
     """Whether plan.json was changed by hand: its hash is not that of what it holds."""
     growth: tuple[Growth, ...] = Field(default=(), exclude=True)
     """How the sweep has changed since it began; plan.json holds it beside the plan and its hash."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        facts: dict[str, Any] = handler(self)
+        if not self.left_alone:
+            facts.pop("left_alone", None)
+        return facts
 
     def study(self, study_id: str) -> Study:
         """The study called `study_id`.
@@ -119,6 +130,11 @@ class Plan(Params):
     def matchings(self) -> tuple[str | None, ...]:
         """The matchings of scratch-trained arms; (None,) where every arm inherits weights."""
         return matchings_of(self.studies)
+
+    @property
+    def prunes_channels(self) -> bool:
+        """Whether a study takes channels from the dense network: the plan knows which it cannot."""
+        return any(map(prunes_channels, self.studies))
 
     @property
     def n_independent(self) -> int:
@@ -180,6 +196,11 @@ def is_searched(study: Study, studies: Iterable[Study]) -> bool:
         return True
     sources = (s for s in studies if s.id in (study.source, study.recipe_source))
     return any(is_searched(source, studies) for source in sources)
+
+
+def prunes_channels(study: Study) -> bool:
+    """Whether the study's networks inherit weights but not the dense shape."""
+    return study.inherits and not study.masked and study.source is None
 
 
 def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:

@@ -108,6 +108,9 @@ class TrialSpec(TrialIdentity):
     source_architecture: Architecture | None = None
     workload: dict[str, Any]
     plugins: tuple[str, ...] = ()
+    left_alone: tuple[dict[str, Any], ...] | None = None
+    """Channels of the dense network whose cut the plan found wrong, as JSON; None: the plan does
+    not know, and the trial has to prove the cuts that it makes."""
     dense_macs: int
     dense_params: int
     target_macs: int

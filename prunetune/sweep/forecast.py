@@ -87,6 +87,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         dataset=workload.dataset,
         data=workload.data,
         uncounted=workload.uncounted,
+        left_alone=workload.left_alone,
         rows=tuple(rows),
         trials=whole.total,
         epochs=whole.epochs,

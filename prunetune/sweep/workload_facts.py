@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from prunetune.config.parts import Params
-from prunetune.plan import Plan
+from prunetune.plan import LeftAlone, Plan
 
 
 class WorkloadFacts(Params):
@@ -19,6 +19,9 @@ class WorkloadFacts(Params):
     """Module of the dense network -> functions that it calls and whose MACs nobody counts: neither
     PyTorch's counter nor prunetune knows them, so budgets leave them out."""
 
+    left_alone: tuple[LeftAlone, ...] = ()
+    """Channels of the dense network that no method prunes, because no cut of them is right."""
+
     def sentences(self) -> Iterator[str]:
         """The facts, one line each."""
         for fact in self.data:
@@ -28,6 +31,11 @@ class WorkloadFacts(Params):
             yield (
                 f"MACs: {where} calls {', '.join(functions)}; neither PyTorch's counter nor "
                 "prunetune knows the MACs of that, so budgets leave them out"
+            )
+        for entry in self.left_alone:
+            yield (
+                f"pruning: the output channels of {entry.layer} are left alone: {entry.reason}; "
+                f"for it, {100 * entry.share:.1f} % of the MACs cannot be pruned"
             )
 
 
@@ -45,4 +53,5 @@ def workload_facts(plan: Plan) -> WorkloadFacts:
         dataset=workload.dataset.name,
         data=what_was_found(workload.data),
         uncounted=workload.uncounted,
+        left_alone=plan.left_alone,
     )

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from prunetune.compress.budget.costs import count_macs
+from prunetune.compress.proof.proved_groups import believe
 from prunetune.config.recipe import Recipe, images_per_epoch, steps_per_epoch
 from prunetune.config.space.space import subtree
+from prunetune.plan import LeftAlone
 from prunetune.protocols import Batch, Hook
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.folders import TrialFolder
@@ -58,6 +60,9 @@ class Trainer:
     ) -> None:
         self.device, self.folder = device, folder
         self.workload = Workload.from_json(spec.workload)
+        if spec.left_alone is not None:
+            known = (LeftAlone.model_validate(entry) for entry in spec.left_alone)
+            believe(self.workload.architecture, known)
         self.splits = self.workload.open(device, download=download)
         self.seeds = trial_seeds(spec.sweep_seed, spec.seed, spec.phase, spec.stream_version)
         self.recipe = Recipe.model_validate(subtree(spec.config, "recipe"))
