@@ -38,7 +38,10 @@ def print_forecast(forecast: Forecast) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_forecast_table(forecast))
     console.print(_cost(forecast), markup=False)
-    console.print(_power(forecast), markup=False)
+    compared = plural(len(forecast.family), "comparison")
+    console.print(f"plan {forecast.hash}; family: {compared} at single budgets", markup=False)
+    for sentence in forecast.power:
+        console.print(sentence, markup=False)
     for note in forecast.notes:
         console.print(note, markup=False, soft_wrap=True)
     for row in forecast.rows:
@@ -61,16 +64,6 @@ def _cost(forecast: Forecast) -> str:
     return (
         f"in all, if no trial is stopped early: {forecast.trials:,} trials, "
         f"{forecast.epochs:,} epochs, {forecast.train_macs:.3e} training MACs; time: {time}"
-    )
-
-
-def _power(forecast: Forecast) -> str:
-    points = f"{100 * (forecast.detectable or 0):.2f} points"
-    difference = points if forecast.detectable else "no difference at all"
-    return (
-        f"family: {plural(len(forecast.family), 'comparison')}; with these seeds {difference} can "
-        "be detected (power 80 %, level 5 % over the family, results assumed to spread by 0.2 "
-        "points)"
     )
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prunetune.agenda import Amount, counts
+from prunetune.analysis.verdicts.prospect_sentences import prospect_sentences
+from prunetune.analysis.verdicts.prospects import Prospect, prospects
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
-from prunetune.statistics.designs import welch_design
-from prunetune.statistics.intervals import ALPHA
-from prunetune.statistics.power import detectable
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
 from prunetune.sweep.protocol_notes import protocol_notes
@@ -58,9 +57,14 @@ class Forecast(WorkloadFacts):
     """The source of the time: finished trials on a device, or steps measured now."""
     family: tuple[Comparison, ...]
     detectable: float | None
-    """The smallest difference of accuracy that the seeds can show, if results spread by 0.2 points.
-
-    Where searches are repeated, the searches take the place of the seeds."""
+    """The smallest difference of two arms at one budget that is found with a probability of 80 %;
+    None where nothing can be decided."""
+    prospects: tuple[Prospect, ...]
+    """What each kind of comparison can show, by the tests that will judge it."""
+    power: tuple[str, ...]
+    """The same in sentences."""
+    hash: str
+    """The hash of the plan."""
     notes: tuple[str, ...] = ()
     """What the settings lead to: looks, random trials, early stopping, seen validation images."""
 
@@ -78,6 +82,8 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
     rows += [_row(plan, s, amounts.studies[s.id], clock) for s in plan.studies]
     times = [row.seconds for row in rows]
     whole = amounts.total
+    known = prospects(plan)
+    at_budget = [each for each in known if each.test in ("budget", "looks")]
     return Forecast(
         sweep=plan.sweep,
         question=plan.question,
@@ -95,15 +101,12 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         seconds=None if None in times else sum(t for t in times if t is not None),
         timed_by=clock.source if clock else None,
         family=plan.family,
-        detectable=_detectable(plan),
+        detectable=at_budget[0].detectable if at_budget else None,
+        prospects=known,
+        power=tuple(prospect_sentences(plan, known)),
+        hash=plan.fingerprint,
         notes=protocol_notes(plan),
     )
-
-
-def _detectable(plan: Plan) -> float | None:
-    if plan.n_independent < 2:
-        return None
-    return detectable(welch_design(plan.n_independent), ALPHA / max(1, len(plan.family)))
 
 
 def _measured(plan: Plan) -> Clock:
