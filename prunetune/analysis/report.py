@@ -98,7 +98,8 @@ def analyse(
     at_budgets = verdicts(plan, compared, judged.pairs)
     points = point_costs(agenda)
     others = other_sweeps(store, plan) if store else ()
-    case = Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, others)
+    second = second_verdicts(agenda, confirmed, at_budgets, judged.frontiers, growths)
+    case = Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, others, second)
     return Report(
         sweep=plan.sweep,
         question=plan.question,
@@ -114,7 +115,7 @@ def analyse(
         frontier=rows,
         ledger=ledger(records.values(), plan.arms(), points),
         family=plan.family,
-        second_verdicts=second_verdicts(agenda, confirmed, at_budgets, judged.frontiers, growths),
+        second_verdicts=second,
         rungs=rungs(plan),
         efforts=effort_curves(agenda, detectable_difference(plan, confirmed.values())),
         break_evens=break_evens(plan, confirmed, points),

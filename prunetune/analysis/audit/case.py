@@ -13,6 +13,7 @@ from prunetune.analysis.evidence.dense_gate import DenseDoubt, dense_doubts
 from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.second_verdicts import SecondVerdict
 from prunetune.analysis.verdicts.verdict import Verdict
 from prunetune.plan import Plan, Study
 from prunetune.records.record import Record
@@ -30,6 +31,8 @@ class Case:
     frontiers: Sequence[FrontierVerdict]
     other_sweeps: Sequence[OtherSweep] = ()
     """Sweeps in the same storage that use the same data."""
+    second_verdicts: Sequence[SecondVerdict] = ()
+    """The verdicts that shorter searches would have led to."""
 
     @property
     def plan(self) -> Plan:

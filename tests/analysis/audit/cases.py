@@ -13,6 +13,7 @@ from prunetune.analysis.evidence.frontier import dense_result, frontier
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
 from prunetune.analysis.evidence.samples import contests
 from prunetune.analysis.verdicts.comparisons import compare
+from prunetune.analysis.verdicts.second_verdicts import second_verdicts
 from prunetune.analysis.verdicts.verdict import verdicts
 from prunetune.config.parts import Named
 from prunetune.plan import Plan, Study
@@ -42,7 +43,10 @@ class Sweep:
         compared = tuple(contests(plan, confirmed))
         judged = compare(plan, compared)
         at_budgets = verdicts(plan, compared, judged.pairs)
-        return Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, self.others)
+        second = second_verdicts(agenda, confirmed, at_budgets, judged.frontiers)
+        return Case(
+            agenda, confirmed, dense, rows, at_budgets, judged.frontiers, self.others, second
+        )
 
     def planned(self, **fields: Any) -> Sweep:
         """With other fields of the plan."""

@@ -341,6 +341,20 @@ def test_every_rule_has_a_sweep_that_breaks_it() -> None:
     assert all(each.reason and each.summary.endswith(".") for each in all_rules())
 
 
+def test_unequal_effort_is_a_note_where_equal_effort_leads_to_the_same_verdicts(
+    clean: Sweep,
+) -> None:
+    dear = clean.changed(of("thin", "search"), train_macs=spent(9 * 10**15))
+    early = dear.changed(of("thin", "search", 0), val_acc1=0.8799)
+    (finding,) = findings_of(early, "unequal_search_compute")
+    assert finding.severity == "note"
+    assert "no verdict would be another one" in finding.message
+    late = dear.changed(of("thin", "search", 0), val_acc1=0.5)
+    (finding,) = findings_of(late, "unequal_search_compute")
+    assert finding.severity == "warning"
+    assert '"undecided" becomes "pruned wins"' in finding.message
+
+
 def test_errors_come_first(clean: Sweep) -> None:
     sweep = clean.planned(confirm=Confirm(seeds=2), dense_fresh=False, sampler=Named(name="tpe"))
     severities = [f.severity for f in audit_findings(sweep.case())]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from prunetune.analysis.audit.case import Case
 from prunetune.analysis.audit.rule import Flaw, rule
+from prunetune.analysis.evidence.growths import changes
 from prunetune.analysis.format import listing
 
 _HARMLESS = ("resources", "limits", "tracking")
@@ -21,16 +21,14 @@ _HARMLESS = ("resources", "limits", "tracking")
 )
 def growth_after_look(case: Case) -> Iterator[Flaw]:
     """Changes of the sweep after the first confirmed accuracy was known."""
-    ends = [r.ended_at for r in case.records.values() if r.phase == "confirm" and r.ended_at]
-    if not ends:
-        return
-    first_look = min(map(datetime.fromisoformat, ends))
-    for growth in case.plan.growth:
-        changes = [c for c in growth.changes if not c.startswith(_HARMLESS)]
-        if changes and datetime.fromisoformat(growth.at) > first_look:
-            yield Flaw(
-                "warning",
-                f"The sweep grew on {growth.at[:10]}, after test accuracies were known: "
-                f"{listing(changes)}.",
-                "Say so beside the verdict; plan looks beforehand with confirm.looks.",
-            )
+    grown: dict[str, list[str]] = {}
+    for change in changes(case.plan, case.records.values()):
+        if change.looked and not change.field.startswith(_HARMLESS):
+            text = f"{change.field}: {change.before} -> {change.after}"
+            grown.setdefault(change.at, []).append(text)
+    for at, texts in grown.items():
+        yield Flaw(
+            "warning",
+            f"The sweep grew on {at[:10]}, after test accuracies were known: {listing(texts)}.",
+            "Say so beside the verdict; plan looks beforehand with confirm.looks.",
+        )

@@ -16,6 +16,7 @@ _MOST = 1.5
 @rule(
     "arms",
     "warning",
+    "note",
     reason="In a sweep of ours equal trials cost one arm 5.4e13 MACs and the other 1.1e13: with "
     "five times the compute the second arm could have searched five times as long.",
 )
@@ -30,12 +31,24 @@ def unequal_search_compute(case: Case) -> Iterator[Flaw]:
             places.append(f"{compared.name} ({amounts})")
             keys += [r.key for records in searches.values() for r in records]
     if places:
+        changes, effect = _effect(case)
         yield Flaw(
-            "warning",
-            f"The searches spent different numbers of MACs at {listing(places)}.",
+            "note" if changes == [] else "warning",
+            f"The searches spent different numbers of MACs at {listing(places)}.{effect}",
             "Read the second verdict, at equal search MACs, beside the first.",
             tuple(dict.fromkeys(keys)),
         )
+
+
+def _effect(case: Case) -> tuple[list[str] | None, str]:
+    """The verdicts that change at equal search MACs (None: not known), and a sentence on that."""
+    for second in case.second_verdicts:
+        if second.name == "equal search MACs":
+            changes = list(second.changes)
+            if changes:
+                return changes, f" At equal search MACs {listing(changes)}."
+            return changes, " At equal search MACs no verdict would be another one."
+    return None, ""
 
 
 def _unequal(spent: Sequence[int]) -> bool:
