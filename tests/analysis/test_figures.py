@@ -92,7 +92,9 @@ def test_the_phase_diagram_fills_settled_marks_alone(price: Price) -> None:
     assert len(marks(root, "phase")) == len(shown.report.verdicts)
     assert len(marks(root, "phase", "hollow")) == len(shown.report.verdicts) - settled
     for region in regions(shown, price):
-        assert region.cheapest <= region.training <= region.dearest
+        assert min(region.costs.values()) <= region.training <= max(region.costs.values())
+        scratch = [region.costs[arm] for arm in ("thin", "reinit")]
+        assert region.training == pytest.approx(fmean(scratch))
 
 
 def test_the_price_of_the_dense_network_is_shared_and_lost_nowhere() -> None:

@@ -13,6 +13,9 @@ from prunetune.analysis.verdicts.sentences import contest_name
 EFFORT_SWITCH = Switch("effort", "against", (("trials", "trials"), ("macs", "MACs spent")))
 
 
+_MOST_NAMES = 8
+
+
 @dataclass(frozen=True)
 class EffortFigure:
     """One small figure with its caption."""
@@ -52,5 +55,7 @@ def effort_words(view: PageView) -> str:
             "of the trials, and one search has no band."
         )
     if rising := [curve.study for curve in view.report.efforts if curve.still_rising]:
-        words.append(f"Still rising at the end: {listing(rising)}.")
+        few = len(rising) <= _MOST_NAMES
+        names = listing(rising) if few else f"{len(rising)} of {len(view.report.efforts)} searches"
+        words.append(f"Still rising at the end: {names}.")
     return " ".join(words)

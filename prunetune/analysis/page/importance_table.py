@@ -51,7 +51,8 @@ def _line(view: PageView, importance: Importance) -> ImportanceLine:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    written = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return "0.00" if abs(value) < 0.005 else written
 
 
 def _bar(view: PageView, importance: Importance) -> str:

@@ -42,17 +42,20 @@ def frontier_cells(view: PageView, matching: str | None) -> list[VerdictCell]:
 
 
 def _frontier_cell(view: PageView, found: FrontierVerdict, sentence: str) -> VerdictCell:
-    name = f"{found.a} \N{MINUS SIGN} {found.b}"
-    detail = f"{name}: {view.points(found.area)}"
-    if found.low is not None and found.high is not None:
-        detail += f" [{view.points(found.low)}, {view.points(found.high)}]"
+    area, low, high = found.area or 0.0, found.low, found.high
+    first, second = (found.a, found.b) if area >= 0 else (found.b, found.a)
+    if area < 0:
+        area, low, high = -area, *(None if e is None else -e for e in (high, low))
     winner = found.winner
-    loser = found.b if winner == found.a else found.a
-    verdict = f"{winner} beats {loser}" if winner else f"{name}: {found.verdict}"
     over = f"over {plural(len(found.budgets), 'budget')}"
-    contest = f"{over}, {found.matching}" if found.matching else over
-    arm = view.arm(winner) if winner else None
-    return VerdictCell("all", contest, arm, verdict, detail, sentence)
+    return VerdictCell(
+        "all",
+        f"{over}, {found.matching}" if found.matching else over,
+        view.arm(winner) if winner else None,
+        f"{winner} beats {second}" if winner else found.verdict,
+        _lead(view, first, second, area, low, high),
+        sentence,
+    )
 
 
 def strip(view: PageView) -> list[tuple[str | None, list[VerdictCell]]]:
@@ -79,10 +82,18 @@ def _detail(view: PageView, verdict: Verdict) -> str:
     """The lead with its interval, in points."""
     if verdict.difference is None or verdict.best is None or verdict.runner_up is None:
         return ""
-    lead = f"{verdict.best} {view.points(verdict.difference)} over {verdict.runner_up}"
-    if verdict.low is None or verdict.high is None:
-        return lead
-    return f"{lead} [{view.points(verdict.low)}, {view.points(verdict.high)}]"
+    ends = verdict.low, verdict.high
+    return _lead(view, verdict.best, verdict.runner_up, verdict.difference, *ends)
+
+
+def _lead(
+    view: PageView, first: str, second: str, value: float, low: float | None, high: float | None
+) -> str:
+    """The pair, its difference and the interval: `pruned - thin: +0.62 [+0.11, +1.13]`."""
+    words = f"{first} \N{MINUS SIGN} {second}: {view.points(value)}"
+    if low is None or high is None:
+        return words
+    return f"{words} [{view.points(low)}, {view.points(high)}]"
 
 
 def headline(verdict: Verdict) -> str:

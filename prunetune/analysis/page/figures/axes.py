@@ -12,7 +12,7 @@ from prunetune.analysis.page.prices import PRICES, training_of_one
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.config.budget import kind_of_budget
 
-_SMALL = 10.5 / 12
+_SMALL, _LINE = 10.5 / 12, 13.0
 WIDE, NARROW = 760.0, 380.0
 """Widths of figures in pixels: on a desktop and in print, and on a phone."""
 
@@ -93,9 +93,13 @@ class Frame:
 
     def y_axis(self, scale: Scale, ticks: Sequence[tuple[float, str]], label: str) -> Iterator[str]:
         """Grid lines with their values, and the name of the axis above them."""
-        for value, words in ticks:
-            yield segment(self.left, scale(value), self.right, scale(value), "grid")
-            yield text(self.left - 8, scale(value) + 4, words, text_anchor="end")
+        taken = 1e9
+        for value, words in sorted(ticks):
+            at = scale(value)
+            yield segment(self.left, at, self.right, at, "grid")
+            if taken - at >= _LINE:
+                taken = at
+                yield text(self.left - 8, at + 4, words, text_anchor="end")
         yield text(4, self.top - 12, label)
 
     def stamp(self, words: Sequence[str]) -> Iterator[str]:

@@ -16,6 +16,8 @@ from prunetune.records.record import Record
 
 _MOST_LINES = 80
 """Trials drawn per arm: the best of each study; more cannot be told apart."""
+_MANY_WINNERS = 12
+"""With more winners than this, thick lines would cover the figure."""
 _TOP, _HEIGHT, _EDGE = 44.0, 170.0, 70.0
 _ACCURACY = "val accuracy"
 _ABSENT = -0.11
@@ -46,7 +48,8 @@ def parallel_svg(view: PageView, arm: str) -> str | None:
     color = arm_class(view.arm(arm))
     parts: list[str] = []
     for record in sorted(trials, key=lambda r: r.key in winners):
-        style = "recipe winner" if record.key in winners else "recipe"
+        strong = "winner" if len(winners) <= _MANY_WINNERS else "winner fine"
+        style = f"recipe {strong}" if record.key in winners else "recipe"
         tip = _tip(view, record)
         parts.append(
             tag(

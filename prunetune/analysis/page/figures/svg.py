@@ -102,20 +102,17 @@ class Scale:
     def ticks(self, about: int = 6) -> list[float]:
         """Round values within the scale; `about` that many on a linear scale."""
         if self.log:
-            return self._log_ticks()
+            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            for steps in ((1, 2, 5), range(1, 10)):
+                values = [m * 10.0**d for d in decades for m in steps]
+                inside = [v for v in values if self.low <= v <= self.high]
+                if len(inside) > 2:
+                    return inside
+            about = 4  # a range so narrow is nearly linear
         step = _round_step((self.high - self.low) / about)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [i * step for i in range(first, last + 1)]
-
-    def _log_ticks(self) -> list[float]:
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        for steps in ((1, 2, 5), range(1, 10), [m / 4 for m in range(4, 40)]):
-            values = [m * 10.0**d for d in decades for m in steps]
-            inside = [v for v in values if self.low <= v <= self.high]
-            if len(inside) > 2:
-                return inside
-        return [self.low, self.high]
 
 
 def text_width(content: str) -> float:
