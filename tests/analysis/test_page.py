@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from prunetune.analysis import analyse, write_report
 from prunetune.analysis.page.html import page
-from prunetune.analysis.page.view import budget_name
+from prunetune.analysis.page.second_table import second_columns, second_lines
+from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record
@@ -143,3 +145,18 @@ def test_the_page_of_every_committed_experiment_renders(name: str) -> None:
     assert {link[1:] for link in checker.links if link.startswith("#")} <= set(checker.ids)
     assert len(content) < 1_000_000
     assert sum(row.test_acc1 is not None for row in report.frontier) > 5
+
+
+def test_second_verdicts_stand_beside_the_first_and_changes_are_strong() -> None:
+    plan, records = sweep(trials=8)
+    shown = PageView(plan, records, analyse(plan, records))
+    lines = second_lines(shown)
+    assert second_columns(shown)[0] == "as run"
+    assert len(lines) == len(shown.report.verdicts) + len(shown.report.frontiers)
+    changed = [
+        sum(line.verdicts[i][1] for line in lines) for i in range(1, len(second_columns(shown)))
+    ]
+    assert changed == [len(second.changes) for second in shown.report.second_verdicts]
+    assert not any(line.verdicts[0][1] for line in lines)
+    content = page(plan, records, shown.report).decode()
+    assert all(str(escape(s.sentence)) in content for s in shown.report.second_verdicts)

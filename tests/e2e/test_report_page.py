@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from prunetune.analysis import write_report
+from prunetune.analysis import analyse, write_report
+from prunetune.analysis.page.view import PageView
+from prunetune.analysis.page.write import write_comparison
 from prunetune.records.files import StoredFolder
 from tests.analysis.sweeps import make_plan, noisy, run
 
@@ -172,6 +174,34 @@ def test_a_page_without_its_script_still_shows_its_figures(
     page.locator("#differences > summary").click()
     assert page.locator("#differences .panel:visible").count() == 3 * 2
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_page_that_compares_sweeps_opens_fits_and_switches(
+    browser: Any, tmp_path: Path, width: int
+) -> None:
+    views = []
+    for name, budgets in (("first", (0.5, 0.39, 0.25, 0.125)), ("second", (0.5, 0.25))):
+        plan = make_plan(ARMS, budgets, sweep=name, seeds=3)
+        records = run(plan, noisy({"thin": 0.93, "pruned": 0.938, "reinit": 0.931}))
+        views.append(PageView(plan, records, analyse(plan, records), base=f"{name}.html"))
+    write_comparison(views, StoredFolder(tmp_path))
+    complaints: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((tmp_path / "index.html").as_uri())
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT_OFF) == []
+    assert page.locator("svg.frontier:visible").count() == 2
+    for value in ("p1", "p2", "p0"):
+        choose(page, "pair", value)
+        assert page.locator("svg.forest:visible").count() == 1
+        assert page.evaluate(WRONG) == []
+    page.locator("a.point").first.focus()
+    assert "n = 3" in page.locator("#tip").inner_text()
+    page.close()
 
 
 def test_print_shows_what_is_folded(browser: Any, report: tuple[Path, int]) -> None:

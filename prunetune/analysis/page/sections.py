@@ -27,6 +27,7 @@ from prunetune.analysis.page.literature import published_results
 from prunetune.analysis.page.notes import omissions, setting, unfinished
 from prunetune.analysis.page.points import command, point_entries
 from prunetune.analysis.page.prices import COST_COLUMNS, cost_lines
+from prunetune.analysis.page.second_table import second_columns, second_lines
 from prunetune.analysis.page.strip import strip
 from prunetune.analysis.page.switches import useful
 from prunetune.analysis.page.tables import (
@@ -97,6 +98,8 @@ def recipe_facts(view: PageView) -> dict[str, Any]:
         "recipes": recipes(view),
         "parallels": {arm: parallel_svg(view, arm) for arm in view.arms},
         "importances": importance_table(view),
+        "second_columns": second_columns(view),
+        "second_lines": second_lines(view),
         "effort_switch": EFFORT_SWITCH,
         "efforts": effort_figures(view),
         "effort_words": effort_words(view),

@@ -91,12 +91,14 @@ def phase_svg(view: PageView, price: Price, width: float) -> str | None:
     low, high = min(every), max(every)
     y = Scale(low * 0.75, high * 1.35, frame.bottom, frame.top, log=True)
     budgets = budget_ticks(view, x)
+    matched = any(_is_matched(view, r.verdict, arm) for r in found for arm in r.costs)
+    what = f"training MACs of one network{' from scratch' if matched else ''}"
     other = "" if width == NARROW else f" (bars: of all arms, dense network {price.words})"
     taken: list[tuple[float, float]] = []
     parts = [
         *key,
         *frame.x_axis(x, budgets if len(budgets) > 1 else log_ticks(x), "deployed MACs per image"),
-        *frame.y_axis(y, log_ticks(y), f"training MACs of one network from scratch{other}"),
+        *frame.y_axis(y, log_ticks(y), what + other),
         *frame.stamp(view.rung()),
     ]
     for region in found:
