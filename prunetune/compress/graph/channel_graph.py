@@ -9,6 +9,7 @@ import torch
 import torch_pruning as tp
 from torch import nn
 
+from prunetune.compress.graph.coupling import Channels, coupled
 from prunetune.compress.graph.failing_layer import layer_at_work
 from prunetune.compress.graph.tracing import ShapesOnly, example_input
 from prunetune.protocols import Shape
@@ -44,8 +45,7 @@ class ChannelGraph:
         self.module2node = graph.module2node
         self._graph = graph
         self._gates = {module for node in self._decoupled() for module in _sources(node)}
-        self.raw_groups = list(graph.get_all_groups(list(ignored)))
-        """Each a list of items: a layer or operation, and its channels."""
+        self.raw_groups = list(coupled(graph, ignored))
 
     def name_of(self, module: Any) -> str | None:
         """The name of a layer; None for torch-pruning's own nodes."""
@@ -56,9 +56,9 @@ class ChannelGraph:
         """The name of a parameter that is part of no layer that torch-pruning knows."""
         return str(self._graph._param_to_name.get(parameter, "of a module of its own"))
 
-    def is_output(self, item: Any) -> bool:
-        """Whether the item is the output side of its layer."""
-        return bool(self._graph.is_out_channel_pruning_fn(item.dep.handler))
+    def is_output(self, channels: Channels) -> bool:
+        """Whether these channels are on the output side of their layer."""
+        return bool(self._graph.is_out_channel_pruning_fn(channels.handler))
 
     def is_gate(self, layer: nn.Module) -> bool:
         """Whether the layer's one output channel meets many channels of another."""

@@ -28,7 +28,7 @@ def _layer_near(value: Any, names: dict[int, str]) -> str:
     seen: set[int] = set()
     to_visit: Collection[Any] = [value]
     while to_visit:
-        nearest = [item.module if hasattr(item, "pruning_dim") else item for item in to_visit]
+        nearest = [item.module if hasattr(item, "dependencies") else item for item in to_visit]
         for module in nearest:
             if isinstance(module, nn.Module) and names.get(id(module)):
                 return names[id(module)]

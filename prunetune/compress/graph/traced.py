@@ -99,11 +99,11 @@ def _checked(
 
 def _group(graph: Any, raw: Any, order: Mapping[str, int]) -> Group | Refused:
     """One of torch-pruning's groups as a `Group`, refused if its units may not be removed."""
-    width = len(raw[0].idxs)
+    width = 1 + max(unit for unit, _ in raw[0].pairs)
     members: list[tuple[Member, nn.Module]] = []
     refused: list[str] = []
     for item in raw:
-        module, name = item.dep.target.module, graph.name_of(item.dep.target.module)
+        module, name = item.module, graph.name_of(item.module)
         if name is None or name not in order:
             if isinstance(module, nn.Parameter):
                 refused.append(
@@ -116,10 +116,10 @@ def _group(graph: Any, raw: Any, order: Mapping[str, int]) -> Group | Refused:
             refused.append(f"{name} ({type(module).__name__}) is a kind of layer that is not cut")
             continue
         side: Side = "out" if graph.is_output(item) else "in"
-        index = _index(item, width)
+        index = _index(item.pairs, width)
         if index is None:
             refused.append(f"{name} does not have equally many channels of each of them")
-            index = np.array(sorted(set(item.idxs)), dtype=np.int64).reshape(1, -1)
+            index = np.array([[channel for _, channel in item.pairs]], dtype=np.int64)
         members.append((Member(name, side, index), module))
     members.sort(key=lambda pair: (_rank(*pair), order[pair[0].layer]))
     written = [layer for member, layer in members if member.side == "out"]
@@ -143,9 +143,9 @@ def _rank(member: Member, module: nn.Module) -> int:
     return 2 if member.side == "in" else int(isinstance(module, _BatchNorm))
 
 
-def _index(item: Any, width: int) -> IntArray | None:
-    """(width, channels per unit): the item's channels of each unit; None if they map unevenly."""
-    pairs = np.array(sorted(zip(item.root_idxs, item.idxs, strict=True)), dtype=np.int64)
+def _index(sorted_pairs: Sequence[tuple[int, int]], width: int) -> IntArray | None:
+    """(width, channels per unit): the channels of each unit; None if they map unevenly."""
+    pairs = np.array(sorted_pairs, dtype=np.int64)
     per_unit = len(pairs) // width
     if (
         not per_unit

@@ -8,8 +8,9 @@ from torch import nn
 from torchvision.models.vgg import make_layers
 
 from prunetune.compress.budget.costs import CostTable, count_macs
-from prunetune.compress.network.cut import cut, kept_channels
+from prunetune.compress.network.cut import cut, kept_channels, other_units
 from prunetune.compress.network.rebuild import layer_widths, rebuild
+from prunetune.compress.network.remaining import remaining_groups
 from prunetune.compress.proof.proved_groups import find_groups, prunable_groups
 from prunetune.testing.model_laws import silenced
 from tests.compress.nets import SMALL, architecture, image, trained
@@ -109,3 +110,28 @@ def test_cutting_in_two_rounds_is_cutting_at_once(name: str, params: dict[str, o
     twice = cut(half, prunable_groups(half, network), [(0,)] * len(groups))
     for a, b in zip(at_once.state_dict().values(), twice.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("name", "params"), [("resnet14", {"shortcut": "A"}), *SMALL])
+def test_the_groups_that_remain_are_those_of_the_narrow_network(
+    name: str, params: dict[str, object]
+) -> None:
+    network = architecture(name, **params)
+    groups = prunable_groups(trained(network), network)
+    removed = [range(0, group.width - 1, 2) for group in groups]
+    narrow = cut(trained(network), groups, removed)
+    remaining = remaining_groups(groups, other_units(groups, removed))
+    for group, found in zip(remaining, prunable_groups(narrow, network), strict=True):
+        assert group is not None
+        for ours, theirs in ((group.members, found.members), (group.gates, found.gates)):
+            for member, other in zip(ours, theirs, strict=True):
+                assert (member.layer, member.side) == (other.layer, other.side)
+                assert np.array_equal(member.index, other.index)
+
+
+def test_a_group_without_units_is_none() -> None:
+    network = architecture("resnet14")
+    groups = prunable_groups(trained(network), network)
+    kept = [() if i == 1 else range(group.width) for i, group in enumerate(groups)]
+    remaining = remaining_groups(groups, kept)
+    assert [group is None for group in remaining] == [i == 1 for i in range(len(groups))]

@@ -142,8 +142,8 @@ def networks() -> dict[str, tuple[Network, tuple[str, ...]]]:
         # channels that become others
         "glu": (Body(lambda b, x: F.glu(b.inner(x), 1), inner=nn.Conv2d(16, 32, 3, padding=1)),
                 RIGHT),
-        "pairs": (inner(lambda b, x: _pairs(b.inner(x)).sum(2), 32), RIGHT),
-        "groups of a maximum": (inner(lambda b, x: _pairs(b.inner(x)).amax(2), 32), RIGHT),
+        "pairs": (inner(lambda b, x: _pairs(b.inner(x)).sum(2), 32), ALL),
+        "groups of a maximum": (inner(lambda b, x: _pairs(b.inner(x)).amax(2), 32), ALL),
         "repeat_interleave": (inner(lambda b, x: b.inner(x).repeat_interleave(2, 1), 8), RIGHT),
         "repeat": (inner(lambda b, x: b.inner(x).repeat(1, 2, 1, 1), 8), RIGHT),
         "unfold": (

@@ -30,6 +30,7 @@ from prunetune.compress.method import Context, Infeasible, Target
 from prunetune.compress.methods.channel_pruning.params import ChannelPruningParams
 from prunetune.compress.methods.channel_pruning.rounds import Goal
 from prunetune.compress.network.cut import other_units
+from prunetune.compress.network.remaining import has_all_layers, remaining_groups
 from prunetune.compress.network.remove_blocks import removable
 from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.records.architecture import Architecture
@@ -157,8 +158,14 @@ class PruningState:
         self, model: nn.Module, architecture: Architecture, context: Context
     ) -> tuple[Scene, list[int]]:
         """The scene of the network of the kept units, and the number of each of its groups."""
-        numbers = {m.layer: i for i, g in enumerate(self.groups) for m in g.writers}
-        groups = [g for g in self._groups(model, architecture)[1] if g.name in numbers]
+        if has_all_layers(model, self.groups):
+            left = enumerate(remaining_groups(self.groups, self.kept))
+            numbered = [(number, group) for number, group in left if group is not None]
+        else:
+            writers = {m.layer: i for i, g in enumerate(self.groups) for m in g.writers}
+            traced = self._groups(model, architecture)[1]
+            numbered = [(writers[g.name], g) for g in traced if g.name in writers]
+        groups = [group for _, group in numbered]
         scene = Scene(
             model,
             architecture.input_shape,
@@ -167,7 +174,7 @@ class PruningState:
             context.batches,
             context.charge,
         )
-        return scene, [numbers[group.name] for group in groups]
+        return scene, [number for number, _ in numbered]
 
     def _score(self, scene: Scene) -> Iterator[Scores]:
         """The scores of each group; ValueError if one of them is not finite."""
