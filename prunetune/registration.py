@@ -11,12 +11,14 @@ from typing import Literal
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Params
 
-FrontierForm = Literal["searched", "found", "stated"]
+FrontierForm = Literal["searched", "repeated", "found", "stated"]
 """Where the error of a frontier comes from.
 
 searched: from the scatter over budgets, each with a search of its own, and from the seeds; the
-result is about the arms. found: from the seeds alone, although recipes were searched; the result is
-about the recipes found. stated: from the seeds alone, and nothing was searched."""
+result is about the arms. repeated: from whole searches, each with one dense network for all its
+seeds; the scatter over budgets would not show its luck; about the arms too. found: from the seeds
+alone, although recipes were searched; the result is about the recipes found. stated: from the seeds
+alone, and nothing was searched."""
 ContrastName = Literal["area", "tilt"]
 PAIRED_FROM = 8
 """Values an arm from which arms of one block are compared in pairs. Pairs halve the degrees of

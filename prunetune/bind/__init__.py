@@ -99,8 +99,14 @@ def _plan(
         tracking=spec.tracking.model_dump(mode="json"),
         plugins=spec.plugins,
         seed=spec.seed,
-        registration=register(studies, family, spec.confirm, spec.search.replicates),
         left_alone=_left_alone(workload, studies),
+        registration=register(
+            studies,
+            family,
+            spec.confirm,
+            spec.search.replicates,
+            one_dense_each=not dense_fresh and dense.source == "train",
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from prunetune.bind.family import pairs_of_arms
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.problems.errors import Problems
 from prunetune.config.search import Confirm
-from prunetune.plan import Comparison, Study, is_searched
+from prunetune.plan import Comparison, Study, is_searched, starts_from_dense
 from prunetune.registration import (
     FrontierComparison,
     FrontierForm,
@@ -47,10 +47,16 @@ def check_tests(spec: SweepSpec, problems: Problems) -> None:
 
 
 def register(
-    studies: tuple[Study, ...], family: tuple[Comparison, ...], confirm: Confirm, replicates: int
+    studies: tuple[Study, ...],
+    family: tuple[Comparison, ...],
+    confirm: Confirm,
+    replicates: int,
+    *,
+    one_dense_each: bool = False,
 ) -> Registration:
     """The tests of a sweep with so many searches per study.
 
+    `one_dense_each`: each replicate of the search trains one dense network for all of its seeds.
     Area and tilt of two frontiers are tested where both arms have four budgets in common, or two if
     the file asks for them. Several looks judge single budgets.
     """
@@ -59,7 +65,10 @@ def register(
         pairs = zip(confirm.looks, levels, strict=True)
         return Registration(looks=tuple(Look(seeds=n, level=level) for n, level in pairs))
     least = LEAST_BUDGETS if confirm.contrasts is None else 2
-    frontiers = tuple(frontier_comparisons(studies, confirm.control, replicates, least))
+    compared = frontier_comparisons(
+        studies, confirm.control, replicates, least, one_dense_each=one_dense_each
+    )
+    frontiers = tuple(compared)
     contrasts = ("area", "tilt") if confirm.contrasts is None else confirm.contrasts
     if not contrasts or not frontiers:
         return Registration()
@@ -67,7 +76,12 @@ def register(
 
 
 def frontier_comparisons(
-    studies: tuple[Study, ...], control: str | None, replicates: int, least_budgets: int
+    studies: tuple[Study, ...],
+    control: str | None,
+    replicates: int,
+    least_budgets: int,
+    *,
+    one_dense_each: bool = False,
 ) -> Iterator[FrontierComparison]:
     """The pairs of arms whose frontiers are compared: those with `least_budgets` in common.
 
@@ -78,7 +92,9 @@ def frontier_comparisons(
     for (matching, a, b), sides in pairs_of_arms(with_macs, control).items():
         met = [{s.budget for s in side if not s.infeasible} for side in sides]
         common = [s for s in sides[0] if s.budget in met[0] & met[1]]
-        form = frontier_form(sides, studies, replicates, len(common))
+        heirs = [s for side in sides for s in side if starts_from_dense(s, studies)]
+        shared = one_dense_each and bool(heirs)
+        form = frontier_form(sides, studies, replicates, len(common), one_dense_each=shared)
         if len(common) >= least_budgets and form is not None:
             yield FrontierComparison(
                 matching=matching,
@@ -95,10 +111,14 @@ def frontier_form(
     studies: Sequence[Study],
     replicates: int,
     budgets: int,
+    *,
+    one_dense_each: bool = False,
 ) -> FrontierForm | None:
     """What the error of a frontier of so many budgets can hold; None if nothing."""
     if not any(is_searched(study, studies) for side in sides for study in side):
         return "stated"
+    if replicates >= ENOUGH_SEARCHES and one_dense_each:
+        return "repeated"
     if replicates >= ENOUGH_SEARCHES or budgets >= LEAST_BUDGETS:
         return "searched"
     return "found" if replicates == 1 else None

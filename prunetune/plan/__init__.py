@@ -13,6 +13,7 @@ from prunetune.plan.plan import (
     is_searched,
     matchings_of,
     prunes_channels,
+    starts_from_dense,
 )
 from prunetune.plan.study import (
     BATCH_SIZE,
@@ -40,4 +41,5 @@ __all__ = [
     "is_searched",
     "matchings_of",
     "prunes_channels",
+    "starts_from_dense",
 ]

@@ -203,6 +203,13 @@ def prunes_channels(study: Study) -> bool:
     return study.inherits and not study.masked and study.source is None
 
 
+def starts_from_dense(study: Study, studies: Iterable[Study]) -> bool:
+    """Whether its weights, or the architecture that it trains, come from a dense network."""
+    known = tuple(studies)
+    sources = (s for s in known if s.id == study.source)
+    return study.inherits or any(starts_from_dense(source, known) for source in sources)
+
+
 def matchings_of(studies: Iterable[Study]) -> tuple[str | None, ...]:
     """The matchings of scratch-trained studies, each once; (None,) if all inherit weights."""
     return tuple(dict.fromkeys(s.matching for s in studies if s.matching)) or (None,)

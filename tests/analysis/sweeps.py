@@ -76,7 +76,9 @@ def make_plan(
     fields: dict[str, Any] = {
         "sweep": "made-up", "question": "Is it better to prune?", "workload": {}, "data_key": "d",
         "train_size": 45_000, "val_size": 5_000, "test_size": 10_000, "dense": dense,
-        "registration": register(tuple(studies), family, confirm, replicates),
+        "registration": register(
+            tuple(studies), family, confirm, replicates, one_dense_each=not fresh
+        ),
         "tolerance": 0.005, "studies": tuple(studies), "family": family, "confirm": confirm,
         "dense_fresh": fresh, "sampler": Named(name="tpe"),
         "early_stopping": None, "replicates": replicates, "resources": {}, "limits": {},
@@ -106,7 +108,13 @@ def _study(
 
 def record(plan: Plan, phase: str, study: Study | None, seed: int, **fields: Any) -> Record:
     """A completed record of a study; of a dense network where `study` is None."""
-    about = {"study": None, "arm": None, "method": None, "budget": None, "matching": None}
+    about: dict[str, Any] = {
+        "study": None,
+        "arm": None,
+        "method": None,
+        "budget": None,
+        "matching": None,
+    }
     if study is not None:
         about = {name: getattr(study, name) for name in about if name != "study"}
         about |= {"study": study.id, "replicate": study.replicate}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from prunetune.analysis.evidence.samples import Sample
-from prunetune.plan import Plan, Study, is_searched
+from prunetune.plan import Plan, is_searched, starts_from_dense
 from prunetune.records.record import Frozen
 from prunetune.registration import FrontierForm
 
@@ -52,17 +52,10 @@ def claim(plan: Plan, sides: Iterable[Sample], form: FrontierForm | None = None)
 def _dense_networks(plan: Plan, sample: Sample) -> int | None:
     """The dense networks that the sample's values start from; None if they start from none."""
     measured = [c for c in sample.studies if c.values]
-    if not any(_from_dense(plan, c.study) for c in sample.studies):
+    if not any(starts_from_dense(c.study, plan.studies) for c in sample.studies):
         return None
     if plan.dense.source != "train":
         return 1
     if not plan.dense_fresh:
         return len({c.study.replicate for c in measured})
     return len({seed for c in measured for seed in c.values})
-
-
-def _from_dense(plan: Plan, study: Study) -> bool:
-    """Whether the study's weights, or the architecture it trains, come from a dense network."""
-    return study.inherits or (
-        study.source is not None and _from_dense(plan, plan.study(study.source))
-    )

@@ -77,6 +77,8 @@ def _error(verdict: FrontierVerdict) -> str:
     if verdict.form == "searched":
         searches = plural(verdict.searches, "independent search")
         return f"error from {searches} an arm{dense}"
+    if verdict.form == "repeated":
+        return f"error from {plural(verdict.n, 'search')} an arm{dense}"
     noun = "search" if verdict.unit == "search" else "confirm seed"
     return f"error from {plural(verdict.n, noun)} an arm{dense}, none from the luck of the search"
 
