@@ -56,3 +56,12 @@ def test_many_contrasts_at_once_are_single_contrasts() -> None:
             )
             assert p == pytest.approx(contrast.p)
             assert many.half_width(0.01)[i] == pytest.approx(contrast.half_width(0.01))
+
+
+@pytest.mark.parametrize("n", [5, 10])
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_intervals_of_differences_cover_them_in_95_per_cent(n: int, ratio: float) -> None:
+    a, b = np.random.default_rng(n).normal(0, 1, (2, 40_000, n))
+    found = welch_moments(a * ratio, b)
+    covered = np.abs(found.difference) < found.half_width(0.05)
+    assert covered.mean() == pytest.approx(0.95, abs=0.01)

@@ -68,10 +68,11 @@ def test_a_contrast_grows_by_the_images_share(pairs: bool) -> None:
     assert (same.error, same.df) == pytest.approx((contrast.error, contrast.df))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_new_images_are_covered(n: int) -> None:
-    """Hits of two arms with accuracy 93 %, seed spread .2 points, on 2,000 images."""
-    rng, images, sweeps = np.random.default_rng(n), 2_000, 400
+    """Hits of two arms with accuracy 93 %, seed spread .2 points, on 1,000 images."""
+    rng, images, sweeps = np.random.default_rng(n), 1_000, 1_000
     covered = [0, 0, 0]
     for _ in range(sweeps):
         ease = rng.normal(2.7, 1.5, images)  # in logits, shared by the arms
@@ -87,7 +88,7 @@ def test_new_images_are_covered(n: int) -> None:
         covered[0] += one.low < TRUTH < one.high
         covered[1] += abs(both.difference) < both.half_width(0.05)
         covered[2] += seeds.low < TRUTH < seeds.high
-    assert 0.92 <= covered[0] / sweeps <= 0.98
-    assert 0.92 <= covered[1] / sweeps <= 0.98
+    assert 0.93 <= covered[0] / sweeps <= 0.97
+    assert 0.93 <= covered[1] / sweeps <= 0.97
     missed = (covered[0] - covered[2]) / sweeps  # by the interval over seeds
     assert missed > {3: 0.02, 5: 0.05, 10: 0.15}[n]

@@ -36,3 +36,11 @@ def test_agreeing_seeds_do_not_prove_certainty() -> None:
 def test_binomial_noise_of_a_known_test_set() -> None:
     assert binomial_half_width(0.935, 10_000) == pytest.approx(0.0048, abs=5e-5)
     assert binomial_half_width(0.76, 10_000) == pytest.approx(0.0084, abs=5e-5)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_intervals_of_normal_seeds_cover_the_mean_in_95_per_cent(n: int) -> None:
+    sweeps = 4_000
+    values = np.random.default_rng(n).normal(0.9, 0.002, (sweeps, n)).tolist()
+    covered = sum(e.low < 0.9 < e.high for e in map(mean_interval, values))
+    assert covered / sweeps == pytest.approx(0.95, abs=0.01)
