@@ -14,6 +14,7 @@ import torch
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.network.rebuild import architecture_of, rebuild
+from prunetune.compress.network.undrawn import undrawn
 from prunetune.config.parts import Named
 from prunetune.models.pretrained import WeightsFileError, load_state, match_state
 from prunetune.records.key import canonical, digest
@@ -108,14 +109,16 @@ class Workload:
     @cached_property
     def macs(self) -> int:
         """MACs of the dense network at batch 1."""
-        with torch.device("meta"):
-            return count_macs(self.build(), self.info.shape)
+        with undrawn():
+            model = self.build()
+        return count_macs(model, self.info.shape)
 
     @cached_property
     def uncounted(self) -> dict[str, tuple[str, ...]]:
         """Module of the dense network -> the functions it calls whose MACs nobody counts."""
-        with torch.device("meta"):
-            found = count_by_module(self.build(), self.info.shape).uncounted
+        with undrawn():
+            model = self.build()
+        found = count_by_module(model, self.info.shape).uncounted
         return {module: tuple(sorted(functions)) for module, functions in found.items()}
 
     @cached_property

@@ -128,3 +128,31 @@ def test_a_network_that_cannot_be_cut_is_refused_when_the_sweep_is_planned(
     assert said.returncode == 2
     assert "no channels of flipped can be pruned: stem: " in said.stderr
     assert "Traceback" not in said.stderr
+
+
+class Masked(Flipped):
+    """Reads those channels that a buffer names; on the device "meta" the buffer has no values."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__(classes, channels)
+        self.register_buffer("reads", torch.arange(8) != 3)
+        self.tail = nn.Conv2d(7, 32, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.inner(self.stem(x))[:, self.reads]
+        logits: Tensor = self.head(self.tail(y).relu().mean((2, 3)))
+        return logits
+
+
+class MaskedFamily(FlippedFamily):
+    def build(self, params: Params, classes: int, input_shape: tuple[int, int, int]) -> nn.Module:
+        return Masked(classes, input_shape[0])
+
+
+def test_buffers_that_say_where_channels_go_have_their_values_when_a_sweep_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = planned_with(MaskedFamily(), tmp_path, monkeypatch)
+    plan = plan_sweep(path)
+    assert plan.dense.macs == 64 * 9 * (8 + 8 * 8 + 7 * 32) + 320
+    assert [entry.layer for entry in plan.left_alone] == ["inner"]

@@ -150,11 +150,8 @@ def _changes(measure: Measure, levels: Levels, same: bool) -> dict[str, Any]:
     if same:
         return {"shift": spare}
     lead = abs(contrast.difference) - contrast.half_width(levels.decisive)
-    # A shift towards zero may make the arms equivalent, if the margin leaves room for the error.
-    room = abs(contrast.difference) + spare > 0
-    shift = min(abs(lead), -spare) if room else abs(lead)
     if levels.p <= ALPHA:
-        return {"shift": shift}
+        return {"shift": max(lead, 0.0)}
     if levels.closed:
         return {}
     enough = (
@@ -162,7 +159,10 @@ def _changes(measure: Measure, levels: Levels, same: bool) -> dict[str, Any]:
         units_to_equivalence(contrast, measure.values, levels.equivalence, levels.margin),
     )
     needed = min((n for n in enough if n is not None), default=None)
-    return {"decides_at": needed, "shift": shift}
+    # A shift towards zero may make the arms equivalent, if the margin leaves room for the error.
+    room = abs(contrast.difference) + spare > 0
+    shift = min(-lead, -spare) if room else -lead
+    return {"decides_at": needed, "shift": max(shift, 0.0)}
 
 
 def _new_images(

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import ConfigDict, Field
 
 from prunetune.compress.budget.costs import CostTable
@@ -23,6 +22,7 @@ from prunetune.compress.budget.select import select
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
 from prunetune.compress.network.rebuild import rebuild
+from prunetune.compress.network.undrawn import undrawn
 from prunetune.compress.proof.proved_groups import prunable_groups
 from prunetune.config.file.fields import WrittenBudget
 from prunetune.config.parts import Params
@@ -95,7 +95,7 @@ class Profile:
     @classmethod
     def of(cls, source: Architecture, dense: Architecture) -> Profile:
         """The profile of `source`, a smaller network of the same family as `dense`."""
-        with torch.device("meta"):
+        with undrawn():
             model = rebuild(source)
         groups = prunable_groups(model, source)
         kept = tuple(group.width for group in groups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -22,12 +22,12 @@ def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[in
     are those of `model`.
     """
     narrow = without_data(model)
-    _fill(narrow, model)
     removed_channels: dict[str, dict[Side, set[int]]] = {}
     for group, units in zip(groups, removed, strict=True):
         for member in group.members:
             sides = removed_channels.setdefault(member.layer, {"out": set(), "in": set()})
             sides[member.side].update(member.index[list(units)].ravel().tolist())
+    _fill(narrow, model, {id(model.get_submodule(name)) for name in removed_channels})
     for name, sides in removed_channels.items():
         _narrow(narrow.get_submodule(name), sides["out"], sides["in"])
     for layer, dense in zip(narrow.modules(), model.modules(), strict=True):
@@ -37,17 +37,20 @@ def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[in
     return narrow
 
 
-def _fill(twin: nn.Module, model: nn.Module) -> None:
+def _fill(twin: nn.Module, model: nn.Module, narrowed: Collection[int]) -> None:
     """Replace the twin's empty parameters and buffers by copies of those of `model`.
 
-    What layers share in `model`, they share in the twin.
+    What layers share in `model`, they share in the twin. Parameters of layers whose ids are in
+    `narrowed` are not copied, because `_narrow` makes new ones.
     """
     copies: dict[int, nn.Parameter] = {}
     for layer, original in zip(twin.modules(), model.modules(), strict=True):
         for name, parameter in original._parameters.items():
             if parameter is not None:
                 if id(parameter) not in copies:
-                    copies[id(parameter)] = nn.Parameter(parameter.detach().clone())
+                    values = parameter.detach()
+                    copied = values if id(original) in narrowed else values.clone()
+                    copies[id(parameter)] = nn.Parameter(copied)
                 layer._parameters[name] = copies[id(parameter)]
         for name, buffer in original._buffers.items():
             if buffer is not None:

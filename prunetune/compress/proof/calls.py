@@ -78,7 +78,7 @@ def small_shape(twin: nn.Module, input_shape: Shape, whole: Calls) -> Shape:
     """
     if len(input_shape) != 3 or not whole.positions:
         return input_shape
-    shrink = 2 / math.sqrt(min(whole.positions))
+    shrink = 1.5 / math.sqrt(min(whole.positions))  # sizes are rounded up
     height, width = (8 * math.ceil(size * shrink / 8) for size in input_shape[1:])
     small = (input_shape[0], height, width)
     if height >= input_shape[1] or width >= input_shape[2]:

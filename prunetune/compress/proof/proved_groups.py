@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from prunetune.compress.graph.groups import Group, Refused
 from prunetune.compress.graph.traced import traced_groups
 from prunetune.compress.network.rebuild import family_network, layer_widths
+from prunetune.compress.network.undrawn import undrawn
 from prunetune.compress.proof.prover import Prover
 from prunetune.compress.proof.shares import fixed_share
 from prunetune.plan import LeftAlone
@@ -150,27 +149,9 @@ def _key(architecture: Architecture) -> tuple[Any, str]:
 
 def _prove_family(architecture: Architecture) -> None:
     """Prove the cuts of the family's network, and keep what was proved for this process."""
-    with torch.random.fork_rng(devices=[]), _Undrawn():
-        torch.default_generator.manual_seed(0)
+    with undrawn():
         model = family_network(architecture)
     ignored = models.get(architecture.model).part.ignored_layers(model)
     key = _key(architecture)
     _groups[key] = prove(model, architecture.input_shape, ignored)
     _left_alone[key] = _groups[key].left_alone
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves new parameters as uninitialised memory, because to draw them takes long.
-
-    Buffers get their values. Under PyTorch's device "meta" they would have none.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """See `TorchFunctionMode`."""
-        drawing = getattr(func, "__name__", "") in ("uniform_", "normal_")
-        tensor = args[0] if args else (kwargs or {}).get("tensor")
-        if drawing and isinstance(tensor, nn.Parameter):
-            return tensor
-        return func(*args, **(kwargs or {}))

@@ -10,6 +10,7 @@ from torch import nn
 
 from prunetune.compress.graph.groups import Group, Member
 from prunetune.compress.graph.traced import traced_groups
+from prunetune.compress.network.cut import cut, other_units
 from prunetune.compress.proof.proved_groups import believe, left_alone, prunable_groups
 from prunetune.compress.proof.prover import Prover
 from prunetune.plan import LeftAlone
@@ -121,3 +122,35 @@ def test_integer_buffers_keep_their_values_in_copies() -> None:
         traced = traced_groups(model, (1, 8, 8), [model.head])
         assert [entry.layer for entry in traced.refused] == ["inner"]
         assert np.array_equal(model.places.numpy(), [1, 5, 6])
+
+
+@pytest.mark.parametrize(("name", "params"), NETWORKS)
+def test_groups_of_a_cut_network_are_the_groups_of_the_whole_one_cut(
+    name: str, params: dict[str, object]
+) -> None:
+    """So what is proved of the whole network holds for every round that cuts it further."""
+    network = architecture(name, **params)
+    model = trained(network)
+    groups = prunable_groups(model, network)
+    generator = np.random.default_rng(0)
+    fewest = 2 if name == "mobilenet_v2" else 1  # one depthwise channel is a plain convolution
+    sizes = [generator.integers(fewest, 4) for _ in groups]
+    kept = [
+        sorted(generator.permutation(group.width)[:size].tolist())
+        for group, size in zip(groups, sizes, strict=True)
+    ]
+    narrow = cut(model, groups, other_units(groups, kept))
+    remaining: dict[tuple[str, str], list[int]] = {}
+    for group, units in zip(groups, kept, strict=True):
+        for member in group.members:
+            channels = remaining.setdefault((member.layer, member.side), [])
+            channels += member.index[units].ravel().tolist()
+    after = prunable_groups(narrow, network)
+    assert [group.name for group in after] == [group.name for group in groups]
+    for group, units, smaller in zip(groups, kept, after, strict=True):
+        whole = {(member.layer, member.side): member.index[units] for member in group.members}
+        of_narrow = {(member.layer, member.side): member.index for member in smaller.members}
+        assert of_narrow.keys() == whole.keys()
+        for place, index in whole.items():
+            numbers = {c: i for i, c in enumerate(sorted(remaining[place]))}
+            assert np.array_equal(of_narrow[place], np.vectorize(numbers.get)(index)), place

@@ -18,7 +18,6 @@ from prunetune.analysis.page.figures.svg import (
 )
 from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.arm_pairs import Pair
-from prunetune.analysis.verdicts.labels import judged_label
 from prunetune.analysis.verdicts.sentences import contest_name
 
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
@@ -70,7 +69,7 @@ def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
     yield mark(x(pair.difference), at, arm, title(tooltip), class_=style)
     yield text(_WIDTH - 182, at + 4, view.points(pair.difference), class_="number")
-    verdict = judged_label(pair)
+    verdict = f"{pair.winner} wins" if pair.winner else pair.verdict
     yield text(_WIDTH - 132, at + 4, verdict, class_="strong" if pair.winner else "quiet")
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import nn
 
 from prunetune.compress.budget.select import select
@@ -21,6 +20,7 @@ from prunetune.compress.methods.channel_pruning.rounds import down_to, macs_by_r
 from prunetune.compress.methods.channel_pruning.state import PruningState
 from prunetune.compress.network.rebuild import family_network
 from prunetune.compress.network.remove_blocks import narrow
+from prunetune.compress.network.undrawn import undrawn
 from prunetune.compress.regularizer import sparsified_network
 from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
@@ -55,7 +55,7 @@ class ChannelPruning:
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """Whether the method meets each target; see `prunetune.compress.method.reach`."""
-        with torch.device("meta"):
+        with undrawn():
             model = family_network(architecture)
         state = PruningState(self.params, model, architecture)
         return tuple(self._reach(state, target) for target in targets)
