@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
@@ -36,12 +36,14 @@ from prunetune.sweep import plan_sweep
 from prunetune.sweep.plan_file import write_plan
 
 ROOT = Path(__file__).parents[2]
+NAME = "ten-thousand"
 TRIALS, SEEDS, REPLICATES, EPOCHS = 95, 5, 4, 50
 BUDGETS = (0.6, 0.5, 0.4, 0.3, 0.25)
 IMAGES, CLASSES = 10_000, 10
 LIMITS = {"status": 1.0, "report": 10.0, "audit": 10.0}
 """Seconds by the wall that a command may take."""
-MOST_MEMORY, LARGEST_PAGE = 1e9, 5e6
+MOST_MEMORY, LARGEST_PAGE = 1000, 5
+"""Megabytes."""
 
 
 def spec() -> SweepSpec:
@@ -49,7 +51,7 @@ def spec() -> SweepSpec:
     pruned = {f"pruned_{c}": {"method": {"channel_pruning": {"criterion": c}}} for c in CRITERIA}
     return SweepSpec.model_validate(
         {
-            "name": "ten-thousand",
+            "name": NAME,
             "workload": {
                 "model": {"resnet56": {"shortcut": "B"}},
                 "dataset": "digits",
@@ -199,38 +201,53 @@ def write(path: Path, content: BaseModel) -> None:
     path.write_bytes(to_json(content))
 
 
-def measured(words: list[str]) -> tuple[float, float]:
-    """Seconds by the wall and bytes of memory of one command."""
+class Run(NamedTuple):
+    """One run of a command."""
+
+    wall: float
+    """Seconds by the wall."""
+    cpu: float
+    """Seconds of the processor."""
+    memory: float
+    """The most megabytes that it held."""
+
+
+def measured(words: list[str]) -> Run:
+    """Run a command in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command, start = [sys.executable, "-m", "prunetune.cli", *words], time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"prunetune {' '.join(words)} failed")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024
+    cpu = usage.ru_utime + usage.ru_stime
+    return Run(time.perf_counter() - start, cpu, usage.ru_maxrss / 1024)
 
 
-def table(storage: Path, count: int, repeats: int) -> str:
+def table(storage: Path, repeats: int) -> str:
     """The result as Markdown."""
     rows = []
     for verb, limit in LIMITS.items():
-        runs = [measured([verb, str(storage / "ten-thousand")]) for _ in range(repeats + 1)]
-        seconds = [run[0] for run in runs[1:]]
-        memory = max(run[1] for run in runs) / 1e6
+        runs = [measured([verb, str(storage / NAME)]) for _ in range(repeats + 1)]
+        first, later = runs[0], runs[1:]
+        cells = [f"{first.wall:.1f} ({first.cpu:.2f})"]
+        cells.append(f"{median(r.wall for r in later):.1f} ({median(r.cpu for r in later):.2f})")
         rows.append(
-            f"| `prunetune {verb}` | {runs[0][0]:.2f} | {median(seconds):.2f} | {limit:g} | "
-            f"{memory:.0f} | {MOST_MEMORY / 1e6:.0f} |"
+            f"| `prunetune {verb}` | {cells[0]} | {cells[1]} | {limit:g} | "
+            f"{max(run.memory for run in runs):.0f} | {MOST_MEMORY:.0f} |"
         )
-    folder = Store(storage, "ten-thousand").report_folder
+    store = Store(storage, NAME)
+    records = store.light_records().values()  # read last: a child starts with our own memory
+    n_outputs = sum(record.test_outputs is not None for record in records)
+    folder = store.report_folder
     sizes = {n: folder.file(n).path.stat().st_size / 1e6 for n in ("index.html", "report.json")}
     head = ("command", "first, s", "again, s", "limit, s", "memory, MB", "limit, MB")
-    note = (
-        f"{count:,} records. Seconds by the wall: the first run after the records were written, "
-        f"and the median of {repeats} more. Python {platform.python_version()}, one thread, load "
-        f"average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. The page has "
-        f"{sizes['index.html']:.2f} MB (limit {LARGEST_PAGE / 1e6:g}), report.json "
-        f"{sizes['report.json']:.2f} MB. Written by `experiments/benchmarks/reporting.py`."
-    )
+    note = f"""{len(records):,} records; {n_outputs} confirmed networks have outputs for
+{IMAGES:,} test images. Seconds by the wall and, in brackets, of the processor: a first run, and the
+median of {repeats} more. Python {platform.python_version()}, one thread, {os.cpu_count()} cores;
+load average {os.getloadavg()[0]:.1f}, so that only the processor's seconds say what an idle machine
+would take. The page has {sizes["index.html"]:.2f} MB (limit {LARGEST_PAGE:g}), report.json
+{sizes["report.json"]:.2f} MB. Written by `experiments/benchmarks/reporting.py`."""
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows]
     return "\n".join([*lines, "", note, ""])
 
@@ -245,10 +262,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         storage = options.keep or Path(scratch)
-        store = Store(storage, "ten-thousand")
+        store = Store(storage, NAME)
         if not store.exists():
             make(storage, options.outputs)
-        text = table(storage, len(store.light_records()), options.repeats)
+        text = table(storage, options.repeats)
     print(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

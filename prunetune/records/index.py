@@ -63,6 +63,13 @@ def indexed_records(folder: Path, index: Path, read: Callable[[Path], Record]) -
     return {entry.record.key: entry.record for entry in entries}
 
 
+def index_record(index: Path, file: Path, record: Record) -> None:
+    """Add a record that was just written to its file, so that the next reader finds it."""
+    with suppress(OSError):
+        stat = file.stat()
+        _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, record)])
+
+
 def _files(folder: Path) -> list[tuple[str, int, int]]:
     """(name, time of change, size) of every record's file, sorted by name."""
     if not folder.is_dir():

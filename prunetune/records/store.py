@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from prunetune.records.collector import uncollected
 from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
 from prunetune.records.folders import SharedNetworkFolder, TrialFolder
-from prunetune.records.index import indexed_records
+from prunetune.records.index import index_record, indexed_records
 from prunetune.records.lock import exclusive_lock, is_locked
 from prunetune.records.record import Record, TrialSpec
 
@@ -135,6 +135,7 @@ class Store:
         if file.exists():
             return False
         file.write_json(record)
+        index_record(self._index, file.path, record)
         return True
 
     def record_file(self, key: str) -> StoredFile:
@@ -171,7 +172,11 @@ class Store:
             return record
 
         with uncollected():
-            return indexed_records(self.root / "records", self.root / "records.index", read)
+            return indexed_records(self.root / "records", self._index, read)
+
+    @property
+    def _index(self) -> Path:
+        return self.root / "records.index"
 
     def _record_paths(self) -> list[Path]:
         folder = self.root / "records"

@@ -47,6 +47,13 @@ def test_light_records_are_the_records_without_their_bulk(store: Store) -> None:
     assert index_of(store).stat().st_size < whole
 
 
+def test_a_record_is_indexed_as_it_is_written(store: Store) -> None:
+    written = index_of(store).read_bytes()
+    assert len(written.splitlines()) == len(store.records())
+    assert_same(store)
+    assert index_of(store).read_bytes() == written
+
+
 def test_an_empty_storage_has_no_records_and_gets_no_index(tmp_path: Path) -> None:
     assert Store(tmp_path, "none").light_records() == {}
     assert list(tmp_path.iterdir()) == []
@@ -82,7 +89,10 @@ def test_a_damaged_index_changes_nothing(store: Store, seed: int) -> None:
 
 
 def test_an_index_that_cannot_be_written_is_done_without(store: Store) -> None:
+    index_of(store).unlink()
     index_of(store).mkdir()
+    assert_same(store)
+    store.write_record(next(iter(store.records().values())).model_copy(update={"key": "new"}))
     assert_same(store)
 
 
