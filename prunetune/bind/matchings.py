@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from prunetune.bind.lookup import BoundArm, Parts
 from prunetune.config.file.model import SweepSpec
+from prunetune.config.matching import needs_dense_epochs
 from prunetune.config.problems.errors import Problems
 
 
@@ -25,7 +26,7 @@ def _check_epochs(spec: SweepSpec, problems: Problems) -> None:
         return
     way = "checkpoint" if spec.workload.dense.checkpoint else "weights"
     for matching in spec.training.match:
-        if matching != "marginal":
+        if needs_dense_epochs(matching):
             message = "the loaded dense network does not state its epochs"
             allowed = f"marginal, or its epochs at workload.dense.{way}.epochs"
             problems.add(("training", "match"), message, value=matching, allowed=allowed)

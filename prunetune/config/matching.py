@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-Matching = Literal["scratch_e", "scratch_b", "scratch_b_rethinking", "marginal"]
-MATCHINGS: tuple[Matching, ...] = get_args(Matching)
+from pydantic import Field
+
+from prunetune.config.parts import Form
+
+Rule = Literal["scratch_e", "scratch_b", "scratch_b_rethinking", "marginal"]
+MATCHINGS: tuple[Rule, ...] = get_args(Rule)
+EPOCHS = "epochs="
+"""`epochs=60`: a length of training in place of a rule, for a curve of accuracy over training."""
+Length = Annotated[str, Field(pattern=f"^{EPOCHS}[1-9][0-9]{{0,5}}$"), Form(f"{EPOCHS}60")]
+Matching = Rule | Length
 
 
 def mac_ratio(dense_macs: int, target_macs: int) -> Fraction:
@@ -28,6 +36,11 @@ def pruned_epochs(ratio: Fraction, *, finetune: int, sparsify: int, sparsifies: 
     A network that does not sparsify gets the MACs of Ks dense epochs as epochs of its own.
     """
     return finetune if sparsifies else finetune + math.floor(sparsify * ratio)
+
+
+def needs_dense_epochs(matching: Matching) -> bool:
+    """Whether the epochs of a matching follow from those of the dense network."""
+    return matching != "marginal" and not matching.startswith(EPOCHS)
 
 
 def scratch_epochs(
@@ -46,11 +59,14 @@ def scratch_epochs(
     scratch_b             round((K1 + Ks) r + K2)  equal training MACs, Wang et al. (2301.05219)
     scratch_b_rethinking  floor(K1 r)              Liu et al. (1810.05270)
     marginal              K2 + floor(Ks r)         the dense network counts as free
+    epochs=N              N                        whatever the others had
 
     Raises:
         ValueError: the matching needs K1, but `dense` is None because loaded weights do not state
             their epochs.
     """
+    if matching.startswith(EPOCHS):
+        return int(matching.removeprefix(EPOCHS))
     if matching == "marginal":
         return finetune + math.floor(sparsify * ratio)
     if dense is None:

@@ -23,6 +23,13 @@ class Kind:
     kind: str
 
 
+@dataclass(frozen=True)
+class Form:
+    """Marks text of a certain form with an example of it: `Form("epochs=60")`."""
+
+    example: str
+
+
 class Named(Params):
     """The name and the parameters of a part, not yet checked against the part."""
 

@@ -52,6 +52,19 @@ def test_an_arm_has_studies_and_comparisons_under_its_own_matchings_alone(tmp_pa
     }
 
 
+def test_a_matching_may_be_a_length(tmp_path: Path) -> None:
+    plan = bound(tmp_path, ("[marginal, scratch_e, scratch_b]", "[scratch_e, epochs=9]"))
+    thin = {s.id: s.epochs for s in plan.studies if s.arm == "thin"}
+    assert thin == {
+        "thin@0.5 scratch_e": 4, "thin@0.5 epochs=9": 9,
+        "thin@0.25 scratch_e": 4, "thin@0.25 epochs=9": 9,
+    }  # fmt: skip
+    assert ("epochs=9", "pruned", "thin") in {(c.matching, c.a, c.b) for c in plan.family}
+    for wrong in ("epochs=0", "epochs=", "epochs=1.5", "epochs=9 "):
+        message = refused(tmp_path, ("scratch_e, scratch_b]", f"'{wrong}']"))
+        assert "training.match[1]: unknown value" in message
+
+
 def test_all_matchings_named_are_the_same_as_none_named(tmp_path: Path) -> None:
     every = bound(tmp_path, ("match: scratch_e", "match: [scratch_b, marginal, scratch_e]"))
     assert every == bound(tmp_path, (", match: scratch_e", ""))

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunetune.config.matching import MATCHINGS, mac_ratio, pruned_epochs, scratch_epochs
+from prunetune.config.matching import (
+    MATCHINGS,
+    mac_ratio,
+    needs_dense_epochs,
+    pruned_epochs,
+    scratch_epochs,
+)
 
 EPOCHS = st.integers(0, 500)
 RATIOS = st.fractions(1, 50)
@@ -74,6 +80,14 @@ def test_smaller_networks_never_train_shorter(dense, finetune, sparsify, r1, r2,
 def test_weights_of_unknown_training_allow_marginal_alone(matching):
     with pytest.raises(ValueError, match="marginal"):
         scratch_epochs(matching, Fraction(2), dense=None, finetune=1, sparsify=0)
+
+
+@given(EPOCHS, EPOCHS, RATIOS, st.integers(1, 999_999), st.sampled_from([None, 7]))
+def test_a_length_of_its_own_depends_on_nothing_else(finetune, sparsify, ratio, length, dense):
+    matching = f"epochs={length}"
+    epochs = scratch_epochs(matching, ratio, dense=dense, finetune=finetune, sparsify=sparsify)
+    assert epochs == length
+    assert not needs_dense_epochs(matching)
 
 
 def test_floors_are_exact():

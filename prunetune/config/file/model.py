@@ -70,7 +70,8 @@ class TrainingSpec(Params):
         default=0, ge=0, description="epochs of sparse training before pruning"
     )
     match: Matchings = Field(
-        default=("scratch_b",), description="how long networks train from scratch"
+        default=("scratch_b",),
+        description="how long networks train from scratch; epochs=60 is a length of its own",
     )
 
 

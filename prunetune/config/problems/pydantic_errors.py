@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from prunetune.config.parts import Kind, Named
+from prunetune.config.parts import Form, Kind, Named
 from prunetune.config.problems.errors import Problems, YamlPath, near_match
 
 _PLAIN = {
@@ -66,6 +66,7 @@ def _describe(annotation: Any, metadata: list[Any]) -> str:
     ]
     members = _members(annotation)
     words = [_one(member) for member in members if member is not type(None)]
+    words = [mark.example for mark in metadata if isinstance(mark, Form)] or words
     text = " or ".join(words) + ("" if not bounds else " " + ", ".join(bounds))
     return (
         text
@@ -79,6 +80,8 @@ def _one(annotation: Any) -> str:
         return " | ".join(
             json.dumps(a) if not isinstance(a, str) else a for a in get_args(annotation)
         )
+    if len(members := _members(annotation)) > 1:
+        return " | ".join(map(_one, members))
     if get_origin(annotation) is Annotated:
         return _describe(annotation.__origin__, list(annotation.__metadata__))
     if get_origin(annotation) in (tuple, list):
@@ -164,6 +167,7 @@ _TYPES = {
     "list_type": "must be a list",
     "finite_number": "must be finite",
     "too_short": "must not be empty",
+    "string_pattern_mismatch": "unknown value",
 }
 
 
