@@ -13,6 +13,10 @@ import pytest
 from markupsafe import escape
 
 from prunetune.analysis import analyse, write_report
+from prunetune.analysis.page.figures.differences_plot import (
+    MOST_COMPARISONS,
+    shown_comparisons,
+)
 from prunetune.analysis.page.html import page
 from prunetune.analysis.page.second_table import second_columns, second_lines
 from prunetune.analysis.page.view import PageView, budget_name
@@ -160,3 +164,38 @@ def test_second_verdicts_stand_beside_the_first_and_changes_are_strong() -> None
     assert not any(line.verdicts[0][1] for line in lines)
     content = page(plan, records, shown.report).decode()
     assert all(str(escape(s.sentence)) in content for s in shown.report.second_verdicts)
+
+
+@pytest.mark.parametrize("kept", ["none", "dense", "no confirms", "half", "lost", "level"])
+@pytest.mark.parametrize("options", [{}, {"replicates": 2, "seeds": 1}, {"matchings": ("a", "b")}])
+def test_unfinished_and_failed_sweeps_render(kept: str, options: dict[str, object]) -> None:
+    plan, records = sweep(**options)
+    lost = {"status": "diverged", "test_acc1": None, "val_acc1": None, "architecture": None}
+    some = {
+        "none": lambda i, r: None,
+        "dense": lambda i, r: r if r.phase == "dense" else None,
+        "no confirms": lambda i, r: r if r.phase != "confirm" else None,
+        "half": lambda i, r: r if i % 2 else None,
+        "lost": lambda i, r: r if i % 3 else r.model_copy(update=lost),
+        "level": lambda i, r: r.model_copy(update={"test_acc1": r.test_acc1 and 0.9}),
+    }
+    found = {k: some[kept](i, r) for i, (k, r) in enumerate(records.items())}
+    left = {key: record for key, record in found.items() if record is not None}
+    parse(page(plan, left, analyse(plan, left)))
+
+
+def test_of_very_many_comparisons_the_clearest_are_drawn() -> None:
+    arms = {f"arm {i}": "width_scaling" for i in range(20)}
+    plan = make_plan(arms, (0.5, 0.25), trials=1, seeds=3)
+    means = {arm: 0.6 + 0.016 * i for i, arm in enumerate(arms)}
+    records = run(plan, noisy(means))
+    report = analyse(plan, records)
+    drawn = shown_comparisons(report.verdicts)
+    pairs = [pair for _, group in drawn for pair in group]
+    every = [pair for verdict in report.verdicts for pair in verdict.pairs]
+    assert len(pairs) == MOST_COMPARISONS < len(every)
+    settled = sum(pair.verdict != "undecided" for pair in every)
+    assert sum(pair.verdict != "undecided" for pair in pairs) == min(settled, MOST_COMPARISONS)
+    content = page(plan, records, report).decode()
+    assert f"The {MOST_COMPARISONS} clearest of {len(every)} comparisons" in content
+    assert len(content) < 2_000_000

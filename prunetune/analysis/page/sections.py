@@ -19,7 +19,7 @@ from prunetune.analysis.page.figure_panels import (
     pair_switch,
     phase_panels,
 )
-from prunetune.analysis.page.figures.differences_plot import differences_svg
+from prunetune.analysis.page.figures.differences_plot import MOST_COMPARISONS, differences_svg
 from prunetune.analysis.page.figures.parallel_plot import parallel_svg
 from prunetune.analysis.page.figures.widths_plot import winner_widths
 from prunetune.analysis.page.importance_table import importance_table
@@ -59,6 +59,8 @@ def judgement(view: PageView) -> dict[str, Any]:
         "pair_switches": useful([pair_switch(view), matching_switch(view)]),
         "pairs": pair_panels(view),
         "differences": differences_svg(view),
+        "n_comparisons": sum(len(verdict.pairs) for verdict in view.report.verdicts),
+        "most_comparisons": MOST_COMPARISONS,
         "new_images": any(p.new_low is not None for v in view.report.verdicts for p in v.pairs),
         "margin": points(view.plan.confirm.margin, signed=False),
         "phase_switches": [PRICE_SWITCH],

@@ -19,14 +19,17 @@ from prunetune.analysis.page.figures.svg import (
 from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.arm_pairs import Pair
 from prunetune.analysis.verdicts.sentences import contest_name
+from prunetune.analysis.verdicts.verdict import Verdict
 
+MOST_COMPARISONS = 120
+"""More lines than this are no figure; report.json has every comparison."""
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
 
 
 def differences_svg(view: PageView) -> str | None:
     """The figure, one line per comparison; None while nothing is compared."""
     plan, report = view.plan, view.report
-    groups = [(contest_name(v.budget, v.matching), v.pairs) for v in report.verdicts if v.pairs]
+    groups = shown_comparisons(report.verdicts)
     pairs = [pair for _, group in groups for pair in group]
     if all(pair.difference is None for pair in pairs):
         return None
@@ -46,6 +49,23 @@ def differences_svg(view: PageView) -> str | None:
     label = "Differences of test accuracy between arms with simultaneous 95 % intervals."
     foot = height + 13 * len(view.rung())
     return drawing(_WIDTH, foot, label, [*parts, *stamp(_WIDTH, foot, view.rung())], "differences")
+
+
+def shown_comparisons(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Pair]]]:
+    """(contest, its comparisons); of very many the settled ones first, then the largest."""
+    every = [(i, pair) for i, verdict in enumerate(verdicts) for pair in verdict.pairs]
+    if len(every) > MOST_COMPARISONS:
+        every = sorted(every, key=lambda one: _weight(one[1]))[:MOST_COMPARISONS]
+    drawn = {(i, pair.a, pair.b) for i, pair in every}
+    groups = [
+        (contest_name(v.budget, v.matching), [p for p in v.pairs if (i, p.a, p.b) in drawn])
+        for i, v in enumerate(verdicts)
+    ]
+    return [(name, pairs) for name, pairs in groups if pairs]
+
+
+def _weight(pair: Pair) -> tuple[bool, float]:
+    return pair.verdict == "undecided", -abs(pair.difference or 0.0)
 
 
 def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:

@@ -59,7 +59,8 @@ class FrontierFigure:
         x, y = self._scales(frame, drawn)
         shift = self._shifts(arms)
         parts = [*key, *self._axes(frame, x, y), *self._dense(frame, x, y)]
-        parts += published_layer(self.published, frame, x, y)
+        marks = [(x(s.x) + shift[s.arm], y(s.mean)) for s in drawn]
+        parts += published_layer(self.published, frame, x, y, marks)
         for name, i in arms:
             parts += self._line(i, [s for s in drawn if s.arm == name], x, y, shift[name])
         parts += self._marks(x, y, shift)
@@ -125,7 +126,9 @@ class FrontierFigure:
                 x(value) + shift[row.arm], y(row.test_acc1 or 0.0), self.view.arm(row.arm),
                 class_="mark study",
             )  # fmt: skip
-            tip = f"{tip_of(self.view, row)}\n{self.axis.words}: {count(value)}"
+            tip = tip_of(self.view, row)
+            if self.axis.name != "macs":  # the tip has them
+                tip += f"\n{self.axis.words}: {count(value)}"
             yield point(self.view.link(row.study), tip, sign)
 
     def _shifts(self, arms: Sequence[tuple[str, int]]) -> dict[str, float]:

@@ -18,12 +18,15 @@ def published_swatch() -> str:
 
 
 def published_layer(
-    published: Sequence[Published], frame: Frame, x: Scale, y: Scale
+    published: Sequence[Published],
+    frame: Frame,
+    x: Scale,
+    y: Scale,
+    marks: Sequence[tuple[float, float]] = (),
 ) -> Iterator[str]:
-    """A ring for each result, and its name where that covers no other name and no ring."""
-    taken: list[LabelRoom] = [
-        (x(p.macs) - 5, y(p.accuracy) - 5, x(p.macs) + 5, y(p.accuracy) + 5) for p in published
-    ]
+    """A ring for each result, and its name where that covers no other name and no mark."""
+    places = [*marks, *((x(p.macs), y(p.accuracy)) for p in published)]
+    taken: list[LabelRoom] = [(at - 5, down - 5, at + 5, down + 5) for at, down in places]
     for result in published:
         at, height = x(result.macs), y(result.accuracy)
         tip = (
