@@ -29,7 +29,7 @@ class ResultCache:
         self._trials, self._looks = trials, looks
         self._dependents: defaultdict[str, list[str]] = defaultdict(list)
         for study in by_id.values():
-            for study_id in _stands_on(study, by_id):
+            for study_id in stands_on(study, by_id):
                 self._dependents[study_id].append(study.id)
         self._log_position = 0
         self._results: dict[tuple[str, str | None], Any] = {}
@@ -65,9 +65,9 @@ class ResultCache:
         self._log_position = len(self._trials.log)
 
 
-def _stands_on(study: Study, by_id: Mapping[str, Study]) -> Iterator[str]:
-    """The ids of the study and of all studies that it stands on."""
+def stands_on(study: Study, by_id: Mapping[str, Study]) -> Iterator[str]:
+    """The ids of the study and of all studies whose shapes or recipes it builds on."""
     yield study.id
     for source in (study.source, study.recipe_source):
         if source is not None:
-            yield from _stands_on(by_id[source], by_id)
+            yield from stands_on(by_id[source], by_id)

@@ -11,6 +11,8 @@ from prunetune.analysis.evidence.ledger import ledger
 from prunetune.analysis.evidence.point_costs import PointCost, point_costs
 from prunetune.plan import Plan
 from prunetune.records.record import Record, TrainMacs
+from tests.agenda.simulated import Sweep
+from tests.agenda.simulated import plan as crossed_plan
 from tests.analysis.sweeps import make_plan, noisy, run
 
 ARMS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
@@ -108,3 +110,11 @@ def test_every_mac_is_spent_once_whatever_happened_to_trials(
         assert sum(p.spent_macs for p in of_arm) == book.by_arm[arm]
     assert book.heirs == sum(r.arm == "pruned" for r in hurt.values())
     assert book.dense_networks == sum(r.phase == "dense" for r in hurt.values())
+
+
+def test_a_lent_recipe_is_paid_for_by_the_search_that_found_it() -> None:
+    sweep = Sweep(crossed_plan(arms=("thin", "pruned", "crossed"), budgets=(0.5,))).run()
+    costs = {cost.study: cost for cost in point_costs(sweep.agenda)}
+    crossed = costs["crossed@0.5"]
+    assert crossed.upstream_search_macs == costs["thin@0.5 scratch_b"].search_macs > 0
+    assert crossed.search_macs == costs["pruned@0.5"].upstream_search_macs == 0

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 from prunetune.agenda import Agenda, StudyOutcome
+from prunetune.agenda.cache import stands_on
 from prunetune.plan import Study
 from prunetune.records.record import Frozen, Record
 
@@ -34,7 +35,7 @@ class PointCost(Frozen):
     search_macs: int = 0
     """Spent by the search and the re-scores of the study."""
     upstream_search_macs: int = 0
-    """Spent by the searches on which its own stands: of the arm whose architecture it trains."""
+    """Spent by the searches that it builds on: of the arms whose shape or recipe it trains."""
     confirm_macs: int = 0
     """Spent by the confirm trials, those of former winners included."""
     spent_macs: int = 0
@@ -103,12 +104,12 @@ def _shape(records: Mapping[str, Record], record: Record) -> tuple[int, int]:
 
 
 def _upstream(agenda: Agenda, study: Study) -> int:
-    """Spent by the searches of the source, of the source's source, …."""
-    if study.source is None:
-        return 0
-    source = agenda.plan.study(study.source)
-    search = (r for r in agenda.trials.ended(source.id) if r.phase != "confirm")
-    return spent_by(search) + _upstream(agenda, source)
+    """Spent by the searches whose shapes or recipes the study builds on, each once."""
+    sources = {*stands_on(study, {s.id: s for s in agenda.plan.studies})} - {study.id}
+    return sum(
+        spent_by(r for r in agenda.trials.ended(source) if r.phase != "confirm")
+        for source in sources
+    )
 
 
 def _attributed(outcome: StudyOutcome) -> int:

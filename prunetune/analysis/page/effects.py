@@ -9,6 +9,7 @@ from prunetune.analysis.page.figures.forest_plot import Effect
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.analysis.verdicts.arm_pairs import Pair
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.labels import judged_label
 
 
 def shared_pairs(views: Sequence[PageView]) -> list[tuple[str, str]]:
@@ -79,5 +80,5 @@ def _effect(
         found.p,
         view.arm(winner) if winner else None,
         view.arm(found.a if value > 0 else found.b),
-        f"{winner} wins" if winner else found.verdict,
+        judged_label(found),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prunetune.analysis.page.strip import headline
 from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.labels import verdict_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -57,5 +57,5 @@ def _pair(found: FrontierVerdict) -> tuple[str, str]:
 
 def _contest(view: PageView, verdict: Verdict) -> tuple[str, str]:
     if verdict.difference is None or verdict.best is None:
-        return headline(verdict), ""
-    return headline(verdict), f" ({verdict.best} {view.points(verdict.difference)})"
+        return verdict_label(verdict), ""
+    return verdict_label(verdict), f" ({verdict.best} {view.points(verdict.difference)})"

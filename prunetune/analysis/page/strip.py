@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prunetune.analysis.format import plural
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.labels import judged_label, verdict_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -52,7 +53,7 @@ def _frontier_cell(view: PageView, found: FrontierVerdict, sentence: str) -> Ver
         "all",
         f"{over}, {found.matching}" if found.matching else over,
         view.arm(winner) if winner else None,
-        f"{winner} beats {second}" if winner else found.verdict,
+        f"{judged_label(found)} over {second}" if winner else found.verdict,
         _lead(view, first, second, area, low, high),
         sentence,
     )
@@ -72,7 +73,7 @@ def _cell(view: PageView, verdict: Verdict, sentence: str) -> VerdictCell:
         budget_name(verdict.budget),
         contest_name(verdict.budget, verdict.matching),
         view.arm(winner) if winner else None,
-        headline(verdict),
+        verdict_label(verdict),
         _detail(view, verdict),
         sentence.removeprefix("Undecided. "),
     )
@@ -94,12 +95,3 @@ def _lead(
     if low is None or high is None:
         return words
     return f"{words} [{view.points(low)}, {view.points(high)}]"
-
-
-def headline(verdict: Verdict) -> str:
-    """The verdict in a word or two."""
-    if not verdict.pairs:
-        return "no comparison"
-    if any(arm.pending for arm in verdict.arms.values()):
-        return "not finished"
-    return f"{verdict.winner} wins" if verdict.winner else verdict.verdict

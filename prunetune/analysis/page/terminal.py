@@ -12,7 +12,7 @@ _HEADER = ("study", "MACs", "test %", "low", "high", "n", "vs dense", "state")
 
 
 def text_table(report: Report) -> str:
-    """The verdicts, one line per contest, then one line per study."""
+    """The answer; the verdicts, one line per frontier and contest; one line per study."""
     verdicts = [
         f"{contest_name(verdict.budget, verdict.matching)}: {sentence}"
         for verdict, sentence in zip(report.verdicts, report.sentences, strict=True)
@@ -25,7 +25,8 @@ def text_table(report: Report) -> str:
         for row in report.frontier
     ]  # fmt: skip
     spent = f"spent: {count(report.ledger.spent_macs)} MACs, {report.ledger.spent_s / 3600:.2f} h"
-    return "\n".join([*verdicts, "", *aligned([_HEADER, *rows]), "", spent])
+    judged = [report.answer, "", *report.frontier_sentences, *verdicts]
+    return "\n".join([*judged, "", *aligned([_HEADER, *rows]), "", spent])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

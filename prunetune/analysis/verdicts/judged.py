@@ -150,8 +150,11 @@ def _changes(measure: Measure, levels: Levels, same: bool) -> dict[str, Any]:
     if same:
         return {"shift": spare}
     lead = abs(contrast.difference) - contrast.half_width(levels.decisive)
+    # A shift towards zero may make the arms equivalent, if the margin leaves room for the error.
+    room = abs(contrast.difference) + spare > 0
+    shift = min(abs(lead), -spare) if room else abs(lead)
     if levels.p <= ALPHA:
-        return {"shift": max(lead, 0.0)}
+        return {"shift": shift}
     if levels.closed:
         return {}
     enough = (
@@ -159,10 +162,7 @@ def _changes(measure: Measure, levels: Levels, same: bool) -> dict[str, Any]:
         units_to_equivalence(contrast, measure.values, levels.equivalence, levels.margin),
     )
     needed = min((n for n in enough if n is not None), default=None)
-    # A shift towards zero may make the arms equivalent, if the margin leaves room for the error.
-    room = abs(contrast.difference) + spare > 0
-    shift = min(-lead, -spare) if room else -lead
-    return {"decides_at": needed, "shift": max(shift, 0.0)}
+    return {"decides_at": needed, "shift": shift}
 
 
 def _new_images(

@@ -18,6 +18,7 @@ from prunetune.analysis.page.figures.svg import (
 )
 from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.arm_pairs import Pair
+from prunetune.analysis.verdicts.labels import judged_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -89,7 +90,7 @@ def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
     yield mark(x(pair.difference), at, arm, title(tooltip), class_=style)
     yield text(_WIDTH - 182, at + 4, view.points(pair.difference), class_="number")
-    verdict = f"{pair.winner} wins" if pair.winner else pair.verdict
+    verdict = judged_label(pair)
     yield text(_WIDTH - 132, at + 4, verdict, class_="strong" if pair.winner else "quiet")
 
 

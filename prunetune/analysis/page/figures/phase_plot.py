@@ -22,6 +22,7 @@ from prunetune.analysis.page.figures.svg import (
 )
 from prunetune.analysis.page.prices import Price, training_of_one
 from prunetune.analysis.page.view import PageView
+from prunetune.analysis.verdicts.labels import verdict_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -71,7 +72,7 @@ def _is_matched(view: PageView, verdict: Verdict, arm: str) -> bool:
 def confidence(verdict: Verdict) -> str:
     """How sure the lead is: `settled`, `equivalent`, or the corrected p of the lead."""
     if verdict.verdict == "wins":
-        return f"wins, corrected {p_value(verdict.p)}"
+        return f"{verdict_label(verdict)}, corrected {p_value(verdict.p)}"
     if verdict.verdict == "equivalent":
         return "equivalent within the margin"
     return f"ahead, undecided, corrected {p_value(verdict.p)}"
@@ -123,7 +124,7 @@ def _region(
     costs = ", ".join(f"{name} {count(macs)}" for name, macs in region.costs.items())
     tip = (
         f"{contest_name(verdict.budget, verdict.matching)}\n"
-        f"{verdict.best} {confidence(verdict)}\n"
+        f"{verdict.best}: {confidence(verdict)}\n"
         f"lead {view.points(verdict.difference)} points over {verdict.runner_up}\n"
         f"one network trains for: {costs} MACs"
     )
