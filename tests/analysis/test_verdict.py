@@ -47,7 +47,9 @@ def unknown(a: str, b: str) -> Pair:
         ([same("a", "b"), same("a", "c"), same("b", "c")], ("equivalent", None)),
         ([same("a", "b"), same("a", "c"), unknown("b", "c")], ("undecided", None)),
         ([beats("a", "b"), beats("b", "c"), beats("c", "a")], ("undecided", None)),
-        ([beats("a", "b"), beats("a", "c")], ("undecided", None)),  # b against c never planned
+        ([beats("a", "b"), beats("a", "c")], ("wins", "a")),  # a is the control
+        ([beats("b", "a"), beats("a", "c")], ("undecided", None)),
+        ([same("a", "b"), same("a", "c")], ("undecided", None)),
         ([], ("undecided", None)),
     ],
 )

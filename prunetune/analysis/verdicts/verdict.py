@@ -70,14 +70,18 @@ def verdicts(
 
 
 def conclude(pairs: Sequence[Pair], arms: Sequence[str]) -> tuple[Judgement, str | None]:
-    """An arm wins if it beats every other; arms are equivalent if all pairs are; else undecided."""
+    """An arm wins if it beats every other; arms are equivalent if all pairs are; else undecided.
+
+    A control can win although the other arms are not compared with each other.
+    """
     judged = [pair for pair in pairs if pair.a in arms and pair.b in arms]
-    if not judged or len(judged) < len(arms) * (len(arms) - 1) // 2:
+    if not judged:
         return "undecided", None
     for arm in arms:
         if sum(pair.winner == arm for pair in judged) == len(arms) - 1:
             return "wins", arm
-    if all(pair.verdict == "equivalent" for pair in judged):
+    all_judged = len(judged) == len(arms) * (len(arms) - 1) // 2
+    if all_judged and all(pair.verdict == "equivalent" for pair in judged):
         return "equivalent", None
     return "undecided", None
 
