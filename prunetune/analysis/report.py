@@ -111,7 +111,7 @@ def analyse(
         frontiers=judged.frontiers,
         frontier_sentences=tuple(frontier_sentence(plan, f) for f in judged.frontiers),
         preregistration=preregistration(plan, grown, confirmed, judged.pairs.values()),
-        limits=tuple(caveats(plan, at_budgets, judged.frontiers, rows)),
+        limits=tuple(caveats(plan, at_budgets, judged.frontiers, rows, grown=growths > 0)),
         frontier=rows,
         ledger=ledger(records.values(), plan.arms(), points),
         family=plan.family,

@@ -84,7 +84,7 @@ def test_a_verdict_that_rests_on_the_longer_search_turns() -> None:
     assert {v.winner for v in report.verdicts} == {"pruned"}
     for second in report.second_verdicts:
         assert {v.winner for v in second.verdicts} == {"thin"}
-        assert '"pruned wins" becomes "thin wins"' in second.sentence
+        assert '"recipe of pruned wins" becomes "recipe of thin wins"' in second.sentence
         assert len(second.changes) == len(report.verdicts) + len(report.frontiers)
 
 

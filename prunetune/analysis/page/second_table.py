@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prunetune.analysis.page.view import PageView
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
-from prunetune.analysis.verdicts.labels import verdict_label
+from prunetune.analysis.verdicts.labels import judged_label, verdict_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
@@ -52,7 +52,7 @@ def _frontier_place(found: FrontierVerdict) -> str:
 
 
 def _pair(found: FrontierVerdict) -> tuple[str, str]:
-    return f"{found.winner} wins" if found.winner else found.verdict, ""
+    return judged_label(found), ""
 
 
 def _contest(view: PageView, verdict: Verdict) -> tuple[str, str]:

@@ -27,12 +27,14 @@ def answer(
 ) -> str:
     """One or two sentences: over the frontier where it was compared, else at the budgets.
 
-    There is no answer while `doubts` about the dense network stand.
+    While `doubts` about the dense network stand, nothing is claimed; that nothing is decided may be
+    said in any case.
     """
     if any(v.verdict == "undecided" and _has_pending(v) for v in verdicts):
         return "This sweep is not finished, so it has no answer yet."
-    if doubts:
-        return f"The answer is withheld, since the dense network may be too weak: {doubts[0]}"
+    judgements = [*(f.verdict for f in frontiers), *(v.verdict for v in verdicts)]
+    if doubts and any(judgement != "undecided" for judgement in judgements):
+        return f"The answer is withheld, since the dense network may be too weak: {doubts[0]}."
     judged = [frontier for frontier in frontiers if frontier.area is not None]
     if judged:
         return " ".join(_by_matching(plan, judged))

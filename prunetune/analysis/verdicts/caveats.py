@@ -19,9 +19,16 @@ def caveats(
     verdicts: Sequence[Verdict],
     frontiers: Sequence[FrontierVerdict],
     rows: Sequence[FrontierRow],
+    *,
+    grown: bool = False,
 ) -> list[str]:
     """The caveats of this sweep, one or more sentences each."""
+    growth = (
+        "Seeds, trials or searches were added after results were known, which no plan foresaw: p "
+        "values are inverse e-values, which adding values does not favour."
+    )
     return [
+        *([growth] if grown else []),
         *_few_results(plan),
         *_searches(plan, frontiers),
         *_test_noise(plan, verdicts, rows),
@@ -110,6 +117,12 @@ def _correction(plan: Plan, frontiers: Sequence[FrontierVerdict]) -> str:
         f"{plural(len(plan.family), 'pair')} at single budgets"
     )
     once = f"with {1 - ALPHA:.0%} confidence"
+    if plan.registration is not None and plan.registration.looks:
+        return (
+            f"{family}. Each is judged at the looks of the plan, at levels that keep 5 % over all "
+            f"looks and pairs. Intervals hold all at once {once}; a pair rests on the seeds of the "
+            "look that decided it, and the mean of an arm on all its seeds."
+        )
     if not frontiers:
         return (
             f"{family}. p is corrected by Holm's procedure. The intervals of differences hold all "

@@ -22,6 +22,7 @@ from prunetune.analysis.evidence.search_cuts import (
 from prunetune.analysis.format import listing, plural
 from prunetune.analysis.verdicts.comparisons import compare
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
+from prunetune.analysis.verdicts.labels import judged_label, verdict_label
 from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict, verdicts
 from prunetune.plan import Plan
@@ -111,7 +112,8 @@ def _turned(first: Sequence[FrontierVerdict], second: Sequence[FrontierVerdict])
 
 def _word(verdict: Verdict | FrontierVerdict) -> str:
     """`thin wins`, `undecided`, `equivalent`, in quotation marks."""
-    return f'"{verdict.winner} wins"' if verdict.winner else f'"{verdict.verdict}"'
+    label = verdict_label(verdict) if isinstance(verdict, Verdict) else judged_label(verdict)
+    return f'"{label}"'
 
 
 def _sentence(name: CutName, cuts: Sequence[SearchCut], changes: Sequence[str]) -> str:

@@ -111,7 +111,8 @@ def effort(needed: int | None, unit: Unit) -> str:
     """How many values would decide."""
     if needed is None:
         return ""
-    return f"About {plural(needed, unit)} an arm would decide, if means and spreads stay as seen."
+    values = f"{plural(needed, unit)} {'a study' if unit == 'search' else 'an arm'}"
+    return f"About {values} would decide, if means and spreads stay as seen."
 
 
 def reserved(reservations: Iterable[str]) -> str:
