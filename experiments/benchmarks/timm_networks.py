@@ -78,13 +78,14 @@ class Row:
 
 
 def tried(name: str, shape: Shape) -> Row:
-    row, start = Row(name), time.process_time()
+    row = Row(name)
     params = {"network": name}
     bare = Architecture(model="timm", params=params, classes=10, input_shape=shape)
     with torch.device("meta"):
         empty = family_network(bare)
     architecture = architecture_of(empty, "timm", params, 10, shape)
     dense = as_if_trained(fresh(architecture, seed=0))
+    start = time.process_time()
     try:
         alone = left_alone(architecture)
         groups = prunable_groups(dense, architecture)
