@@ -32,7 +32,7 @@ def calls_of(twin: nn.Module, input_shape: Shape, *, training: bool = False) -> 
     twin.train(training)
     known = {id(tensor) for tensor in (*twin.parameters(), *twin.buffers())}
     recorder = _Recorder(known)
-    with torch.no_grad(), recorder:
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), recorder:  # dropout draws
         twin(example_input(twin, input_shape))
     return recorder.found
 

@@ -11,7 +11,7 @@ from torch import nn
 from prunetune.compress.graph.groups import Group, Member
 from prunetune.compress.graph.traced import traced_groups
 from prunetune.compress.network.cut import cut, other_units
-from prunetune.compress.proof.proved_groups import believe, left_alone, prunable_groups
+from prunetune.compress.proof.proved_groups import believe, left_alone, prove, prunable_groups
 from prunetune.compress.proof.prover import Prover
 from prunetune.plan import LeftAlone
 from prunetune.registry import models
@@ -122,6 +122,15 @@ def test_integer_buffers_keep_their_values_in_copies() -> None:
         traced = traced_groups(model, (1, 8, 8), [model.head])
         assert [entry.layer for entry in traced.refused] == ["inner"]
         assert np.array_equal(model.places.numpy(), [1, 5, 6])
+
+
+def test_a_proof_draws_from_its_own_generators_alone() -> None:
+    """Also where a network has dropout, which draws in training mode."""
+    layers = [nn.Conv2d(1, 6, 3), nn.Dropout(), nn.Conv2d(6, 4, 3), nn.Flatten()]
+    model = nn.Sequential(*layers, nn.Linear(64, 3))
+    before = torch.get_rng_state()
+    assert prove(model, (1, 8, 8), [model[4]]).groups
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(("name", "params"), NETWORKS)
