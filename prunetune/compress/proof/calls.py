@@ -78,13 +78,17 @@ def small_shape(twin: nn.Module, input_shape: Shape, whole: Calls) -> Shape:
     """
     if len(input_shape) != 3 or not whole.positions:
         return input_shape
-    shrink = 1.5 / math.sqrt(min(whole.positions))  # sizes are rounded up
-    height, width = (8 * math.ceil(size * shrink / 8) for size in input_shape[1:])
-    small = (input_shape[0], height, width)
-    if height >= input_shape[1] or width >= input_shape[2]:
-        return input_shape
+    for positions in (1.5, 3):  # along a side of the narrowest maps; sizes are rounded up
+        shrink = positions / math.sqrt(min(whole.positions))
+        height, width = (8 * math.ceil(size * shrink / 8) for size in input_shape[1:])
+        small = (input_shape[0], height, width)
+        if height < input_shape[1] and width < input_shape[2] and _same_path(twin, small, whole):
+            return small
+    return input_shape
+
+
+def _same_path(twin: nn.Module, shape: Shape, whole: Calls) -> bool:
     try:
-        same = calls_of(twin, small).functions == whole.functions
+        return calls_of(twin, shape).functions == whole.functions
     except Exception:  # whatever it raises, it does not run on small images
-        same = False
-    return small if same else input_shape
+        return False

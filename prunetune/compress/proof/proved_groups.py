@@ -113,19 +113,24 @@ def try_groups(
         ValueError: channels cannot be traced through this network; names a layer.
     """
     traced = traced_groups(model, input_shape, ignored)
-    refused = list(traced.refused)
+    joined = [g for g in traced.groups if g.width == 1 < len(g.channels([0]))]
+    groups = [g for g in traced.groups if g not in joined]
+    refused = [*traced.refused, *(Refused.of(group, _JOINED) for group in joined)]
     right: Sequence[Group] = ()
-    if traced.groups:
+    if groups:
         try:
-            right, wrong = Prover(model, input_shape).proved(traced.groups)
+            right, wrong = Prover(model, input_shape).proved(groups)
         except ValueError as error:
-            wrong = [(group, str(error)) for group in traced.groups]
+            wrong = [(group, str(error)) for group in groups]
         refused += [Refused.of(group, why, mistaken=True) for group, why in wrong]
     order = {name: i for i, (name, _) in enumerate(model.named_modules())}
     return (
         tuple(sorted(right, key=lambda group: order[group.name])),
         tuple(sorted(refused, key=lambda group: order[group.layer])),
     )
+
+
+_JOINED = "all of them are one unit, and the last unit of a layer is never removed"
 
 
 def _check_some(who: str, groups: Sequence[Group], alone: Sequence[LeftAlone]) -> None:

@@ -220,6 +220,7 @@ def networks() -> dict[str, tuple[Network, tuple[str, ...]]]:
     small = nn.Sequential(nn.Conv2d(16, 16, 3, 2, 1), nn.PixelShuffle(2))
     large = nn.Sequential(nn.Conv2d(16, 8, 3, 1, 1), nn.PixelUnshuffle(2))
     halves = inner(lambda b, x: b.inner(x)[:, :8] * b.inner(x)[:, 8:])
+    made["differences"] = (Network(inner(lambda b, x: torch.diff(b.inner(x), dim=1)), 15), RIGHT)
     made["halves"] = (Network(halves, 8), RIGHT)
     made["pixel shuffle"] = (Network(small, 4), RIGHT)
     made["pixel unshuffle"] = (Network(large, 32), RIGHT)
