@@ -15,12 +15,12 @@ from pydantic import Field
 
 from prunetune.config.parts import Form
 
-Rule = Literal["scratch_e", "scratch_b", "scratch_b_rethinking", "marginal"]
-MATCHINGS: tuple[Rule, ...] = get_args(Rule)
+EpochRule = Literal["scratch_e", "scratch_b", "scratch_b_rethinking", "marginal"]
+MATCHINGS: tuple[EpochRule, ...] = get_args(EpochRule)
 EPOCHS = "epochs="
 """`epochs=60`: a length of training in place of a rule, for a curve of accuracy over training."""
 Length = Annotated[str, Field(pattern=f"^{EPOCHS}[1-9][0-9]{{0,5}}$"), Form(f"{EPOCHS}60")]
-Matching = Rule | Length
+Matching = EpochRule | Length
 
 
 def mac_ratio(dense_macs: int, target_macs: int) -> Fraction:
