@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.simulated import Design, Simulator, World
+from prunetune.analysis.verdicts.prospects import prospects
+from tests.analysis.simulated import POINT, Design, Simulator, World
 
 LIMIT = 0.06
 
@@ -64,6 +65,26 @@ def test_looks_keep_the_level_and_save_seeds() -> None:
     pairs = [p for _ in range(50) for p in apart.judged().judgements.pairs.values()]
     assert all(p.winner == "thin" for p in pairs)
     assert sum(p.look or 0 for p in pairs) / len(pairs) < 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "design",
+    [
+        Design(),
+        Design(searched=False),
+        Design(replicates=2, seeds=3),
+        Design(replicates=3, seeds=3, fresh=False),
+    ],
+)
+def test_a_plan_detects_over_the_frontier_what_it_says(design: Design) -> None:
+    said = next(p for p in prospects(design.plan()) if p.test == "frontier")
+    points = said.detectable / POINT
+    world = World(ahead={"thin": (points,) * design.budgets})
+    simulator, sweeps = Simulator(design, world, seed=9), 200
+    first = [simulator.judged().judgements.frontiers[0] for _ in range(sweeps)]
+    assert {(f.a, f.b) for f in first} == {("thin", "pruned")}
+    assert sum(f.winner == "thin" for f in first) / sweeps == pytest.approx(0.8, abs=0.08)
 
 
 def test_a_real_difference_is_found_over_the_frontier() -> None:

@@ -84,7 +84,11 @@ def _frontier_design(plan: Plan, frontier: FrontierComparison) -> tuple[Moments,
     if frontier.form == "searched":
         seeds = max(2, plan.confirm.seeds)
         return searched_design(log_macs, plan.replicates, seeds, inherits=inherits)
-    return fixed_design(log_macs, max(2, plan.n_independent), inherits=inherits)
+    n = max(2, plan.n_independent)
+    if frontier.form == "repeated":  # a curve is the mean of a search's seeds
+        of_search = math.hypot(SEARCH_SPREAD, SEED_SPREAD / math.sqrt(plan.confirm.seeds))
+        return fixed_design(log_macs, n, inherits=inherits, seed=of_search)
+    return fixed_design(log_macs, n, inherits=inherits)
 
 
 def _inherits(plan: Plan, arm: str) -> bool:
