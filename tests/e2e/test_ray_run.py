@@ -11,6 +11,7 @@ from prunetune.records.store import Store
 from prunetune.tune.ray import cluster
 from prunetune.tune.ray.tuner import run
 from prunetune.tune.resources import ResourceError
+from prunetune.tune.rungs import rung
 from tests.tune.fakes import faulty, full_disk, hopeless, make_plan, quick, starts
 
 
@@ -94,7 +95,7 @@ def test_trials_are_stopped_early_on_their_curves(store):
     outcome = run(plan, store, trial=quick)
     stopped = [r for r in outcome.records.values() if r.status == "stopped"]
     assert stopped
-    assert all(r.epochs == len(r.curve) == 1 < r.epochs_planned for r in stopped)
+    assert all(r.epochs == len(r.curve) == rung(r.epochs_planned) for r in stopped)
     assert all(r.phase == "search" for r in stopped)
     completed = {r.status for r in outcome.records.values() if r not in stopped}
     assert completed == {"completed"}
