@@ -352,7 +352,7 @@ def test_unequal_effort_is_a_note_where_equal_effort_leads_to_the_same_verdicts(
     late = dear.changed(of("thin", "search", 0), val_acc1=0.5)
     (finding,) = findings_of(late, "unequal_search_compute")
     assert finding.severity == "warning"
-    assert '"undecided" becomes "pruned wins"' in finding.message
+    assert '"undecided" becomes "recipe of pruned wins"' in finding.message
 
 
 def test_errors_come_first(clean: Sweep) -> None:
