@@ -58,7 +58,7 @@ def plan_sweep(source: Source, *, overrides: Sequence[str] = ()) -> Plan:
     Example:
         >>> plan = plan_sweep("quickstart")
         >>> [study.id for study in plan.studies][:2]
-        ['thin@0.6 scratch_b', 'thin@0.4 scratch_b']
+        ['thin@0.5 marginal', 'thin@0.35 marginal']
     """
     return _parse_and_bind(source, overrides)[1]
 
@@ -85,8 +85,8 @@ def run_sweep(
 
     Example:
         >>> outcome = run_sweep("quickstart", storage="runs")
-        >>> [(v.budget, v.verdict) for v in outcome.report.verdicts]
-        [(0.6, 'undecided'), (0.4, 'undecided'), (0.25, 'undecided')]
+        >>> [(pair.a, pair.b, pair.winner) for pair in outcome.report.frontiers]
+        [('thin', 'pruned', 'pruned'), ('pruned', 'reinit', 'pruned')]
     """
     from prunetune import tune
     from prunetune.agenda import Agenda, Trials, closed
