@@ -12,6 +12,7 @@ from prunetune.analysis import analyse
 from prunetune.analysis.page.effort_panels import effort_figures
 from prunetune.analysis.page.figure_files import figure_files
 from prunetune.analysis.page.figures.axes import NARROW, WIDE, axes
+from prunetune.analysis.page.figures.differences_plot import differences_svg
 from prunetune.analysis.page.figures.frontier_plot import FrontierFigure
 from prunetune.analysis.page.figures.pair_plot import pair_svg
 from prunetune.analysis.page.figures.parallel_plot import parallel_svg
@@ -227,3 +228,15 @@ def test_the_mean_over_all_budgets_is_a_band_of_the_pair_figure() -> None:
     top, height = float(band.get("y", 0)), float(band.get("height", 0))
     ends = [y_ruler(root)(pixel) / 100 for pixel in (top + height, top)]
     assert ends == pytest.approx([found.low, found.high], abs=3e-4)
+
+
+def test_long_names_leave_room_for_the_differences() -> None:
+    arms = {f"an arm of a rather long and winding name, number {i}": "width_scaling" for i in "12"}
+    plan = make_plan(arms, (0.5, 0.25))
+    records = run(plan, noisy(dict(zip(arms, (0.93, 0.95), strict=True))))
+    shown = PageView(plan, records, analyse(plan, records))
+    drawn = differences_svg(shown) or ""
+    root = ET.fromstring(drawn)
+    ticks = [x for x, _, words in texts(root, "middle") if number(words) is not None]
+    assert ticks[-1] - ticks[0] > 100
+    assert "…" in drawn

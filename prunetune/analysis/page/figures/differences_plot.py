@@ -11,6 +11,7 @@ from prunetune.analysis.page.figures.svg import (
     drawing,
     mark,
     segment,
+    shortened,
     tag,
     text,
     text_width,
@@ -25,6 +26,8 @@ from prunetune.analysis.verdicts.verdict import Verdict
 MOST_COMPARISONS = 120
 """More lines than this are no figure; report.json has every comparison."""
 _WIDTH, _LINE, _TOP, _BOTTOM = 760.0, 22.0, 30.0, 44.0
+_NUMBER, _BOLD = 58.0, 1.12
+"""Room for a difference in figures; how much wider than other words bold ones are."""
 
 
 def differences_svg(view: PageView) -> str | None:
@@ -37,7 +40,8 @@ def differences_svg(view: PageView) -> str | None:
     left = min(240.0, 24 + max(text_width(_name(pair)) for pair in pairs))
     height = _TOP + _LINE * (len(pairs) + 1.25 * len(groups)) + _BOTTOM
     reach = _reach(pairs, plan.confirm.margin)
-    x = Scale(-reach, reach, left, _WIDTH - 190)
+    words = max(text_width(shortened(judged_label(pair))) for pair in pairs)
+    x = Scale(-reach, reach, left, _WIDTH - max(190.0, _NUMBER + _BOLD * words))
     parts = [*_axes(x, plan.confirm.margin, height)]
     at = _TOP + _LINE / 2
     for name, group in groups:
@@ -89,9 +93,9 @@ def _line(view: PageView, pair: Pair, x: Scale, at: float) -> Iterator[str]:
     )
     style = "mark pair" if pair.verdict == "wins" else "mark pair hollow"
     yield mark(x(pair.difference), at, arm, title(tooltip), class_=style)
-    yield text(_WIDTH - 182, at + 4, view.points(pair.difference), class_="number")
-    verdict = judged_label(pair)
-    yield text(_WIDTH - 132, at + 4, verdict, class_="strong" if pair.winner else "quiet")
+    yield text(x.end + 8, at + 4, view.points(pair.difference), class_="number")
+    verdict = shortened(judged_label(pair))
+    yield text(x.end + _NUMBER, at + 4, verdict, class_="strong" if pair.winner else "quiet")
 
 
 def _axes(x: Scale, margin: float, height: float) -> Iterator[str]:

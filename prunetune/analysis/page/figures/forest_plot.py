@@ -12,6 +12,7 @@ from prunetune.analysis.page.figures.svg import (
     drawing,
     mark,
     segment,
+    shortened,
     text,
     text_width,
     title,
@@ -45,7 +46,8 @@ def forest_svg(a: str, b: str, effects: Sequence[Effect], width: float) -> str:
     height = _TOP + _LINE * (len(effects) + 1.2 * len(sweeps)) + _BOTTOM
     left = 24 + max(text_width(effect.label) for effect in effects)
     left = min(left, 130.0 if width == NARROW else 260.0)
-    right = width - (64.0 if width == NARROW else 190.0)
+    words = 1.12 * max(text_width(shortened(effect.verdict)) for effect in effects)  # bold is wider
+    right = width - (64.0 if width == NARROW else max(190.0, 66 + words))
     reach = _reach(effects)
     x = Scale(-reach, reach, left, right)
     parts = [text(4, 16, f"{a} \N{MINUS SIGN} {b}, points of test accuracy")]
@@ -79,7 +81,7 @@ def _line(effect: Effect, x: Scale, at: float, width: float) -> Iterator[str]:
     yield text(x.end + 8, at + 4, points(effect.difference), class_="number")
     if width == WIDE:
         settled = "strong" if effect.winner is not None else "quiet"
-        yield text(x.end + 62, at + 4, effect.verdict, class_=settled)
+        yield text(x.end + 62, at + 4, shortened(effect.verdict), class_=settled)
 
 
 def _axes(x: Scale, height: float) -> Iterator[str]:

@@ -120,6 +120,11 @@ def text_width(content: str) -> float:
     return 6.6 * len(content)
 
 
+def shortened(content: str, most: int = 30) -> str:
+    """Text of at most so many characters; what is cut off is marked."""
+    return content if len(content) <= most else f"{content[: most - 1]}…"
+
+
 def _round_step(raw: float) -> float:
     power = 10.0 ** math.floor(math.log10(raw))
     return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
