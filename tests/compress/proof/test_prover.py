@@ -61,13 +61,17 @@ def test_the_culprit_is_found_among_right_groups() -> None:
     assert right == [group for group in groups if group is not wrong]
 
 
-def test_random_numbers_and_modes_of_the_caller_stay_as_they_are() -> None:
-    network = architecture("resnet14")
+@pytest.mark.parametrize(("name", "params"), [NETWORKS[0], NETWORKS[2]])  # the latter has dropout
+def test_random_numbers_and_modes_of_the_caller_stay_as_they_are(
+    name: str, params: dict[str, object]
+) -> None:
+    network = architecture(name, **params)
     model = trained(network).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    groups = traced_groups(model, network.input_shape, [model.get_submodule("linear")]).groups
+    ignored = models.get(name).part.ignored_layers(model)
+    groups = traced_groups(model, network.input_shape, ignored).groups
     assert Prover(model, network.input_shape).fault(groups) is None
     assert torch.equal(torch.get_rng_state(), state)
     assert all(layer.training for layer in model.modules())
