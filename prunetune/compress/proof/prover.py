@@ -36,8 +36,8 @@ from prunetune.protocols import Shape
 _ORDER = "channels are ordered or joined in a way that cannot be followed"
 ROUNDING = 1e-9
 """The largest difference, as a share of the largest output, that rounding may make."""
-_SIDES: tuple[tuple[Side, ...], ...] = (("in",), ("in", "out"), ("in",))
-"""For each set of units, how they are silenced."""
+_SILENT = 1
+"""The set of units that no layer writes either while the cut is held to the silenced network."""
 
 
 class Prover:
@@ -106,7 +106,8 @@ class Prover:
         try:
             costs = CostTable.measure(self._dense, self.input_shape, groups)
             for trial, removed in enumerate(removals(groups)):
-                fault = self._fault(groups, removed, _SIDES[trial], costs)
+                sides: tuple[Side, ...] = ("in", "out") if trial == _SILENT else ("in",)
+                fault = self._fault(groups, removed, sides, costs)
                 if fault is not None:
                     return fault
         except Exception as error:  # a wrong cut may break the network in any way

@@ -5,11 +5,16 @@ the reversed ones do is right by chance. So is a cut of every second channel beh
 The sets here are drawn at random, and drawn again while a reflection, a rotation, a shuffle or an
 exchange of blocks leaves them as they are. Their sizes differ: one half, about a third, and one
 unit. The first and the last unit are removed from some and kept in others.
+
+A narrow group has few sets, and hardly one without a symmetry. A wrong cut of three units may be
+right for every set but one. So all sets of up to four units are tried, and of up to eight units
+each one is removed alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations, zip_longest
 
 import numpy as np
 
@@ -17,15 +22,29 @@ from prunetune.compress.graph.groups import Group
 
 _DRAWS = 20
 """How often a set is drawn again; narrow groups have no set without any symmetry."""
+_FEW, _NARROW = 4, 8
+"""Groups of up to so many units: all sets are tried, or each unit alone."""
 _WIDE = 64
 """A random set of so many units has no symmetry: the chance is below 1e-9."""
 
 
 def removals(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]]:
-    """For each trial the units to remove from each group; each group of two units loses some."""
+    """For each trial the units to remove from each group.
+
+    In the first three trials each group of two units or more loses some. Others follow where groups
+    are narrow; wide groups stay whole in them.
+    """
     generator = np.random.default_rng(seed)
     for trial in range(3):
         yield [_removed(group.width, trial, generator) for group in groups]
+    for units in zip_longest(*(_small_sets(group.width) for group in groups), fillvalue=()):
+        yield [list(removed) for removed in units]
+
+
+def _small_sets(width: int) -> list[tuple[int, ...]]:
+    """All sets that leave some of a few units, or each unit of a narrow group alone."""
+    sizes = range(1, width if width <= _FEW else 2 if width <= _NARROW else 1)
+    return [units for size in sizes for units in combinations(range(width), size)]
 
 
 def _removed(width: int, trial: int, generator: np.random.Generator) -> list[int]:

@@ -16,7 +16,7 @@ def test_every_trial_removes_some_units_and_keeps_some(width: int) -> None:
     trials = [removed for (removed,) in removals([group(width)])]
     assert all(0 < len(set(removed)) == len(removed) < width for removed in trials)
     assert all(set(removed) <= set(range(width)) for removed in trials)
-    kept = [set(range(width)) - set(removed) for removed in trials]
+    kept = [set(range(width)) - set(removed) for removed in trials[:3]]
     if width > 4:
         assert len({len(units) for units in kept}) == 3
     assert [0 in kept[0], width - 1 in kept[0]] == [False, True]
@@ -32,6 +32,18 @@ def test_no_reflection_rotation_or_shuffle_keeps_a_set_of_several_units(width: i
         for parts in (d for d in range(2, width) if width % d == 0):
             shuffled = np.arange(width).reshape(parts, -1).T.ravel()
             assert units != set(shuffled[list(units)].tolist())
+
+
+@pytest.mark.parametrize("width", range(1, 12))
+def test_of_narrow_groups_every_set_or_every_unit_is_tried(width: int) -> None:
+    trials = [(frozenset(narrow), wide) for narrow, wide in removals([group(width), group(40)])]
+    tried = {narrow for narrow, _ in trials}
+    assert {frozenset({unit}) for unit in range(width) if 1 < width <= 8} <= tried
+    if width <= 4:
+        assert len(tried - {frozenset()}) == 2**width - 2
+    if width > 8:
+        assert len(trials) == 3
+    assert all(bool(wide) == (trial < 3) for trial, (_, wide) in enumerate(trials))
 
 
 def test_groups_of_one_unit_keep_it() -> None:
