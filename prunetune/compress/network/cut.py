@@ -1,10 +1,15 @@
-"""Cuts a network: makes a narrower copy without the channels of the removed units."""
+"""Cuts a network: makes a narrower copy without the channels of the removed units.
+
+Copies with the same channels in another order are made here too; a proof compares them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -21,27 +26,53 @@ def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[in
     The copy shares no memory with `model` and has no gradients. Training modes and requires_grad
     are those of `model`.
     """
-    narrow = without_data(model)
-    removed_channels: dict[str, dict[Side, set[int]]] = {}
+    gone: dict[_Place, set[int]] = {}
     for group, units in zip(groups, removed, strict=True):
         for member in group.members:
-            sides = removed_channels.setdefault(member.layer, {"out": set(), "in": set()})
-            sides[member.side].update(member.index[list(units)].ravel().tolist())
-    _fill(narrow, model, {id(model.get_submodule(name)) for name in removed_channels})
-    for name, sides in removed_channels.items():
-        _narrow(narrow.get_submodule(name), sides["out"], sides["in"])
-    for layer, dense in zip(narrow.modules(), model.modules(), strict=True):
+            channels = member.index[list(units)].ravel().tolist()
+            gone.setdefault((member.layer, member.side), set()).update(channels)
+    kept = {place: _others(_width(model, place), channels) for place, channels in gone.items()}
+    return _with_channels(model, kept)
+
+
+def reordered(
+    model: nn.Module, groups: Sequence[Group], orders: Sequence[Sequence[int]]
+) -> nn.Module:
+    """A copy of `model` whose groups have their units in other orders; it computes the same.
+
+    Unit `order[i]` of a group takes the place of unit i.
+    """
+    channels: dict[_Place, npt.NDArray[np.int64]] = {}
+    for group, order in zip(groups, orders, strict=True):
+        for member in group.members:
+            place: _Place = (member.layer, member.side)
+            whole = channels.setdefault(place, np.arange(_width(model, place)))
+            whole[member.index] = member.index[list(order)]
+    return _with_channels(model, {place: whole.tolist() for place, whole in channels.items()})
+
+
+def _with_channels(model: nn.Module, channels: Mapping[_Place, list[int]]) -> nn.Module:
+    """A copy of `model` whose layers have these of their channels, in this order."""
+    made = without_data(model)
+    changed = {name for name, _ in channels}
+    _fill(made, model, {id(model.get_submodule(name)) for name in changed})
+    for name in dict.fromkeys(name for name, _ in channels):
+        outputs, inputs = (
+            channels.get((name, side), list(range(_width(model, (name, side))))) for side in _SIDES
+        )
+        _select(made.get_submodule(name), outputs, inputs)
+    for layer, dense in zip(made.modules(), model.modules(), strict=True):
         layer.training = dense.training
-    for parameter, full in zip(narrow.parameters(), model.parameters(), strict=True):
+    for parameter, full in zip(made.parameters(), model.parameters(), strict=True):
         parameter.requires_grad_(full.requires_grad)
-    return narrow
+    return made
 
 
 def _fill(twin: nn.Module, model: nn.Module, narrowed: Collection[int]) -> None:
     """Replace the twin's empty parameters and buffers by copies of those of `model`.
 
     What layers share in `model`, they share in the twin. Parameters of layers whose ids are in
-    `narrowed` are not copied, because `_narrow` makes new ones.
+    `narrowed` are not copied, because `_select` makes new ones.
     """
     copies: dict[int, nn.Parameter] = {}
     for layer, original in zip(twin.modules(), model.modules(), strict=True):
@@ -57,22 +88,19 @@ def _fill(twin: nn.Module, model: nn.Module, narrowed: Collection[int]) -> None:
                 layer._buffers[name] = buffer.clone()
 
 
-def _narrow(layer: nn.Module, removed_out: set[int], removed_in: set[int]) -> None:
-    """Remove these output and input channels of a layer, in place."""
+def _select(layer: nn.Module, outputs: list[int], inputs: list[int]) -> None:
+    """Keep these output and input channels of a layer, in this order, in place."""
     if isinstance(layer, _BatchNorm):
-        outputs = _others(layer.num_features, removed_out)
         layer.num_features = len(outputs)
         for tensors in (layer._parameters, layer._buffers):
             _keep(tensors, outputs)
         return
     assert isinstance(layer, _ConvNd | nn.Linear)
     wide, high = _WIDTHS[isinstance(layer, _ConvNd)]
-    outputs = _others(getattr(layer, high), removed_out)
-    inputs = _others(getattr(layer, wide), removed_in)
     weight = _entries(by_output(layer, layer.weight.detach()), 0, outputs)
     if is_depthwise(layer):
         inputs, layer.groups = outputs, len(outputs)
-    elif removed_in:
+    elif inputs != list(range(getattr(layer, wide))):
         weight = _of_inputs(weight, convolution_groups(layer), inputs)
     _keep(layer._parameters, outputs)
     layer.weight = nn.Parameter(as_stored(layer, weight))
@@ -80,8 +108,21 @@ def _narrow(layer: nn.Module, removed_out: set[int], removed_in: set[int]) -> No
     setattr(layer, wide, len(inputs))
 
 
+_Place = tuple[str, Side]
+"""A side of the layer of this name."""
+_SIDES: tuple[Side, Side] = ("out", "in")
 _WIDTHS = {True: ("in_channels", "out_channels"), False: ("in_features", "out_features")}
 """Whether a layer is a convolution -> the names of its widths."""
+
+
+def _width(model: nn.Module, place: _Place) -> int:
+    """The number of channels that a layer has on a side."""
+    name, side = place
+    layer = model.get_submodule(name)
+    if isinstance(layer, _BatchNorm):
+        return layer.num_features
+    width: int = getattr(layer, _WIDTHS[isinstance(layer, _ConvNd)][side == "out"])
+    return width
 
 
 def _others(width: int, channels: set[int]) -> list[int]:

@@ -4,7 +4,10 @@ A group is proved if, for several sets of units that no symmetry maps onto thems
 
 - the cut network runs,
 - it has the MACs that its table of costs promises, and
-- it computes what the silenced network computes (`silencing.py`), in double precision.
+- it computes what the silenced network computes (`silencing.py`), in double precision,
+
+and if the network computes the same when its units stand in another order. The latter sees what
+sets of units might miss: two channels among many that are exchanged.
 
 All groups are cut together at first. Only if that fails, parts of them are, to find the culprits.
 What is proved holds for the path that the network takes. A network whose path depends on the
@@ -26,11 +29,11 @@ from prunetune.compress.graph.failing_layer import layer_at_work
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.graph.layout import Side
 from prunetune.compress.graph.tracing import without_data
-from prunetune.compress.network.cut import cut
+from prunetune.compress.network.cut import cut, reordered
 from prunetune.compress.proof.calls import WithoutDropout, calls_of, small_shape
 from prunetune.compress.proof.random_twin import RandomNumbers, kept_in_range, random_twin
 from prunetune.compress.proof.silencing import with_silent_units
-from prunetune.compress.proof.unit_sets import removals
+from prunetune.compress.proof.unit_sets import orders, removals
 from prunetune.protocols import Shape
 
 _ORDER = "channels are ordered or joined in a way that cannot be followed"
@@ -110,8 +113,19 @@ class Prover:
                 fault = self._fault(groups, removed, sides, costs)
                 if fault is not None:
                     return fault
+            return self._reordering_fault(groups)
         except Exception as error:  # a wrong cut may break the network in any way
             return _does_not_run(error)
+
+    def _reordering_fault(self, groups: Sequence[Group]) -> str | None:
+        """What is wrong if the network computes something else with its units in other orders."""
+        expected = self._output(self._dense, training=False)
+        for order in orders(groups):
+            actual = self._output(reordered(self._dense, groups, order), training=False)
+            if not _close(expected, actual):
+                return (
+                    f"a network with its units in another order computes something else: {_ORDER}"
+                )
         return None
 
     def _why_none_runs(self, groups: Sequence[Group]) -> Iterator[str]:

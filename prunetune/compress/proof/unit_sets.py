@@ -41,6 +41,17 @@ def removals(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]
         yield [list(removed) for removed in units]
 
 
+def orders(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]]:
+    """For each trial a random order of the units of each group.
+
+    A group that takes unit a for unit b somewhere is right in the new order only if that keeps a
+    and b as a pair: with a chance of 2 / (width · (width - 1)).
+    """
+    generator = np.random.default_rng(seed)
+    for _ in range(2):
+        yield [generator.permutation(group.width).tolist() for group in groups]
+
+
 def _small_sets(width: int) -> list[tuple[int, ...]]:
     """All sets that leave some of a few units, or each unit of a narrow group alone."""
     sizes = range(1, width if width <= _FEW else 2 if width <= _NARROW else 1)

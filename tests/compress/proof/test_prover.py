@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from prunetune.compress.graph.groups import Group, Member
 from prunetune.compress.graph.traced import traced_groups
-from prunetune.compress.network.cut import cut, other_units
+from prunetune.compress.network.cut import cut, other_units, reordered
 from prunetune.compress.proof.proved_groups import believe, left_alone, prove, prunable_groups
 from prunetune.compress.proof.prover import Prover
+from prunetune.compress.proof.unit_sets import orders
 from prunetune.plan import LeftAlone
 from prunetune.registry import models
 from tests.compress.nets import architecture, trained
@@ -167,3 +168,39 @@ def test_groups_of_a_cut_network_are_the_groups_of_the_whole_one_cut(
         for place, index in whole.items():
             numbers = {c: i for i, c in enumerate(sorted(remaining[place]))}
             assert np.array_equal(of_narrow[place], np.vectorize(numbers.get)(index)), place
+
+
+class OneOff(nn.Module):
+    """One channel among many is taken from its neighbour, beside a shortcut."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place, self.stem = place, nn.Conv2d(1, 16, 3, padding=1)
+        self.inner, self.head = nn.Conv2d(16, 16, 3, padding=1), nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.stem(x)
+        z = self.inner(y)
+        taken = (torch.arange(z.shape[1]) == self.place).to(z).view(1, -1, 1, 1)
+        out: Tensor = self.head((y + z * (1 - taken) + z.roll(1, 1) * taken).mean((2, 3)))
+        return out
+
+
+@pytest.mark.parametrize("place", range(16))
+def test_one_channel_in_a_wrong_place_is_seen_wherever_it_is(place: int) -> None:
+    model = OneOff(place)
+    assert not prove(model, (1, 8, 8), [model.head]).groups
+
+
+def test_a_network_with_its_units_in_another_order_computes_the_same() -> None:
+    network = architecture("resnet14")
+    model, x = trained(network).double(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    groups = prunable_groups(model, network)
+    for order in orders(groups):
+        other = reordered(model, groups, order)
+        assert any(
+            not torch.equal(a, b)
+            for a, b in zip(model.parameters(), other.parameters(), strict=True)
+        )
+        with torch.no_grad():
+            torch.testing.assert_close(other(x), model(x), rtol=1e-10, atol=1e-10)
