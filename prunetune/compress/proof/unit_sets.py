@@ -41,15 +41,14 @@ def removals(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]
         yield [list(removed) for removed in units]
 
 
-def orders(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]]:
-    """For each trial a random order of the units of each group.
+def random_order(groups: Sequence[Group], seed: int = 0) -> list[list[int]]:
+    """A random order of the units of each group.
 
-    A group that takes unit a for unit b somewhere is right in the new order only if that keeps a
-    and b as a pair: with a chance of 2 / (width · (width - 1)).
+    A network that takes unit a for unit b somewhere computes the same in the new order only if that
+    keeps a and b as a pair, which has a chance of 2 / (width · (width - 1)).
     """
     generator = np.random.default_rng(seed)
-    for _ in range(2):
-        yield [generator.permutation(group.width).tolist() for group in groups]
+    return [generator.permutation(group.width).tolist() for group in groups]
 
 
 def _small_sets(width: int) -> list[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from prunetune.compress.graph.traced import traced_groups
 from prunetune.compress.network.cut import cut, other_units, reordered
 from prunetune.compress.proof.proved_groups import believe, left_alone, prove, prunable_groups
 from prunetune.compress.proof.prover import Prover
-from prunetune.compress.proof.unit_sets import orders
+from prunetune.compress.proof.unit_sets import random_order
 from prunetune.plan import LeftAlone
 from prunetune.registry import models
 from tests.compress.nets import architecture, trained
@@ -196,11 +196,8 @@ def test_a_network_with_its_units_in_another_order_computes_the_same() -> None:
     network = architecture("resnet14")
     model, x = trained(network).double(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
     groups = prunable_groups(model, network)
-    for order in orders(groups):
-        other = reordered(model, groups, order)
-        assert any(
-            not torch.equal(a, b)
-            for a, b in zip(model.parameters(), other.parameters(), strict=True)
-        )
-        with torch.no_grad():
-            torch.testing.assert_close(other(x), model(x), rtol=1e-10, atol=1e-10)
+    other = reordered(model, groups, random_order(groups))
+    pairs = zip(model.parameters(), other.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs)
+    with torch.no_grad():
+        torch.testing.assert_close(other(x), model(x), rtol=1e-10, atol=1e-10)
