@@ -245,8 +245,8 @@ def table(storage: Path, repeats: int) -> str:
     note = f"""{len(records):,} records; {n_outputs} confirmed networks have outputs for
 {IMAGES:,} test images. Seconds by the wall and, in brackets, of the processor: a first run, and the
 median of {repeats} more. Python {platform.python_version()}, one thread, {os.cpu_count()} cores;
-load average {os.getloadavg()[0]:.1f}, so that only the processor's seconds say what an idle machine
-would take. The page has {sizes["index.html"]:.2f} MB (limit {LARGEST_PAGE:g}), report.json
+load average {os.getloadavg()[0]:.1f}: far above 1, only the processor's seconds say what an idle
+machine would take. The page has {sizes["index.html"]:.2f} MB (limit {LARGEST_PAGE:g}), report.json
 {sizes["report.json"]:.2f} MB. Written by `experiments/benchmarks/reporting.py`."""
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows]
     return "\n".join([*lines, "", note, ""])
