@@ -1,7 +1,7 @@
 """The door to the storage: every file of a sweep is asked for here, by what is stored in it.
 
 STORAGE/<sweep>/sweep.yaml, plan.json, records/, records.index, trials/, report/
-STORAGE/dense/<key>/, STORAGE/sparse/<key>/
+STORAGE/dense/<key>/, STORAGE/sparse/<key>/, STORAGE/.storage-id
 
 Only this package joins names of the storage to paths, so that an object store can take the place of
 the folder: it would fetch a `StoredFile` before a read and send it after a write.
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from prunetune.records.collector import uncollected
 from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
 from prunetune.records.folders import SharedNetworkFolder, TrialFolder
+from prunetune.records.identity import made_id
 from prunetune.records.index import index_record, indexed_records
 from prunetune.records.lock import exclusive_lock, is_locked
 from prunetune.records.record import Record, TrialSpec
@@ -75,6 +76,15 @@ class Store:
         if not (folder / "plan.json").exists():
             return None
         return cls(folder.absolute().parent, folder.absolute().name)
+
+    def storage_id(self) -> str:
+        """The id of the storage, the same for all its sweeps; the first call writes it.
+
+        Raises:
+            CorruptFileError: the id's file was damaged.
+            StorageError: the storage cannot be read or written.
+        """
+        return made_id(self.storage)
 
     @property
     def sweep_file(self) -> StoredFile:
