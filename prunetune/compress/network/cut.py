@@ -1,6 +1,6 @@
 """Cuts a network: makes a narrower copy without the channels of the removed units.
 
-Copies with the same channels in another order are made here too; a proof compares them.
+The units that stay can be put in another order, which a proof asks for.
 """
 
 from __future__ import annotations
@@ -26,29 +26,26 @@ def cut(model: nn.Module, groups: Sequence[Group], removed: Sequence[Sequence[in
     The copy shares no memory with `model` and has no gradients. Training modes and requires_grad
     are those of `model`.
     """
-    gone: dict[_Place, set[int]] = {}
-    for group, units in zip(groups, removed, strict=True):
-        for member in group.members:
-            channels = member.index[list(units)].ravel().tolist()
-            gone.setdefault((member.layer, member.side), set()).update(channels)
-    kept = {place: _others(_width(model, place), channels) for place, channels in gone.items()}
-    return _with_channels(model, kept)
+    return cut_to(model, groups, other_units(groups, removed))
 
 
-def reordered(
-    model: nn.Module, groups: Sequence[Group], orders: Sequence[Sequence[int]]
-) -> nn.Module:
-    """A copy of `model` whose groups have their units in other orders; it computes the same.
+def cut_to(model: nn.Module, groups: Sequence[Group], kept: Sequence[Sequence[int]]) -> nn.Module:
+    """A copy of `model` that has of each group the units `kept` alone, in this order; see `cut`.
 
-    Unit `order[i]` of a group takes the place of unit i.
+    The order changes nothing of what the copy computes.
     """
     channels: dict[_Place, npt.NDArray[np.int64]] = {}
-    for group, order in zip(groups, orders, strict=True):
+    stay: dict[_Place, npt.NDArray[np.bool_]] = {}
+    for group, units in zip(groups, kept, strict=True):
         for member in group.members:
             place: _Place = (member.layer, member.side)
-            whole = channels.setdefault(place, np.arange(_width(model, place)))
-            whole[member.index] = member.index[list(order)]
-    return _with_channels(model, {place: whole.tolist() for place, whole in channels.items()})
+            if place not in channels:
+                channels[place] = np.arange(_width(model, place))
+                stay[place] = np.ones(len(channels[place]), dtype=np.bool_)
+            channels[place][member.index[sorted(units)]] = member.index[list(units)]
+            stay[place][member.index] = False
+            stay[place][member.index[list(units)]] = True
+    return _with_channels(model, {at: channels[at][stay[at]].tolist() for at in channels})
 
 
 def _with_channels(model: nn.Module, channels: Mapping[_Place, list[int]]) -> nn.Module:
@@ -123,10 +120,6 @@ def _width(model: nn.Module, place: _Place) -> int:
         return layer.num_features
     width: int = getattr(layer, _WIDTHS[isinstance(layer, _ConvNd)][side == "out"])
     return width
-
-
-def _others(width: int, channels: set[int]) -> list[int]:
-    return [channel for channel in range(width) if channel not in channels]
 
 
 def _entries(tensor: torch.Tensor, dim: int, channels: list[int]) -> torch.Tensor:

@@ -1,13 +1,11 @@
 """The proof of a cut: it is made, on random weights, and held to the silenced network.
 
-A group is proved if, for several sets of units that no symmetry maps onto themselves,
+A group is proved if, for several sets of units that no symmetry maps onto themselves, in an order
+that is not the network's,
 
 - the cut network runs,
 - it has the MACs that its table of costs promises, and
-- it computes what the silenced network computes (`silencing.py`), in double precision,
-
-and if the network computes the same when its units stand in another order. The latter sees what
-sets of units might miss: two channels among many that are exchanged.
+- it computes what the silenced network computes (`silencing.py`), in double precision.
 
 All groups are cut together at first. Only if that fails, parts of them are, to find the culprits.
 What is proved holds for the path that the network takes. A network whose path depends on the
@@ -29,11 +27,11 @@ from prunetune.compress.graph.failing_layer import layer_at_work
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.graph.layout import Side
 from prunetune.compress.graph.tracing import without_data
-from prunetune.compress.network.cut import cut, reordered
+from prunetune.compress.network.cut import cut, cut_to, other_units
 from prunetune.compress.proof.calls import WithoutDropout, calls_of, small_shape
 from prunetune.compress.proof.random_twin import RandomNumbers, kept_in_range, random_twin
 from prunetune.compress.proof.silencing import with_silent_units
-from prunetune.compress.proof.unit_sets import random_order, removals
+from prunetune.compress.proof.unit_sets import kept_units
 from prunetune.protocols import Shape
 
 _ORDER = "channels are ordered or joined in a way that cannot be followed"
@@ -108,22 +106,14 @@ class Prover:
         """What is wrong with cuts of these groups together; None if they are right."""
         try:
             costs = CostTable.measure(self._dense, self.input_shape, groups)
-            for trial, removed in enumerate(removals(groups)):
+            for trial, kept in enumerate(kept_units(groups)):
                 sides: tuple[Side, ...] = ("in", "out") if trial == _SILENT else ("in",)
-                fault = self._fault(groups, removed, sides, costs)
+                fault = self._fault(groups, kept, sides, costs)
                 if fault is not None:
                     return fault
-            return self._reordering_fault(groups)
+            return None
         except Exception as error:  # a wrong cut may break the network in any way
             return _does_not_run(error)
-
-    def _reordering_fault(self, groups: Sequence[Group]) -> str | None:
-        """What is wrong if the network computes something else with its units in another order."""
-        other = reordered(self._dense, groups, random_order(groups))
-        outputs = (self._output(network, training=False) for network in (self._dense, other))
-        if _close(*outputs):
-            return None
-        return f"with its units in another order the network is another one: {_ORDER}"
 
     def _why_none_runs(self, groups: Sequence[Group]) -> Iterator[str]:
         """Of each group, why a network without one of its units does not run; empty if it does.
@@ -155,12 +145,11 @@ class Prover:
     def _fault(
         self,
         groups: Sequence[Group],
-        removed: Sequence[Sequence[int]],
+        kept: Sequence[Sequence[int]],
         sides: Sequence[Side],
         costs: CostTable,
     ) -> str | None:
-        narrow = cut(self._dense, groups, removed)
-        widths = [group.width - len(units) for group, units in zip(groups, removed, strict=True)]
+        narrow, removed = cut_to(self._dense, groups, kept), other_units(groups, kept)
         for training in self._modes:
             with with_silent_units(self._dense, groups, removed, sides) as dense:
                 expected = self._output(dense, training=training)
@@ -168,7 +157,7 @@ class Prover:
             if not _close(expected, actual):
                 mode = "in training " if training else ""
                 return f"{mode}a cut network does not compute what the silenced one does: {_ORDER}"
-        promised = costs.macs(widths)
+        promised = costs.macs([len(units) for units in kept])
         counted = macs_of(count_of_twin(narrow, self.input_shape), narrow)
         if counted != promised:
             return f"a network without some of them has {counted} MACs, {promised} were promised"

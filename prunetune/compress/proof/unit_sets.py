@@ -1,10 +1,14 @@
-"""Which units are removed to try a group: sets that no symmetry maps onto themselves.
+"""Which units are kept to try a group: sets that no symmetry maps onto themselves.
 
 Suppose that a network reverses its channels, and that nobody knows. A cut of channels that lie as
 the reversed ones do is right by chance. So is a cut of every second channel behind some shuffles.
-The sets here are drawn at random, and drawn again while a reflection, a rotation, a shuffle or an
-exchange of blocks leaves them as they are. Their sizes differ: one half, about a third, and one
-unit. The first and the last unit are removed from some and kept in others.
+The first set is drawn at random, and drawn again while a reflection, a rotation, a shuffle or an
+exchange of blocks leaves it as it is. The second one is its complement, and the third a single
+unit. The first and the last unit are kept in some and removed in others.
+
+Of two channels that are exchanged somewhere, a set that holds both or neither sees nothing. So the
+units of the first two sets stand in a random order. Any two units are separated by these sets, or
+both stand in one of them, where the order shows that one is taken for the other.
 
 A narrow group has few sets, and hardly one without a symmetry. A wrong cut of three units may be
 right for every set but one. So all sets of up to four units are tried, and of up to eight units
@@ -28,47 +32,47 @@ _WIDE = 64
 """A random set of so many units has no symmetry: the chance is below 1e-9."""
 
 
-def removals(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]]:
-    """For each trial the units to remove from each group.
+def kept_units(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int]]]:
+    """For each trial the units to keep of each group, in an order of their own.
 
     In the first three trials each group of two units or more loses some. Others follow where groups
     are narrow; wide groups stay whole in them.
     """
     generator = np.random.default_rng(seed)
-    for trial in range(3):
-        yield [_removed(group.width, trial, generator) for group in groups]
+    some = [_some(group.width, generator) for group in groups]
+    yield some
+    yield [_others(group.width, kept, generator) for group, kept in zip(groups, some, strict=True)]
+    yield [[int(generator.integers(group.width))] for group in groups]
     for units in zip_longest(*(_small_sets(group.width) for group in groups), fillvalue=()):
-        yield [list(removed) for removed in units]
-
-
-def random_order(groups: Sequence[Group], seed: int = 0) -> list[list[int]]:
-    """A random order of the units of each group.
-
-    A network that takes unit a for unit b somewhere computes the same in the new order only if that
-    keeps a and b as a pair, which has a chance of 2 / (width · (width - 1)).
-    """
-    generator = np.random.default_rng(seed)
-    return [generator.permutation(group.width).tolist() for group in groups]
+        yield [
+            [unit for unit in range(group.width) if unit not in removed]
+            for group, removed in zip(groups, units, strict=True)
+        ]
 
 
 def _small_sets(width: int) -> list[tuple[int, ...]]:
-    """All sets that leave some of a few units, or each unit of a narrow group alone."""
+    """Sets to remove: all that leave some of a few units, or each unit of a narrow group alone."""
     sizes = range(1, width if width <= _FEW else 2 if width <= _NARROW else 1)
     return [units for size in sizes for units in combinations(range(width), size)]
 
 
-def _removed(width: int, trial: int, generator: np.random.Generator) -> list[int]:
-    """The units that one trial removes from a group of `width` units, ascending."""
-    keep = (width // 2, (width + 1) // 3 | 1, 1)[trial]
-    keep = max(1, min(keep, width - 1))
-    without, with_ = ((0, width - 1), (width - 1, 0), (None, None))[trial]
+def _some(width: int, generator: np.random.Generator) -> list[int]:
+    """About a third of the units, in a random order, with the last one and without the first."""
+    if width == 1:
+        return [0]
+    more = min((width + 1) // 3 | 1, width - 1) - 1
     for _ in range(_DRAWS):
-        order = [int(u) for u in generator.permutation(width) if u not in (without, with_)]
-        first = [with_] if with_ is not None and width > 1 else []
-        kept = (first + order)[:keep]
+        drawn = generator.permutation(np.arange(1, width - 1))[:more]
+        kept: list[int] = generator.permutation([*drawn, width - 1]).tolist()
         if width > _WIDE or not is_symmetric(set(kept), width):
             break
-    return sorted(set(range(width)) - set(kept)) if width > 1 else []
+    return kept
+
+
+def _others(width: int, units: Sequence[int], generator: np.random.Generator) -> list[int]:
+    """All units but these, in a random order; the only unit stays."""
+    others: list[int] = generator.permutation(sorted(set(range(width)) - set(units))).tolist()
+    return others or [0]
 
 
 def is_symmetric(units: set[int], width: int) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prunetune.compress.graph.groups import Group, Member
-from prunetune.compress.proof.unit_sets import is_symmetric, removals
+from prunetune.compress.proof.unit_sets import is_symmetric, kept_units
 
 
 def group(width: int) -> Group:
@@ -12,21 +12,28 @@ def group(width: int) -> Group:
 
 
 @pytest.mark.parametrize("width", [2, 3, 4, 5, 8, 12, 16, 31, 64, 200])
-def test_every_trial_removes_some_units_and_keeps_some(width: int) -> None:
-    trials = [removed for (removed,) in removals([group(width)])]
-    assert all(0 < len(set(removed)) == len(removed) < width for removed in trials)
-    assert all(set(removed) <= set(range(width)) for removed in trials)
-    kept = [set(range(width)) - set(removed) for removed in trials[:3]]
+def test_every_trial_keeps_some_units_and_removes_some(width: int) -> None:
+    trials = [kept for (kept,) in kept_units([group(width)])]
+    assert all(0 < len(set(kept)) == len(kept) < width for kept in trials)
+    assert all(set(kept) <= set(range(width)) for kept in trials)
     if width > 4:
-        assert len({len(units) for units in kept}) == 3
-    assert [0 in kept[0], width - 1 in kept[0]] == [False, True]
-    assert [0 in kept[1], width - 1 in kept[1]] == [True, False]
+        assert len({len(units) for units in trials[:3]}) == 3
+    assert [0 in trials[0], width - 1 in trials[0]] == [False, True]
+    assert [0 in trials[1], width - 1 in trials[1]] == [True, False]
+
+
+@pytest.mark.parametrize("width", [8, 12, 16, 24, 64, 200])
+def test_any_two_units_are_separated_or_stand_in_a_random_order(width: int) -> None:
+    first, second, *_ = (kept for (kept,) in kept_units([group(width)]))
+    assert sorted(first + second) == list(range(width))
+    assert first != sorted(first)
+    assert second != sorted(second)
 
 
 @pytest.mark.parametrize("width", [8, 12, 16, 24, 64])
 def test_no_reflection_rotation_or_shuffle_keeps_a_set_of_several_units(width: int) -> None:
-    for removed in list(removals([group(width)]))[:2]:
-        units = set(removed[0])
+    for kept in list(kept_units([group(width)]))[:2]:
+        units = set(kept[0])
         assert units != {width - 1 - u for u in units}
         assert all(units != {(u + by) % width for u in units} for by in range(1, width))
         for parts in (d for d in range(2, width) if width % d == 0):
@@ -36,18 +43,18 @@ def test_no_reflection_rotation_or_shuffle_keeps_a_set_of_several_units(width: i
 
 @pytest.mark.parametrize("width", range(1, 12))
 def test_of_narrow_groups_every_set_or_every_unit_is_tried(width: int) -> None:
-    trials = [(frozenset(narrow), wide) for narrow, wide in removals([group(width), group(40)])]
-    tried = {narrow for narrow, _ in trials}
+    trials = list(kept_units([group(width), group(40)]))
+    tried = {frozenset(range(width)) - set(narrow) for narrow, _ in trials}
     assert {frozenset({unit}) for unit in range(width) if 1 < width <= 8} <= tried
     if width <= 4:
         assert len(tried - {frozenset()}) == 2**width - 2
     if width > 8:
         assert len(trials) == 3
-    assert all(bool(wide) == (trial < 3) for trial, (_, wide) in enumerate(trials))
+    assert all((len(wide) < 40) == (trial < 3) for trial, (_, wide) in enumerate(trials))
 
 
 def test_groups_of_one_unit_keep_it() -> None:
-    assert next(iter(removals([group(1), group(2)]))) == [[], [0]]
+    assert all(kept[0] == [0] for kept in kept_units([group(1), group(2)]))
 
 
 def test_symmetric_sets_are_seen() -> None:
