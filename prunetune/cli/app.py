@@ -10,6 +10,7 @@ import typer
 from prunetune.cli import audit, compare, list, look, sweep
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
+from prunetune.messages import on_console
 
 app = typer.Typer(
     name="prunetune",
@@ -34,9 +35,11 @@ for verb in VERBS:
 
 
 def main() -> None:
-    """Run the verb and leave with its exit code: 0, 1, 2, 3, 130 or 143."""
+    """Run the verb and leave with its exit code: 0, 1, 2, 3, 129, 130 or 143."""
     forgive_streams()
-    sys.exit(guarded(lambda: _flushed(app)))
+    with on_console():
+        code = guarded(lambda: _flushed(app))
+    sys.exit(code)
 
 
 def _flushed(command: Callable[[], object]) -> None:

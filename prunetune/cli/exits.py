@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+
+from prunetune.messages import without_passwords
 
 DONE, FAILED_TRIALS, FAILED_AUDIT, SURROUNDINGS, INTERRUPTED = 0, 1, 1, 3, 130
 
@@ -37,6 +40,7 @@ def guarded(command: Callable[[], object]) -> int:
 
 
 def _say(end: BaseException, code: int) -> int:
-    if text := str(end):
-        print(f"prunetune: {text}", file=sys.stderr)
+    with suppress(OSError):  # no words are no reason for another exit code
+        if text := str(end):
+            print(f"prunetune: {without_passwords(text)}", file=sys.stderr)
     return code

@@ -5,14 +5,18 @@ from __future__ import annotations
 import gc
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
 from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Override, Storage, SweepFile
+from prunetune.cli.streams import printing_in_background
 from prunetune.records.collector import uncollected
+
+if TYPE_CHECKING:
+    from prunetune.sweep.orchestrate import SweepOutcome
 
 
 def sweep(
@@ -34,27 +38,37 @@ def sweep(
     from prunetune.sweep import run_sweep
     from prunetune.tune import Interrupted
 
-    try:
-        outcome = run_sweep(
-            file,
-            storage=storage,
-            address=address,
-            overrides=overrides or (),
-            retry_failed=retry_failed,
-            offline=offline,
-        )
-    except Interrupted as end:
-        again = shlex.join(["prunetune", *sys.argv[1:]])
-        raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
+    with printing_in_background():
+        try:
+            outcome = run_sweep(
+                file,
+                storage=storage,
+                address=address,
+                overrides=overrides or (),
+                retry_failed=retry_failed,
+                offline=offline,
+            )
+        except Interrupted as end:
+            again = shlex.join(["prunetune", *sys.argv[1:]])
+            raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
+        _print_outcome(outcome)
+    raise Exit(*_ending(outcome))
+
+
+def _print_outcome(outcome: SweepOutcome) -> None:
     from prunetune.analysis.page.terminal import text_table
 
     print(f"\n{text_table(outcome.report)}\n\n{outcome.folder / 'index.html'}")
     if outcome.limited:
         print("ended by limits.hours; the same command continues the sweep")
+
+
+def _ending(outcome: SweepOutcome) -> tuple[int, str]:
+    """The exit code of a sweep that ended, and the last words."""
     if outcome.failed or outcome.lost:
         message = f"{outcome.failed} trials failed, {outcome.lost} could not run because of that"
-        raise Exit(FAILED_TRIALS, f"{message}; --retry-failed runs them again")
-    raise Exit(DONE)
+        return FAILED_TRIALS, f"{message}; --retry-failed runs them again"
+    return DONE, ""
 
 
 def plan(

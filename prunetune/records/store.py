@@ -107,6 +107,11 @@ class Store:
         return self.root / "ray.log"
 
     @property
+    def messages_log(self) -> Path:
+        """A local file that takes the messages of every run of the sweep."""
+        return self.root / "messages.log"
+
+    @property
     def mlflow_folder(self) -> Path:
         """The local folder for MLflow's own database and artifacts."""
         return self.storage

@@ -13,6 +13,7 @@ from prunetune.config.file.parse import check, parse
 from prunetune.config.file.shipped import sweep_file
 from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.config.problems.errors import SpecError
+from prunetune.messages import kept_in, on_console
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
@@ -97,7 +98,8 @@ def run_sweep(
     store = Store(storage, plan.sweep)
     if data := os.environ.get("PRUNETUNE_DATA"):  # workers run in other folders
         os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
-    with store.lock():
+    about = f"sweep {store.sweep}"
+    with on_console(), store.lock(), kept_in(store.messages_log, about):
         write_plan(store, spec, plan)
         written = load_plan(store)
         known = {"growth": written.growth, "hash": written.hash}

@@ -57,7 +57,7 @@ class Broadcast:
         for observer in self._observers:
             try:
                 event(observer)
-            except Exception:
+            except (Exception, SystemExit):  # rich raises the latter for a closed pipe
                 if id(observer) not in self._warned:
                     self._warned.add(id(observer))
                     name = type(observer).__name__

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from rich.console import Console
@@ -19,6 +21,13 @@ from prunetune.records.store import Store
 _REFRESH_S = 0.5
 
 
+class _SteadyConsole(Console):
+    """A console whose reader may leave; rich itself would end the process then."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class SweepConsole:
     """An Observer that prints on `console`, by default standard output."""
 
@@ -27,7 +36,7 @@ class SweepConsole:
         self._trials = Trials(store.records(), store.trials())
         self._agenda = Agenda(plan, self._trials)
         self._running: dict[str, int] = {}
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or _SteadyConsole(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._refreshed = 0.0
         self._start = time.monotonic()
@@ -36,8 +45,9 @@ class SweepConsole:
 
     def say(self, sentences: Iterable[str]) -> None:
         """Print one line for each sentence, above the table if there is one."""
-        for sentence in sentences:
-            self._console.print(sentence, markup=False, soft_wrap=True)
+        with suppress(OSError):  # a full disk, a terminal that was closed
+            for sentence in sentences:
+                self._console.print(sentence, markup=False, soft_wrap=True)
 
     def on_dealt(self, spec: TrialSpec) -> None:
         """A trial runs."""
@@ -90,7 +100,9 @@ class SweepConsole:
             return
         self._refreshed = time.monotonic()
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False)
+            # messages go above the table, unless standard error is a file
+            above = sys.stderr.isatty()
+            self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=above)
             self._live.start()
         self._live.update(self.table(), refresh=True)
 

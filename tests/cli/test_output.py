@@ -108,3 +108,14 @@ def test_a_closed_standard_output_is_nowhere() -> None:
     command = f"{sys.executable} -m prunetune.cli schema >&-"
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_answer_that_cannot_be_written_is_an_error_in_words() -> None:
+    command = f"{sys.executable} -m prunetune.cli schema >/dev/full"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (3, "prunetune: [Errno 28] No space left on device\n")
+
+
+def test_words_that_cannot_be_written_change_no_exit_code() -> None:
+    command = f"{sys.executable} -m prunetune.cli status nothing >/dev/full 2>&1"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 2

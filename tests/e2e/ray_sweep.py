@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from prunetune.cli.exits import guarded
+from prunetune.cli.streams import forgive_streams, printing_in_background
 from prunetune.records.store import Store
 from prunetune.tune.console import SweepConsole
 from prunetune.tune.ray.tuner import run
@@ -19,7 +20,7 @@ def main(storage: str, address: str | None = None, plugin: str | None = None) ->
     folders = (str(Path(plugin).parent),) if plugin else ()
     plan = make_plan(trials=4, resources=resources, plugins=modules)
     store = Store(storage, "fake")
-    with store.lock():
+    with printing_in_background(), store.lock():
         run(
             plan,
             store,
@@ -31,4 +32,5 @@ def main(storage: str, address: str | None = None, plugin: str | None = None) ->
 
 
 if __name__ == "__main__":
+    forgive_streams()
     sys.exit(guarded(lambda: main(*sys.argv[1:])))

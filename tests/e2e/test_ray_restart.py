@@ -1,13 +1,12 @@
 """The driver dies, by surprise or on request, and the same command goes on."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-import pytest
 
 from prunetune.agenda import counts
 from prunetune.records.store import Store
@@ -85,13 +84,29 @@ def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
     assert all(f"/{len(records)}  " in line for line in lines), output
 
 
-@pytest.mark.parametrize("kill", [os.kill, os.killpg])
-def test_sigterm_ends_a_sweep_with_143(kill, tmp_path):
-    """Also where the whole process group gets it, and with it Ray's own processes."""
+def test_sigterm_ends_a_sweep_with_143(tmp_path):
     store = Store(tmp_path, "fake")
     process = start(tmp_path)
     wait_for(store, 0, process)
-    kill(process.pid, signal.SIGTERM)
+    os.kill(process.pid, signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143, output
+    assert in_training(store)
+
+
+def test_a_terminal_that_closes_ends_a_sweep_in_order(tmp_path):
+    """All processes get SIGHUP, Ray's too; the shell sends it again; no word can be shown."""
+    store = Store(tmp_path, "fake")
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "-m", "tests.e2e.ray_sweep", str(tmp_path)])
+    deadline = time.monotonic() + PATIENCE_S
+    while not in_training(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.close(terminal)
+    os.kill(child, signal.SIGHUP)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
     assert in_training(store)

@@ -1,6 +1,8 @@
 """What a user sees while a sweep runs."""
 
 import io
+import os
+from contextlib import suppress
 
 import pytest
 from rich.console import Console
@@ -8,6 +10,7 @@ from rich.console import Console
 from prunetune.agenda import Agenda, Deal, Finished, Trials, counts, due, search_spec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
+from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.console import SweepConsole
 from tests.tune.fakes import LR, epoch, make_plan
 
@@ -68,3 +71,30 @@ def test_the_time_left_is_told_from_this_run_alone(plan, tmp_path):
     play(plan, observer, until=3)
     assert "left" in observer.table().caption
     observer.close()
+
+
+def test_a_reader_that_leaves_ends_nothing(plan, tmp_path, monkeypatch):
+    """rich ends the process where its reader has left; a program of the user's may print so."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipe = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr("sys.stdout", pipe)
+    observer = SweepConsole(plan, Store(tmp_path, "fake"))
+    observer.say(["nobody hears this"])
+    assert len(play(plan, observer)) == counts(plan).total.total
+    observer.close()
+    with suppress(BrokenPipeError):
+        pipe.close()
+
+
+def test_a_console_that_fails_costs_one_warning(plan, tmp_path, caplog):
+    """So does one that leaves, as rich does where nobody has told it otherwise."""
+
+    class Leaving:
+        def __getattr__(self, name):
+            raise SystemExit(1)
+
+    assert len(play(plan, Broadcast([Leaving()]))) == counts(plan).total.total
+    assert [record.getMessage() for record in caplog.records] == [
+        "Leaving failed; the sweep goes on"
+    ]

@@ -9,9 +9,10 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from prunetune.messages import repeat
 from prunetune.tune import faults
 from prunetune.tune.driver import Driver
-from prunetune.tune.ray.trainable import FAULT, unpack
+from prunetune.tune.ray.trainable import FAULT, unpack, words
 
 _ESCAPE = re.compile(r"\x1b\[\d*m")
 """The codes that colour Ray's messages."""
@@ -27,6 +28,8 @@ class RecordCallback(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """Pass a report on: a trial's last one comes only here, others to the scheduler too."""
+        for level, text in words(result):
+            repeat(level, text, f"trial {trial.config['key']}")
         with self._driver.guarded():
             self._driver.report(trial.config["key"], unpack(result))
 

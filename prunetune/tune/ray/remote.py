@@ -15,6 +15,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.queue import Empty, Queue
 
+from prunetune import messages
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tune import faults
 from prunetune.tune.callbacks import Broadcast, Observer
@@ -50,6 +51,10 @@ class Messenger:
     def on_record(self, record: Record) -> None:
         """See Observer."""
         self._events.put(("on_record", record))
+
+    def say(self, level: int, text: str) -> None:
+        """Send a message of the channel."""
+        self._events.put(("say", level, text))
 
     def close(self) -> None:
         """Nothing: this process closes its own observers."""
@@ -108,8 +113,10 @@ class _Ended:
 
 
 def _with_messenger(sweep: Callable[[Observer], ResultT], events: Queue) -> ResultT | _Ended:
+    messenger = Messenger(events)
     try:
-        return sweep(Messenger(events))
+        with messages.passed_to(messenger.say):
+            return sweep(messenger)
     except Exception as error:
         description = faults.describe(error)
         if faults.raised(description, "").sweep_error is None:
@@ -123,4 +130,7 @@ def _pass_on(events: Queue, observers: Broadcast) -> None:
             name, *facts = events.get(block=False)
         except Empty:
             return
-        getattr(observers, name)(*facts)
+        if name == "say":
+            messages.repeat(*facts)
+        else:
+            getattr(observers, name)(*facts)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 from ray import tune
 
+from prunetune.messages import passed_to
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
@@ -19,6 +20,10 @@ from prunetune.tune.faults import describe
 
 FAULT = "fault"
 """Key of a result: the exception of the trial, as `faults.describe` puts it."""
+
+
+SAID = "said"
+"""Key of a result: the messages of the step, as JSON; the driver's process shows them."""
 
 
 class RunTrial(Protocol):
@@ -71,12 +76,15 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """
         if self._error is not None:
             raise self._error
-        try:
-            report = self._next_report()
-            return {"report": to_json(report).decode(), "done": "status" in report}
-        except Exception as error:
-            self._error = error
-            return {"report": "{}", FAULT: describe(error), "done": False}
+        said: list[tuple[int, str]] = []
+        with passed_to(lambda level, text: said.append((level, text))):
+            try:
+                report = self._next_report()
+                result = {"report": to_json(report).decode(), "done": "status" in report}
+            except Exception as error:
+                self._error = error
+                result = {"report": "{}", FAULT: describe(error), "done": False}
+        return result | {SAID: json.dumps(said)}
 
     def _next_report(self) -> TrialReport:
         if self._reports is None:
@@ -106,3 +114,8 @@ def unpack(result: dict[str, Any]) -> TrialReport:
     """The report in a result of `TrialActor.step`."""
     report: TrialReport = json.loads(result["report"])
     return report
+
+
+def words(result: dict[str, Any]) -> list[tuple[int, str]]:
+    """The messages in a result of `TrialActor.step`, each with its level."""
+    return [(level, text) for level, text in json.loads(result.get(SAID, "[]"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -28,7 +29,9 @@ from prunetune.tune.ray.searcher import AgendaSearcher
 from prunetune.tune.ray.trainable import ActorSetup, RunTrial, TrialActor
 from prunetune.tune.resources import TrialShare, share
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_log = logging.getLogger(__name__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, an orderly stop, a terminal that was closed."""
 _SHUTDOWN_S = 30.0
 """How long an interrupted run may take to end in order."""
 
@@ -76,7 +79,8 @@ def run(
         ResourceError: a trial asks for more than any node has.
         ClusterError: the cluster does not answer or refuses us.
         StorageError: the storage is full or away.
-        Interrupted: SIGINT or SIGTERM came; the next run resumes trials from their last epoch.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; the next run resumes trials from their last
+            epoch.
     """
     broadcast = Broadcast(observers)
     driver = Driver(plan, store, broadcast, deadline=_deadline(plan))
@@ -182,7 +186,10 @@ class _Abandon(tune.Stopper):  # type: ignore[misc]
 
 @contextmanager
 def _interruptible(driver: Driver) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the run in order; a second one ends it at once.
+    """Let the first of SIGNALS end the run in order; a second one ends it at once.
+
+    A terminal that closes sends SIGHUP, and so does its shell: a second one is ignored. Where it
+    is ignored from the start (`nohup`), the run goes on.
 
     A signal to the whole process group (`timeout`, a service manager) also ends Ray's processes,
     and Ray then waits for them for minutes. So the end in order has a time limit; nothing is lost.
@@ -194,17 +201,25 @@ def _interruptible(driver: Driver) -> Iterator[None]:
 
     def interrupt(signum: int, frame: object) -> None:
         driver.interrupted = signum
-        last_resort.append(threading.Timer(_SHUTDOWN_S, os._exit, [128 + signum]))
+        last_resort.append(threading.Timer(_SHUTDOWN_S, _end_at_once, [128 + signum]))
         last_resort[-1].daemon = True
         last_resort[-1].start()
-        for each in SIGNALS:
-            signal.signal(each, before[each])
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else handler)
 
-    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heard = [each for each in SIGNALS if each != signal.SIGHUP or not nohup]
+    before = {each: signal.signal(each, interrupt) for each in heard}
     try:
         yield
     finally:
         for timer in last_resort:
             timer.cancel()
-        for each in SIGNALS:
-            signal.signal(each, before[each])
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end_at_once(exit_code: int) -> None:
+    _log.warning("Ray did not end in order; nothing is lost, the same command continues the sweep")
+    time.sleep(0.2)  # for whoever prints in a thread
+    os._exit(exit_code)

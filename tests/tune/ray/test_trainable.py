@@ -1,5 +1,6 @@
 """The actor, without Ray's processes: one trial after another in one object."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from prunetune.agenda import Agenda, Trials, due
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.tune.faults import raised
-from prunetune.tune.ray.trainable import FAULT, ActorSetup, TrialActor, unpack
+from prunetune.tune.ray.trainable import FAULT, ActorSetup, TrialActor, unpack, words
 from tests.tune.fakes import endless, make_plan, quick
 
 
@@ -72,3 +73,16 @@ def test_a_trial_without_an_end_is_a_fault(store, spec):
     assert (unpack(result), result["done"]) == ({}, False)
     with pytest.raises(RuntimeError, match="without a status"):
         made.step()
+
+
+def test_what_a_worker_says_goes_with_its_report(store, spec):
+    def speaking(spec, store, *, device, offline):
+        log = logging.getLogger("prunetune.trial")
+        log.warning("checkpoint set aside")
+        yield {"macs": spec.target_macs}
+        log.warning("about to fail")
+        raise RuntimeError("it fails")
+
+    made = actor(store, spec, speaking)
+    assert words(made.step()) == [(logging.WARNING, "checkpoint set aside")]
+    assert words(made.step()) == [(logging.WARNING, "about to fail")]
