@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +33,18 @@ def with_tensors(
     # The memo makes deepcopy take the new tensors instead of copying the data.
     memo: dict[int, Any] = {id(p): nn.Parameter(parameter(p)) for p in model.parameters()}
     memo |= {id(b): buffer(b) for b in model.buffers()}
-    for module in model.modules():  # such as a weight that a hook computes: no leaf is copied
+    for module in model.modules():
         for value in vars(module).values():
-            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+            if type(value) in _CONTAINERS and not value:
+                memo.setdefault(id(value), type(value)())  # deepcopy takes far longer over these
+            elif isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                # such as a weight that a hook computes: deepcopy copies leaves only
                 memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(model, memo).eval()
+
+
+_CONTAINERS = {OrderedDict, dict, set, list}
+"""Types of which a module has a dozen empty ones, most of them for hooks."""
 
 
 def _empty(tensor: torch.Tensor) -> torch.Tensor:
