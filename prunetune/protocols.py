@@ -7,6 +7,7 @@ This module computes nothing, and it imports torch for type checkers only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
@@ -93,6 +94,18 @@ class Hook(Protocol):
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
         """Called at the end of an epoch, before its validation."""
         return
+
+
+class Pulse(Protocol):
+    """Hears that a trial is alive. A class that derives from `Pulse` may override both methods."""
+
+    def beat(self) -> None:
+        """Called after every step of training, and before other work that takes its time."""
+        return
+
+    def paused(self) -> AbstractContextManager[None]:
+        """For the block, the trial waits for another one, and no beat is to be expected."""
+        return nullcontext()
 
 
 @runtime_checkable

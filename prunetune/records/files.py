@@ -81,6 +81,22 @@ class StoredFile:
         """
         self.write(to_json(value))
 
+    def set_aside(self) -> StoredFile:
+        """Rename a damaged file to NAME.damaged-<n>, so that it can be made anew; the renamed file.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        number = 1
+        while (aside := self._beside(f"{self.path.name}.damaged-{number}")).exists():
+            number += 1
+        aside.write(self.read())
+        self.delete()
+        return aside
+
+    def _beside(self, name: str) -> StoredFile:
+        return StoredFile(self.path.with_name(name))
+
     def delete(self) -> None:
         """Remove the file if it exists."""
         self.path.unlink(missing_ok=True)

@@ -16,6 +16,10 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
 """How a trial ended. `failed` is a fault; all others are results of the sweep."""
+FailedBy = Literal["exception", "memory", "death", "hang"]
+"""An exception, too little memory on the device, a worker that died (or its node), or a hang."""
+SURROUNDINGS: frozenset[FailedBy | None] = frozenset({"death", "hang"})
+"""Failures that say something about the machines and little about the configuration."""
 _TRAINING_PASS = 3
 """Forward passes that one training step amounts to: a backward pass counts as two."""
 
@@ -134,6 +138,8 @@ class Record(TrialIdentity):
 
     status: Status
     error: str | None = None
+    failed_by: FailedBy | None = None
+    """What a failed trial failed by; None in records of older versions, which do not tell."""
     config: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[str, str] = Field(default_factory=dict)
     dense_macs: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ _METADATA_KEY = "prunetune.checkpoint"
 
 class CheckpointError(ValueError):
     """A checkpoint is corrupt, or another training wrote it; the message names the file."""
+
+    def __init__(self, file: StoredFile, reason: str) -> None:
+        self.file = file
+        super().__init__(f"{file.path}: {reason}")
 
 
 class CheckpointMetadata(BaseModel):
@@ -108,8 +114,8 @@ class CheckpointFile:
         if checkpoint is not None and checkpoint.identity != identity:
             names = sorted(checkpoint.identity.keys() | identity.keys())
             name = next(n for n in names if checkpoint.identity.get(n) != identity.get(n))
-            raise CheckpointError(
-                f"{self.path}: written by another training: its {name} is "
+            raise self.refused(
+                f"written by another training: its {name} is "
                 f"{checkpoint.identity.get(name)!r}, here it is {identity.get(name)!r}"
             )
         return checkpoint
@@ -124,24 +130,35 @@ class CheckpointFile:
         checkpoint = self.read()
         return (checkpoint.best_epoch, checkpoint.sections["best"]) if checkpoint else None
 
+    def refused(self, reason: str) -> CheckpointError:
+        """The error that says why this file cannot be gone on from."""
+        return CheckpointError(self.file, reason)
+
     def _load(self) -> tuple[Tensors, CheckpointMetadata]:
+        content = self.file.read()
         try:
-            with safetensors.safe_open(self.path, framework="pt") as file:
-                texts = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (safetensors.SafetensorError, OSError) as error:
-            raise CheckpointError(f"{self.path}: not a whole safetensors file: {error}") from error
+            tensors = safetensors.torch.load(content)
+        except safetensors.SafetensorError as error:
+            raise self.refused(f"not a whole safetensors file: {error}") from error
+        texts = _metadata(content)
         if _METADATA_KEY not in texts:
-            raise CheckpointError(f"{self.path}: not a checkpoint of prunetune")
+            raise self.refused("not a checkpoint of prunetune")
         try:
             metadata = CheckpointMetadata.model_validate_json(texts[_METADATA_KEY])
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise CheckpointError(f"{self.path}: {where}: {first['msg']}") from error
+            raise self.refused(f"{where}: {first['msg']}") from error
         if metadata.crc32 != _crc32(tensors):
-            raise CheckpointError(f"{self.path}: its tensors have changed since they were written")
+            raise self.refused("its tensors have changed since they were written")
         return tensors, metadata
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in the header of a whole safetensors file; before it stands its length."""
+    (length,) = struct.unpack_from("<Q", content)
+    texts: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return texts
 
 
 def _plain(value: Tensor) -> Tensor:

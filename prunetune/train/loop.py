@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,9 +103,7 @@ def train(
     """
     total = first - 1 + epochs if total is None else total
     job = TrainingJob(splits, recipe, first, total, seeds, device, hooks, deterministic)
-    identity = {"epochs": epochs, "recipe": recipe.model_dump(mode="json"), "seeds": dict(seeds)}
-    if (first, total) != (1, epochs):
-        identity |= {"first": first, "total": total}
+    identity = identity_of(recipe, epochs, seeds, first, total)
     state = TrainingState.begin(prepare(model, device), recipe, hooks)
     if checkpoint is not None:
         state.resume(checkpoint, identity)
@@ -117,6 +116,16 @@ def train(
         yield state.curve[-1]
     if state.ema is not None:
         model.load_state_dict(state.ema.module.state_dict())
+
+
+def identity_of(
+    recipe: Recipe, epochs: int, seeds: Mapping[str, int], first: int, total: int
+) -> dict[str, Any]:
+    """What a training computes, by which its checkpoints are told from those of others."""
+    identity = {"epochs": epochs, "recipe": recipe.model_dump(mode="json"), "seeds": dict(seeds)}
+    if (first, total) != (1, epochs):
+        identity |= {"first": first, "total": total}
+    return identity
 
 
 def _run_epoch(job: TrainingJob, state: TrainingState, number: int) -> Epoch:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from prunetune.config.recipe import Recipe
 from prunetune.protocols import Begins, Hook, Stateful
 from prunetune.records.record import Epoch
-from prunetune.train.checkpoint import Checkpoint, CheckpointError, CheckpointFile, Tensors
+from prunetune.train.checkpoint import Checkpoint, CheckpointFile, Tensors
 from prunetune.train.ema import Ema
 from prunetune.train.optim import build_optimizer
 
@@ -85,7 +85,7 @@ class TrainingState:
             _restore_optimizer(self.optimizer, sections.get("optimizer", {}))
             _restore_hooks(self.hooks, sections.get("hooks", {}))
         except (KeyError, IndexError, RuntimeError, ValueError) as error:
-            raise CheckpointError(f"{file.path}: written by another network: {error}") from error
+            raise file.refused(f"written by another network: {error}") from error
         self.curve, self.best_epoch = list(checkpoint.curve), checkpoint.best_epoch
         self.best = sections["best"]
 

@@ -16,9 +16,9 @@ from prunetune.models.pretrained import match_state
 from prunetune.records.record import TrialSpec
 from prunetune.records.store import Store
 from prunetune.registry import methods
+from prunetune.trial.shared import shared_network
 from prunetune.trial.sparse import Sparsifier
 from prunetune.trial.trainer import Trainer
-from prunetune.workload import load_network
 
 
 class NetworkMaker:
@@ -89,11 +89,16 @@ class NetworkMaker:
         return network
 
     def _trained_dense_network(self) -> nn.Module:
-        """The dense network that the trial starts from; trained again if its weights are gone."""
+        """The dense network that the trial starts from.
+
+        It is trained again if its weights are gone or damaged.
+        """
         key = self.spec.inputs["dense"]
         folder = self.store.dense_folder(key)
-        if not folder.weights.exists():
-            with folder.lock():
-                if not folder.weights.exists():  # the former holder of the lock may have made them
-                    self._train_dense(key)
-        return load_network(self.trainer.workload.architecture, folder.weights.path)
+        return shared_network(
+            folder,
+            self.trainer.workload.architecture,
+            folder.weights.exists,
+            lambda: self._train_dense(key),
+            pulse=self.trainer.pulse,
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 
 from prunetune.compress.method import CompactModel
 from prunetune.records.files import StoredFile
@@ -13,6 +16,8 @@ from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.trial.trainer import Trainer
+
+_log = logging.getLogger(__name__)
 
 
 def network_folder(spec: TrialSpec, store: Store) -> NetworkFolder:
@@ -66,13 +71,22 @@ def judge(
 def shared_dense(spec: TrialSpec, store: Store) -> TrialReport | None:
     """The record of this dense network from the sweep that trained it, as one report; None if none.
 
+    A damaged record is set aside.
+
     A sweep that only shares the network has spent nothing on it. If the weights were loaded, the
     MACs behind them are those that this sweep's file states, for the key does not tell.
     """
     folder = store.dense_folder(spec.key)
     if not folder.is_complete():
         return None
-    record = Record.model_validate_json(folder.record.read())
+    try:
+        record = Record.model_validate_json(folder.record.read())
+    except ValidationError:
+        name = folder.record.set_aside().path.name
+        _log.warning(
+            "%s: damaged, set aside as %s; the network is trained again", folder.record.path, name
+        )
+        return None
     report = record.model_dump(exclude={"sweep", "key", "ended_at"})
     if record.sweep == spec.sweep:  # a crash came between this file and the sweep's own record
         return report

@@ -7,6 +7,7 @@ the last one has the status. A trial that is run again goes on from its own chec
 
 from __future__ import annotations
 
+import logging
 import math
 import traceback
 from collections.abc import Generator, Iterator
@@ -16,13 +17,14 @@ import torch
 from torch import nn
 
 from prunetune.compress.method import CompactModel, Infeasible, Shrinking
+from prunetune.protocols import Pulse
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import RecordBuilder, TrialReport
 from prunetune.records.store import Store
 from prunetune.records.versions import versions
 from prunetune.registry import load_plugins
-from prunetune.train.checkpoint import CheckpointFile
+from prunetune.train.checkpoint import CheckpointError, CheckpointFile
 from prunetune.train.device import pick_device, precision_name, prepare
 from prunetune.train.loop import Diverged
 from prunetune.train.memory import PeakMemory
@@ -30,23 +32,46 @@ from prunetune.trial import outputs
 from prunetune.trial.network_maker import NetworkMaker
 from prunetune.trial.trainer import Trainer
 
+_log = logging.getLogger(__name__)
 _TESTED_PHASES = ("dense", "confirm")
 """Phases in which the test set is opened."""
 
 
 def run_trial(
-    spec: TrialSpec, store: Store, *, device: str = "auto", offline: bool = False
+    spec: TrialSpec,
+    store: Store,
+    *,
+    device: str = "auto",
+    offline: bool = False,
+    pulse: Pulse | None = None,
 ) -> Iterator[TrialReport]:
     """The reports of one trial.
 
     An expected end (diverged, infeasible, out of memory) is a last report with that status, never
-    an exception. Any other exception is a fault, and the trial may be retried.
+    an exception. Any other exception is a fault, and the trial may be retried. Damaged files from
+    which it would go on are set aside and made anew.
+
+    Args:
+        spec: the trial as it was dealt.
+        store: where its checkpoints and its network go.
+        device: the device's name; `auto` is a GPU where there is one.
+        offline: whether a data set that is missing may not be downloaded.
+        pulse: hears that the trial is alive; None: nobody listens.
     """
     load_plugins(spec.plugins)
     if spec.phase == "dense" and (report := outputs.shared_dense(spec, store)):
         yield report
         return
-    trial = Trial(spec, store, device, offline)
+    while True:
+        try:
+            yield from _until_its_end(Trial(spec, store, device, offline, pulse=pulse))
+            return
+        except CheckpointError as error:
+            name = error.file.set_aside().path.name
+            _log.warning("%s; set aside as %s, and made anew", error, name)
+
+
+def _until_its_end(trial: Trial) -> Iterator[TrialReport]:
     try:
         yield from trial.reports()
     except Infeasible as end:
@@ -56,7 +81,8 @@ def run_trial(
         yield trial.last_report("diverged", error=str(end))
     except torch.OutOfMemoryError as end:
         trial.folder.error.write(traceback.format_exc().encode())
-        yield trial.last_report("failed", error=str(end).partition("\n")[0])
+        message = str(end).partition("\n")[0]
+        yield trial.last_report("failed", error=message, failed_by="memory")
 
 
 class Trial:
@@ -68,6 +94,7 @@ class Trial:
         device: the device's name; `auto` is a GPU where there is one.
         offline: whether a data set that is missing may not be downloaded.
         charged_to: the meter of another trial, which pays for all of this; None: no other.
+        pulse: hears that the trial is alive; None: nobody listens.
     """
 
     def __init__(
@@ -77,12 +104,18 @@ class Trial:
         device: str,
         offline: bool,
         charged_to: CostMeter | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.spec, self.store, self.offline = spec, store, offline
         self.folder = store.trial_folder(spec.key)
         self.device = pick_device(device)
         self.trainer = Trainer(
-            spec, self.folder, self.device, download=not offline, charged_to=charged_to
+            spec,
+            self.folder,
+            self.device,
+            download=not offline,
+            charged_to=charged_to,
+            pulse=pulse,
         )
         self.meter = self.trainer.meter
         self.maker = NetworkMaker(spec, store, self.trainer, self._train_dense_again)
@@ -96,8 +129,9 @@ class Trial:
         network = (yield from self.shrink(made)) if isinstance(made, Shrinking) else made
         model = prepare(network.model.to(self.device), self.device)
         checkpoint = CheckpointFile(self.folder.checkpoint)
-        yield self._added({**self.facts(network), "curve": checkpoint.curve()})
         used, total = network.epochs_used, self.spec.epochs
+        begun = self.trainer.begun(checkpoint, total - used, used + 1, total)
+        yield self._added({**self.facts(network), "curve": begun})
         for epoch in self.trainer.train(
             model, total - used, network.hooks, checkpoint, "train", network.cost, used + 1, total
         ):
@@ -115,8 +149,9 @@ class Trial:
         """Train the first epochs, in which the network shrinks, at the cost of the dense one."""
         model = prepare(made.model.to(self.device), self.device)
         checkpoint = CheckpointFile(self.folder.shrinking_checkpoint)
-        yield self._added({"curve": checkpoint.curve(), **self.costs()})
         dense_macs, total = self.spec.dense_macs, self.spec.epochs
+        begun = self.trainer.begun(checkpoint, made.epochs, 1, total)
+        yield self._added({"curve": begun, **self.costs()})
         for epoch in self.trainer.train(
             model, made.epochs, made.hooks, checkpoint, "train", dense_macs, 1, total
         ):
@@ -185,6 +220,8 @@ class Trial:
     def _train_dense_again(self, key: str) -> None:
         """Train the dense network `key`, charged to this trial; its record stays as it is."""
         spec = self.store.trial(key)
-        for _ in Trial(spec, self.store, self.device.type, self.offline, self.meter).reports():
+        device, pulse = self.device.type, self.trainer.pulse
+        again = Trial(spec, self.store, device, self.offline, self.meter, pulse)
+        for _ in again.reports():
             pass
         self.store.trial_folder(key).drop_checkpoints()

@@ -32,8 +32,8 @@ from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import precision_name
 from prunetune.train.loop import train
 from prunetune.trial import outputs
-from prunetune.trial.trainer import Trainer
-from prunetune.workload import load_network
+from prunetune.trial.shared import shared_network
+from prunetune.trial.trainer import Beats, Trainer
 
 
 class SparseRecord(Frozen):
@@ -78,11 +78,13 @@ class Sparsifier:
             epochs=spec.sparsify_epochs,
         )
         folder = self.store.sparse_folder(key)
-        if not folder.is_complete():
-            with folder.lock():
-                if not folder.is_complete():  # the former holder of the lock may have made it
-                    self._make(key, folder, regularizer, recipe)
-        return load_network(self.trainer.workload.architecture, folder.weights.path)
+        return shared_network(
+            folder,
+            self.trainer.workload.architecture,
+            folder.is_complete,
+            lambda: self._make(key, folder, regularizer, recipe),
+            pulse=self.trainer.pulse,
+        )
 
     def _make(
         self, key: str, folder: SharedNetworkFolder, regularizer: Named, recipe: Recipe
@@ -112,9 +114,9 @@ class Sparsifier:
             spec.sparsify_epochs,
             seeds=self._seeds(),
             device=trainer.device,
-            hooks=[hook],
+            hooks=[hook, Beats(trainer.pulse)],
             checkpoint=checkpoint,
-            before_epoch=lambda _: trainer.meter.spend(epoch_macs),
+            before_epoch=lambda n: trainer.meter.spend(epoch_macs, f"sparse {self.key}", n),
             deterministic=trainer.deterministic,
         ):
             pass

@@ -13,7 +13,7 @@ from prunetune.compress.proof.proved_groups import believe
 from prunetune.config.recipe import Recipe, images_per_epoch, steps_per_epoch
 from prunetune.config.space.space import subtree
 from prunetune.plan import LeftAlone
-from prunetune.protocols import Batch, Hook
+from prunetune.protocols import Batch, Hook, Pulse
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Epoch, TrialSpec, training_macs
@@ -22,7 +22,7 @@ from prunetune.train.calibrate import recalibrate
 from prunetune.train.checkpoint import CheckpointFile
 from prunetune.train.device import prepare
 from prunetune.train.evaluate import EVAL_BATCH, Evaluation, evaluate
-from prunetune.train.loop import train
+from prunetune.train.loop import identity_of, train
 from prunetune.workload import Workload
 
 
@@ -46,6 +46,21 @@ class ScoringCost(Hook):
             self._meter.attribute("score", int(state["macs"]))
 
 
+class Unwatched(Pulse):
+    """A pulse that nobody listens to."""
+
+
+class Beats(Hook):
+    """Lets a pulse hear of every step."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """See `prunetune.protocols.Hook`."""
+        self._pulse.beat()
+
+
 class Trainer:
     """The training engine with the data, recipe, seeds, checkpoints and cost meter of one trial."""
 
@@ -57,8 +72,10 @@ class Trainer:
         *,
         download: bool,
         charged_to: CostMeter | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.device, self.folder = device, folder
+        self.pulse = pulse or Unwatched()
         self.workload = Workload.from_json(spec.workload)
         if spec.left_alone is not None:
             known = (LeftAlone.model_validate(entry) for entry in spec.left_alone)
@@ -105,7 +122,7 @@ class Trainer:
             total: epochs of the longer training; None: these epochs end it.
             seeds: the random streams; None: those of the trial.
         """
-        images = self.images_per_epoch
+        images, name = self.images_per_epoch, checkpoint.path.stem
         for _ in checkpoint.curve():
             self.meter.attribute(stage, training_macs(macs, images))
         epoch_macs = training_macs(macs, images) + macs * len(self.splits.val)
@@ -116,9 +133,9 @@ class Trainer:
             epochs,
             seeds=self.seeds if seeds is None else seeds,
             device=self.device,
-            hooks=[*hooks, ScoringCost(self.meter)],
+            hooks=[*hooks, ScoringCost(self.meter), Beats(self.pulse)],
             checkpoint=checkpoint,
-            before_epoch=lambda _: self.meter.spend(epoch_macs),
+            before_epoch=lambda number: self.meter.spend(epoch_macs, name, number),
             deterministic=self.deterministic,
             first=first,
             total=total,
@@ -130,6 +147,18 @@ class Trainer:
                 return
             self.meter.attribute(stage, training_macs(macs, images))
             yield epoch
+
+    def begun(
+        self, checkpoint: CheckpointFile, epochs: int, first: int, total: int
+    ) -> tuple[Epoch, ...]:
+        """The epochs from which `train` with these arguments goes on.
+
+        Raises:
+            CheckpointError: the checkpoint is corrupt, or another training wrote it.
+        """
+        identity = identity_of(self.recipe, epochs, self.seeds, first, total)
+        found = checkpoint.read_for(identity)
+        return found.curve if found else ()
 
     def train_stage(self, model: nn.Module, epochs: int, hooks: Sequence[Hook]) -> nn.Module:
         """Train inside a method. Every call has its own checkpoint, so a repeat returns at once."""
@@ -156,6 +185,7 @@ class Trainer:
 
     def charge_scoring(self, macs: int) -> None:
         """Charge MACs of passes over images that train no weight."""
+        self.pulse.beat()
         self.meter.spend(macs)
         self.meter.attribute("score", macs)
 
@@ -163,6 +193,7 @@ class Trainer:
         self, model: nn.Module, macs: int, split: Any, *, outputs: bool = False
     ) -> Evaluation:
         """Loss and accuracy of `model`, of `macs` at batch 1, on `split` in float32."""
+        self.pulse.beat()
         self.meter.spend(macs * len(split))
         with self.meter.clock("evaluate"):
             return evaluate(model, split.batches(EVAL_BATCH), self.device, outputs=outputs)
