@@ -72,6 +72,16 @@ class TrialFolder(NetworkFolder):
         return self.file("error.txt")
 
     @property
+    def breaks(self) -> StoredFile:
+        """How often, when and by what the trial broke off, as JSON."""
+        return self.file("breaks.json")
+
+    @property
+    def hang(self) -> StoredFile:
+        """Where the trial hung; written before its process is ended, read and removed after."""
+        return self.file("hang.txt")
+
+    @property
     def shrinking_checkpoint(self) -> StoredFile:
         """The checkpoint of the epochs in which the network still shrinks."""
         return self.file("shrinking.safetensors")

@@ -97,6 +97,11 @@ class Store:
         return StoredFile(self.root / "plan.json")
 
     @property
+    def running_time(self) -> StoredFile:
+        """How long the sweep has run in all its starts, as JSON."""
+        return StoredFile(self.root / "running_time.json")
+
+    @property
     def report_folder(self) -> StoredFolder:
         """The report: a page, tables and figures."""
         return StoredFolder(self.root / "report")

@@ -6,27 +6,25 @@ and its record before any observer hears of its end.
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
-from prunetune.records.cost_meter import CostMeter
+from prunetune.records.cost_meter import read_spent
+from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
+from prunetune.tune.breaks import BreakLog
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.faults import Fault
 from prunetune.tune.rungs import rivals, stop_at
+from prunetune.tune.running_time import RunningTime
 from prunetune.tune.sampling import ConfigSampler
-
-RETRIES = 2
-"""How often a trial that raised or lost its worker is run again before it counts as failed."""
 
 
 @dataclass
@@ -48,10 +46,10 @@ class Driver:
         observers: Broadcast,
         *,
         slots: int = 1,
-        deadline: float = float("inf"),
     ) -> None:
         self.plan, self.store, self.observers = plan, store, observers
-        self.slots, self.deadline = slots, deadline
+        self.slots = slots
+        self.time = RunningTime(store.running_time)
         self.trials = Trials(store.records(), store.trials())
         self.running: dict[str, RunningTrial] = {}
         self._sampler = ConfigSampler(plan, self.trials.records, self.trials.dealt)
@@ -59,7 +57,6 @@ class Driver:
         self.interrupted: int | None = None
         self.limited = False
         self._agenda = Agenda(plan, self.trials)
-        self._attempts: Counter[str] = Counter()
         self._judged: dict[str, int] = {}
         """Epochs of trials that broke off; a rung within them is not judged again."""
 
@@ -88,17 +85,20 @@ class Driver:
         """The next trial, written to the store, or the reason why there is none."""
         if self.abandoned:
             return Finished()
+        self.time.go_on()
         if len(self.running) >= self.slots:
             return Wait()
         due = agenda.due(self._agenda)
-        if not isinstance(due, Finished) and time.monotonic() > self.deadline:
+        if not isinstance(due, Finished) and self._out_of_time():
             self.limited = True
-            return Finished()
+            due = Finished()
         if isinstance(due, Ask):
             config = self._sampler.ask(due)
             due = Deal(agenda.search_spec(self.plan, due, config, self.trials.records))
         if isinstance(due, Deal):
             self._begin(due.spec)
+        if isinstance(due, Finished):
+            self.time.save()
         assert self.running or not isinstance(due, Wait), "the agenda waits while nothing runs"
         return due
 
@@ -107,6 +107,7 @@ class Driver:
         trial = self.running.get(key)
         if trial is None or trial.status is not None:
             return trial is not None
+        self.time.go_on()
         known = len(trial.builder.curve)
         trial.builder.add(report)
         for epoch in trial.builder.curve[known:]:
@@ -129,19 +130,28 @@ class Driver:
         trial = self.running.get(key)
         if trial is None:
             return
+        if trial.status is not None:  # it had ended before its worker did
+            self.complete(key)
+            return
         if fault.sweep_error is not None:
             raise fault.sweep_error
         folder = self.store.trial_folder(key)
+        fault = _hung(folder, fault) if fault.died else fault
         folder.error.write(fault.traceback.encode())
-        self._attempts[key] += not fault.preempted
         self._judged[key] = len(trial.builder.curve)
-        if self._attempts[key] <= RETRIES:
+        spent = read_spent(folder.spent)
+        progress = len(trial.builder.curve) + (spent.progress if spent else 0)
+        breaks = BreakLog(folder.breaks)
+        breaks.add(fault.kind, fault.error, progress)
+        if not breaks.exhausted:
             self._release(key)
             return
-        past = trial.builder.record("failed").train_macs
-        spent = CostMeter(folder.spent, trial.spec.inherited_macs).train_macs().spent
-        trial.builder.add({"train_macs": past.model_copy(update={"spent": spent})})
-        self._close(trial.builder.record("failed", fault.error))
+        if spent is not None:
+            macs = trial.builder.record("failed").train_macs
+            trial.builder.add({"train_macs": macs.model_copy(update={"spent": spent.macs})})
+        assert fault.kind != "preemption"
+        trial.builder.add({"failed_by": fault.kind})
+        self._close(trial.builder.record("failed", breaks.verdict()))
 
     def _begin(self, spec: TrialSpec) -> None:
         dense = self.trials.records.get(spec.inputs.get("dense", ""))
@@ -163,11 +173,16 @@ class Driver:
 
     def _close(self, record: Record) -> None:
         self.store.write_record(record)
+        self.time.go_on()
         if record.status != "failed":  # --retry-failed goes on from the checkpoint
             self.store.trial_folder(record.key).drop_checkpoints()
         self.trials.end(record)
         del self.running[record.key]
         self.observers.on_record(record)
+
+    def _out_of_time(self) -> bool:
+        hours = self.plan.limits.get("hours")
+        return hours is not None and self.time.seconds >= 3600 * hours
 
     def _stops(self, trial: RunningTrial, known: int) -> bool:
         curves = {key: other.builder.curve for key, other in self.running.items()}
@@ -183,3 +198,12 @@ class Driver:
             return False
         trial.status = "stopped"
         return True
+
+
+def _hung(folder: TrialFolder, fault: Fault) -> Fault:
+    """The fault of a worker that died: a hang, if the worker ended itself because of one."""
+    if not folder.hang.exists():
+        return fault
+    text = folder.hang.read().decode(errors="replace")
+    folder.hang.delete()
+    return replace(fault, hung=True, error=text.partition("\n")[0], traceback=text)

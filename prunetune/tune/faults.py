@@ -9,14 +9,20 @@ from __future__ import annotations
 import errno
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from prunetune.records.files import CorruptFileError, StorageError
 
-STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""A full disk, a full quota, a file system that is read-only."""
+STORAGE_ERRNOS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN}
+)
+"""A full disk or quota, a file system that is read-only, that fails or that went away."""
 DEAD_WORKER = "The actor "
 """The first words of every message of Ray's `RayActorError`, whatever ended the worker."""
+DEATHS = (DEAD_WORKER, "The worker died ", "Memory on the node ", "Task was killed due to ")
+"""The first words of all of Ray's messages about a worker or node that died."""
+CREATION = "raised in its creation task"
+"""Ray's words for an actor that died because its own code raised before the first trial."""
 PREEMPTED = "the actor's node was preempted: "
 """Ray's words for a node that was taken away with notice (`GenNodeDiedCause` in its source)."""
 
@@ -38,8 +44,21 @@ class Fault:
     traceback: str
     sweep_error: Exception | None = None
     """Ends the sweep instead of the trial: the storage or the user's input is at fault."""
+    died: bool = False
+    """The worker or its node is gone, by no exception of the trial."""
+    hung: bool = False
+    """The worker ended itself because the trial gave no sign of life."""
     preempted: bool = False
     """The node was taken away with notice; the trial is not charged for it."""
+
+    @property
+    def kind(self) -> Literal["exception", "death", "hang", "preemption"]:
+        """The kind of the fault, as the trial's folder keeps it."""
+        if self.preempted:
+            return "preemption"
+        if self.hung:
+            return "hang"
+        return "death" if self.died else "exception"
 
 
 def describe(error: Exception) -> str:
@@ -67,8 +86,8 @@ def lost(text: str) -> Fault:
     Its first line counts and dates the failure.
     """
     message = text.partition("\n")[2].strip()
-    if message.startswith(DEAD_WORKER):
-        return Fault("the worker died", text, preempted=PREEMPTED in message)
+    if message.startswith(DEATHS) and CREATION not in message:
+        return Fault("the worker died", text, died=True, preempted=PREEMPTED in message)
     return Fault(text.strip().splitlines()[-1], text)
 
 

@@ -8,6 +8,7 @@ from prunetune.agenda import Agenda, Trials, closed, counts
 from prunetune.config.search import Asha
 from prunetune.records.files import StorageError
 from prunetune.records.store import Store
+from prunetune.tune.breaks import BreakLog
 from prunetune.tune.ray import cluster
 from prunetune.tune.ray.tuner import run
 from prunetune.tune.resources import ResourceError
@@ -65,16 +66,21 @@ def test_everything_is_recorded_once_by_few_actors(store):
     assert again.events == [("closed",)]
 
 
-def test_a_dead_worker_costs_an_epoch_and_a_trial_that_always_raises_fails(store):
+def test_a_death_or_a_hang_costs_an_epoch_and_a_trial_that_always_raises_fails(store):
     plan = make_plan(trials=2)
     outcome = run(plan, store, trial=faulty)
     assert len(outcome.records) == counts(plan).total.total
     search = {(r.arm, r.number): r for r in outcome.records.values() if r.phase == "search"}
-    survivor, failure = search["thin", 0], search["pruned", 1]
-    assert survivor.status == "completed"
-    assert [e.epoch for e in survivor.curve] == [1, 2, 3]
-    assert len(starts(store, survivor.key)) == 2
+    failure = search["pruned", 1]
+    for number, kind in enumerate(("death", "hang")):
+        survivor = search["thin", number]
+        assert survivor.status == "completed"
+        assert [e.epoch for e in survivor.curve] == [1, 2, 3]
+        assert len(starts(store, survivor.key)) == 2
+        breaks = BreakLog(store.trial_folder(survivor.key).breaks).breaks
+        assert [each.kind for each in breaks] == [kind]
     assert [k for k, r in outcome.records.items() if r.status == "failed"] == [failure.key]
+    assert failure.failed_by == "exception"
     assert failure.error == "ZeroDivisionError: no such thing"
     assert len(starts(store, failure.key)) == 3
     trace = store.trial_folder(failure.key).error.read().decode()

@@ -17,6 +17,7 @@ from prunetune.config.space.space import Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.store import Store
 from prunetune.registry import load_plugins
+from prunetune.tune.watchdog import Patience, Watchdog
 
 LR = "recipe.optimizer.sgd.lr"
 SPACE = Space(dimensions=(Dimension(path=LR, domain=Float(low=0.01, high=1.0, log=True)),))
@@ -121,10 +122,14 @@ def slow(spec, store, *, device, offline):
 
 
 def faulty(spec, store, *, device, offline):
-    """Thin trial 0 loses its worker once in its second epoch; pruned trial 1 raises, always."""
+    """Thin trial 0 loses its worker once in its second epoch, and thin trial 1 hangs there once;
+    pruned trial 1 raises, always."""
 
     def each(spec, folder, number):
         who = (spec.arm, spec.phase, spec.number)
+        if who == ("thin", "search", 1) and number == 2 and len(starts(store, spec.key)) == 1:
+            with Watchdog(store.trial_folder(spec.key).hang, Patience(first_s=0.5)).watching():
+                time.sleep(1000)
         if who == ("thin", "search", 0) and number == 2 and len(starts(store, spec.key)) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         if who == ("pruned", "search", 1):

@@ -1,6 +1,7 @@
 """The state of a sweep, driven by hand: whatever order Ray tells things in, the books are right."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from prunetune.config.search import Asha
 from prunetune.data.files import DataMissingError
 from prunetune.records.files import StorageError
 from prunetune.records.store import Store
+from prunetune.tune.breaks import RETRIES, STANDSTILLS, BreakLog
 from prunetune.tune.callbacks import Broadcast
-from prunetune.tune.driver import RETRIES, Driver
+from prunetune.tune.driver import Driver
 from prunetune.tune.faults import Fault, describe, raised
 from prunetune.tune.rungs import rung
 from tests.tune.fakes import epoch, make_plan, quick
@@ -45,6 +47,20 @@ class Witness:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path, "fake")
+
+
+class Clock:
+    """The monotonic clock, as the test sets it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    return clock
 
 
 def make_driver(store: Store, slots: int = 2, **changes) -> tuple[Driver, Witness]:
@@ -162,6 +178,82 @@ def test_a_preempted_trial_is_not_charged(store):
     assert store.trial_folder(key).error.read() == b"trace"
 
 
+DEATH = Fault("the worker died", "", died=True)
+
+
+def break_at(driver: Driver, epochs: int, fault: Fault) -> str:
+    """Deal the oldest trial, let it reach an epoch, and break it off."""
+    key = driver.deal().spec.key
+    driver.report(key, {"curve": [epoch(n + 1, 0.5) for n in range(epochs)]})
+    driver.fault(key, fault)
+    return key
+
+
+def test_a_trial_that_gets_further_each_time_is_never_closed(store):
+    driver, _ = make_driver(store, slots=1)
+    keys = {break_at(driver, n, DEATH) for n in range(10 * STANDSTILLS)}
+    assert len(keys) == 1
+    assert store.records() == {}
+
+
+def test_deaths_at_one_point_close_a_trial_and_its_record_says_whose_fault_it_was(store):
+    driver, _ = make_driver(store, slots=1)
+    keys = {break_at(driver, 1, DEATH) for _ in range(STANDSTILLS + 1)}
+    (key,) = keys
+    record = store.records()[key]
+    assert (record.status, record.failed_by) == ("failed", "death")
+    assert record.error == (
+        f"the worker died, {STANDSTILLS + 1} times in a row without getting further: "
+        "a fault of the machines more than of the configuration"
+    )
+
+
+def test_deaths_and_exceptions_are_counted_apart_and_over_all_starts(store):
+    key = ""
+    for _ in range(STANDSTILLS):  # each in a driver of its own, as after kills
+        key = break_at(make_driver(store, slots=1)[0], 1, DEATH)
+    for _ in range(RETRIES):
+        assert break_at(make_driver(store, slots=1)[0], 1, Fault("ValueError: bad", "")) == key
+    assert store.records() == {}
+    last, _ = make_driver(store, slots=1)
+    break_at(last, 1, Fault("ValueError: bad", ""))
+    assert (store.records()[key].failed_by, store.records()[key].error) == (
+        "exception",
+        "ValueError: bad",
+    )
+
+
+def test_a_damaged_log_of_breaks_is_set_aside(store):
+    driver, _ = make_driver(store, slots=1)
+    key = break_at(driver, 1, DEATH)
+    file = store.trial_folder(key).breaks
+    file.write(file.read()[:-9])
+    assert break_at(driver, 1, DEATH) == key
+    assert len(BreakLog(file).breaks) == 1
+    assert file.path.with_name("breaks.json.damaged-1").exists()
+
+
+def test_a_hang_is_told_by_what_the_worker_left(store):
+    driver, _ = make_driver(store, slots=1)
+    for _ in range(STANDSTILLS + 1):
+        key = driver.deal().spec.key
+        store.trial_folder(key).hang.write(b"no sign of life for 300 s\nstack\n")
+        driver.fault(key, DEATH)
+    record = store.records()[key]
+    assert record.failed_by == "hang"
+    assert record.error.startswith("no sign of life for 300 s, 6 times in a row")
+    assert b"stack" in store.trial_folder(key).error.read()
+
+
+def test_a_trial_that_had_ended_before_its_worker_died_is_not_repeated(store):
+    driver, _ = make_driver(store, slots=1)
+    key = driver.deal().spec.key
+    for report in quick(driver.running[key].spec, store, device="cpu", offline=True):
+        driver.report(key, report)
+    driver.fault(key, DEATH)
+    assert store.records()[key].status == "completed"
+
+
 def test_an_abandoned_trial_has_no_record(store):
     driver, witness = make_driver(store)
     key = driver.deal().spec.key
@@ -203,10 +295,11 @@ def test_a_record_that_cannot_be_written_is_heard_by_nobody(store):
     assert witness.records == []
 
 
-def test_past_its_hours_nothing_is_dealt_and_the_limit_is_told_only_if_work_is_left(store):
-    driver, _ = make_driver(store)
+def test_past_its_hours_nothing_is_dealt_and_the_limit_is_told_only_if_work_is_left(store, clock):
+    hours = {"limits": {"hours": 2.0}}
+    driver, _ = make_driver(store, **hours)
     key = driver.deal().spec.key
-    driver.deadline = 0.0
+    clock.now += 7200
     assert isinstance(driver.deal(), Finished)
     assert driver.limited
     finish(driver, key)
@@ -214,10 +307,35 @@ def test_past_its_hours_nothing_is_dealt_and_the_limit_is_told_only_if_work_is_l
 
     rest, _ = make_driver(store)
     run_out(rest, random.Random(0))
-    done, _ = make_driver(store)
-    done.deadline = 0.0
+    done, _ = make_driver(store, **hours)
     assert isinstance(done.deal(), Finished)
     assert not done.limited
+
+
+def test_hours_count_over_all_starts_also_after_kills_and_clock_jumps(store, clock, monkeypatch):
+    limits = {"limits": {"hours": 1.0}}
+    for start in range(3):
+        driver, _ = make_driver(store, slots=4, **limits)
+        assert isinstance(driver.deal(), Deal), start
+        monkeypatch.setattr(time, "time", lambda: 0.0)  # the wall clock is set back by decades
+        for _ in range(90):  # 15 min of reports; then it is killed
+            clock.now += 10
+            driver.report(next(iter(driver.running)), {})
+        clock.now += 86_400  # nothing runs until the next start
+    driver, _ = make_driver(store, slots=4, **limits)
+    assert isinstance(driver.deal(), Deal)
+    clock.now += 900
+    assert isinstance(driver.deal(), Finished)
+    assert driver.limited
+    assert make_driver(store, **limits)[0].time.seconds == 3600
+
+
+def test_a_damaged_running_time_is_set_aside_by_name(store, caplog):
+    store.running_time.write(b"{")
+    driver, _ = make_driver(store, limits={"hours": 1.0})
+    assert isinstance(driver.deal(), Deal)
+    assert "running_time.json: damaged, set aside as running_time.json.damaged-1" in caplog.text
+    assert (store.root / "running_time.json.damaged-1").read_bytes() == b"{"
 
 
 def test_a_stopped_trial_keeps_its_curve_and_one_that_runs_on_says_where(store):

@@ -12,11 +12,13 @@ from pydantic_core import to_json
 from ray import tune
 
 from prunetune.messages import passed_to
+from prunetune.protocols import Pulse
 from prunetune.records.record import TrialSpec
 from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
 from prunetune.registry import make_importable
 from prunetune.tune.faults import describe
+from prunetune.tune.watchdog import Watchdog
 
 FAULT = "fault"
 """Key of a result: the exception of the trial, as `faults.describe` puts it."""
@@ -57,6 +59,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     _reports: Iterator[TrialReport] | None = None
     _error: Exception | None = None
+    _watchdog: Watchdog | None = None
 
     def setup(self, config: dict[str, Any], setup: ActorSetup) -> None:
         """Keep the setup; only the first step imports torch, so that the actor starts fast."""
@@ -88,8 +91,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _next_report(self) -> TrialReport:
         if self._reports is None:
-            self._reports = self._start(TrialSpec.model_validate_json(self.config["spec"]))
-        report = next(self._reports, None)
+            spec = TrialSpec.model_validate_json(self.config["spec"])
+            self._watchdog = Watchdog(self._setup.store.trial_folder(spec.key).hang)
+            self._reports = self._start(spec, self._watchdog)
+        assert self._watchdog is not None
+        with self._watchdog.watching():
+            report = next(self._reports, None)
         if report is None:
             raise RuntimeError("the trial ended without a status")
         return report
@@ -99,15 +106,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         reports, self._reports, self._error = self._reports, None, None
         if isinstance(reports, Generator):
             reports.close()
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
 
-    def _start(self, spec: TrialSpec) -> Iterator[TrialReport]:
+    def _start(self, spec: TrialSpec, pulse: Pulse) -> Iterator[TrialReport]:
         setup = self._setup
         make_importable(setup.plugin_folders)
         if setup.trial is not None:
             return setup.trial(spec, setup.store, device=setup.device, offline=setup.offline)
         from prunetune.trial import run_trial
 
-        return run_trial(spec, setup.store, device=setup.device, offline=setup.offline)
+        return run_trial(spec, setup.store, device=setup.device, offline=setup.offline, pulse=pulse)
 
 
 def unpack(result: dict[str, Any]) -> TrialReport:

@@ -83,7 +83,7 @@ def run(
             epoch.
     """
     broadcast = Broadcast(observers)
-    driver = Driver(plan, store, broadcast, deadline=_deadline(plan))
+    driver = Driver(plan, store, broadcast)
     outcome = None
     try:
         if not driver.finished():
@@ -130,11 +130,6 @@ def _sweep_on_head(
         offline=offline,
         plugin_folders=plugin_folders,
     )
-
-
-def _deadline(plan: Plan) -> float:
-    hours = plan.limits.get("hours")
-    return float("inf") if hours is None else time.monotonic() + 3600 * hours
 
 
 def _fit(driver: Driver, setup: ActorSetup, per_trial: TrialShare) -> None:
