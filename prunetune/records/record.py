@@ -18,7 +18,7 @@ Status = Literal["completed", "stopped", "failed", "infeasible", "diverged"]
 """How a trial ended. `failed` is a fault; all others are results of the sweep."""
 FailedBy = Literal["exception", "memory", "death", "hang"]
 """An exception, too little memory on the device, a worker that died (or its node), or a hang."""
-SURROUNDINGS: frozenset[FailedBy | None] = frozenset({"death", "hang"})
+BY_SURROUNDINGS: frozenset[FailedBy | None] = frozenset({"death", "hang"})
 """Failures that say something about the machines and little about the configuration."""
 _TRAINING_PASS = 3
 """Forward passes that one training step amounts to: a backward pass counts as two."""

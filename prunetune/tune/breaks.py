@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prunetune.records.files import StoredFile
-from prunetune.records.record import SURROUNDINGS, FailedBy
+from prunetune.records.record import BY_SURROUNDINGS, FailedBy
 from prunetune.records.record_builder import now
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class BreakLog:
         """How often in a row, up to the last break, it died or hung no further than before."""
         count, furthest = 0, -1
         for each in self.breaks:
-            if each.kind in SURROUNDINGS:
+            if each.kind in BY_SURROUNDINGS:
                 count = count + 1 if each.progress <= furthest else 0
                 furthest = max(furthest, each.progress)
         return count
@@ -89,7 +89,7 @@ class BreakLog:
     def verdict(self) -> str:
         """Why the trial counts as failed, in words."""
         last = self.breaks[-1]
-        if last.kind not in SURROUNDINGS:
+        if last.kind not in BY_SURROUNDINGS:
             return last.error
         times = f"{self.standstills + 1} times in a row without getting further"
         return f"{last.error}, {times}: a fault of the machines more than of the configuration"
