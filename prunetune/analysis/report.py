@@ -23,7 +23,7 @@ from prunetune.analysis.evidence.other_sweeps import other_sweeps
 from prunetune.analysis.evidence.point_costs import point_costs
 from prunetune.analysis.evidence.rungs import Rung, rungs
 from prunetune.analysis.evidence.samples import contests
-from prunetune.analysis.verdicts.answer import answer
+from prunetune.analysis.verdicts.answer import answer, withheld
 from prunetune.analysis.verdicts.caveats import caveats
 from prunetune.analysis.verdicts.comparisons import compare
 from prunetune.analysis.verdicts.frontier_sentences import frontier_sentence
@@ -51,6 +51,8 @@ class Report(Frozen):
     """Each verdict in words, in the order of `verdicts`."""
     answer: str = ""
     """The strongest sentence that the intervals allow, for the top of the page."""
+    withheld: bool = False
+    """Whether doubts about the dense network forbid to name winners at the top of the page."""
     frontiers: tuple[FrontierVerdict, ...] = ()
     """The verdict on each pair of arms over all budgets; empty where the plan compares none."""
     frontier_sentences: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ def analyse(
     others = other_sweeps(store, plan) if store else ()
     second = second_verdicts(agenda, confirmed, at_budgets, judged.frontiers, growths)
     case = Case(agenda, confirmed, dense, rows, at_budgets, judged.frontiers, others, second)
+    doubts = [doubt.reason for doubt in case.dense_doubts]
     return Report(
         sweep=plan.sweep,
         question=plan.question,
@@ -107,7 +110,8 @@ def analyse(
         dense=dense,
         verdicts=at_budgets,
         sentences=tuple(sentence(plan, verdict) for verdict in at_budgets),
-        answer=answer(plan, judged.frontiers, at_budgets, [d.reason for d in case.dense_doubts]),
+        answer=answer(plan, judged.frontiers, at_budgets, doubts),
+        withheld=withheld(judged.frontiers, at_budgets, doubts),
         frontiers=judged.frontiers,
         frontier_sentences=tuple(frontier_sentence(plan, f) for f in judged.frontiers),
         preregistration=preregistration(plan, grown, confirmed, judged.pairs.values()),

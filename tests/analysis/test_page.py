@@ -19,6 +19,7 @@ from prunetune.analysis.page.figures.differences_plot import (
 )
 from prunetune.analysis.page.html import page
 from prunetune.analysis.page.second_table import second_columns, second_lines
+from prunetune.analysis.page.strip import strip
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFolder
@@ -149,6 +150,22 @@ def test_the_page_of_every_committed_experiment_renders(name: str) -> None:
     assert {link[1:] for link in checker.links if link.startswith("#")} <= set(checker.ids)
     assert len(content) < 1_000_000
     assert sum(row.test_acc1 is not None for row in report.frontier) > 5
+
+
+@pytest.mark.parametrize(("dense", "is_withheld"), [(0.96, False), (0.9, True)])
+def test_while_the_answer_is_withheld_the_strip_names_no_winner(
+    dense: float, is_withheld: bool
+) -> None:
+    arms = {"thin": "width_scaling", "pruned": "channel_pruning"}
+    plan = make_plan(arms, (0.5, 0.4, 0.3, 0.25), seeds=5)
+    records = run(plan, noisy({"thin": 0.93, "pruned": 0.945}), dense=dense)
+    report = analyse(plan, records)
+    assert any(v.winner == "pruned" for v in [*report.verdicts, *report.frontiers])
+    assert report.withheld == is_withheld == report.answer.startswith("The answer is withheld")
+    cells = [cell for _, row in strip(PageView(plan, records, report)) for cell in row]
+    assert any(cell.arm is not None for cell in cells) != is_withheld
+    assert any("pruned" in cell.verdict for cell in cells) != is_withheld
+    assert any(cell.verdict == "withheld" for cell in cells) == is_withheld
 
 
 def test_second_verdicts_stand_beside_the_first_and_changes_are_strong() -> None:

@@ -1,4 +1,7 @@
-"""The strip of verdicts: one short cell per budget, in the colour of the arm that wins."""
+"""The strip of verdicts: one short cell per budget, in the colour of the arm that wins.
+
+While the answer is withheld, no cell names a winner or has its colour; differences stay.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from prunetune.analysis.verdicts.sentences import contest_name
 from prunetune.analysis.verdicts.verdict import Verdict
 
 _MOST_FRONTIERS = 6
+_OPEN = ("undecided", "not finished", "no comparison")
+"""Labels that claim nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,13 @@ def _frontier_cell(view: PageView, found: FrontierVerdict, sentence: str) -> Ver
     first, second = (found.a, found.b) if area >= 0 else (found.b, found.a)
     if area < 0:
         area, low, high = -area, *(None if e is None else -e for e in (high, low))
-    winner = found.winner
+    winner = None if view.report.withheld else found.winner
     over = f"over {plural(len(found.budgets), 'budget')}"
     return VerdictCell(
         "all",
         f"{over}, {found.matching}" if found.matching else over,
         view.arm(winner) if winner else None,
-        f"{judged_label(found)} over {second}" if winner else found.verdict,
+        f"{judged_label(found)} over {second}" if winner else _label(view, found.verdict),
         _lead(view, first, second, area, low, high),
         sentence,
     )
@@ -68,15 +73,20 @@ def strip(view: PageView) -> list[tuple[str | None, list[VerdictCell]]]:
 
 
 def _cell(view: PageView, verdict: Verdict, sentence: str) -> VerdictCell:
-    winner = verdict.winner
+    winner = None if view.report.withheld else verdict.winner
     return VerdictCell(
         budget_name(verdict.budget),
         contest_name(verdict.budget, verdict.matching),
         view.arm(winner) if winner else None,
-        verdict_label(verdict),
+        _label(view, verdict_label(verdict)),
         _detail(view, verdict),
         sentence.removeprefix("Undecided. "),
     )
+
+
+def _label(view: PageView, label: str) -> str:
+    """The label of a verdict, or that it is withheld."""
+    return "withheld" if view.report.withheld and label not in _OPEN else label
 
 
 def _detail(view: PageView, verdict: Verdict) -> str:

@@ -32,13 +32,20 @@ def answer(
     """
     if any(v.verdict == "undecided" and _has_pending(v) for v in verdicts):
         return "This sweep is not finished, so it has no answer yet."
-    judgements = [*(f.verdict for f in frontiers), *(v.verdict for v in verdicts)]
-    if doubts and any(judgement != "undecided" for judgement in judgements):
+    if withheld(frontiers, verdicts, doubts):
         return f"The answer is withheld, since the dense network may be too weak: {doubts[0]}."
     judged = [frontier for frontier in frontiers if frontier.area is not None]
     if judged:
         return " ".join(_by_matching(plan, judged))
     return _by_budgets(plan, verdicts)
+
+
+def withheld(
+    frontiers: Sequence[FrontierVerdict], verdicts: Sequence[Verdict], doubts: Sequence[str]
+) -> bool:
+    """Whether something is decided, but doubts about the dense network forbid to say so."""
+    judgements = [*(f.verdict for f in frontiers), *(v.verdict for v in verdicts)]
+    return bool(doubts) and any(judgement != "undecided" for judgement in judgements)
 
 
 def _has_pending(verdict: Verdict) -> bool:
