@@ -146,13 +146,12 @@ class CellBuilder:
             return
         finders = [name for name, a in self.parts.arms.items() if finds_architecture(a.method)]
         if arm.source is not None and arm.source not in finders:
-            near = near_match(arm.source, finders) if isinstance(arm.source, str) else None
             self.problems.add(
                 (*arm.path, "from"),
                 "names no arm that finds an architecture of its own",
-                value=arm.source,
+                value=arm.spec.method.params["from"],
                 allowed=", ".join(finders),
-                near=near,
+                near=near_match(arm.source, finders),
             )
         budgets = [b.budget for b in self._budgets if kind_of_budget(b.budget) == "macs"]
         at = arm.spec.method.params.get("at")

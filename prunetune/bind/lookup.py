@@ -34,9 +34,13 @@ class BoundArm:
         return ("arms", self.name, "method", self.spec.method.name)
 
     @property
-    def source(self) -> Any | None:
-        """The name of the arm whose architecture this arm trains; None if it finds its own."""
-        return self.spec.method.params.get("from") if self.method.takes_architecture else None
+    def source(self) -> str | None:
+        """The name of the arm whose architecture this arm trains; None if it finds its own.
+
+        What the file writes where a name belongs may be anything: the text of it names no arm.
+        """
+        written = self.spec.method.params.get("from") if self.method.takes_architecture else None
+        return None if written is None else str(written)
 
 
 class Parts:

@@ -103,6 +103,7 @@ WRONG = [
     ("digits", "digitz", "workload.dataset", "digits"),
     ("width_scaling", "width_scalin", "arms.thin.method", "width_scaling"),
     ("from: pruned", "from: reinit", "arms.reinit.method.reinit.from", "pruned"),
+    ("from: pruned", "from: {pruned: {}}", "arms.reinit.method.reinit.from", "pruned"),
     ("scope: {choice: [local,", "scope: {choice: [locl,", "scope.choice[0]", "local"),
     ("adamw: {}", "adam: {}", "recipe.optimizer", "adamw"),
     ("[0.01, 0.1]", "[-0.1, 0.1]", "sgd.lr", "above 0"),

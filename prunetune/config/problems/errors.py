@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 
 YamlPath = tuple[str | int, ...]
 """The keys and list indices that lead to a value in the file."""
+_LONGEST = 300
+"""Characters of a path, a value or a message that one problem shows."""
+_MOST_SHOWN = 100
+"""Problems that an error prints; a file with more is rarely what its author meant to write."""
 
 
 def dotted(path: YamlPath) -> str:
@@ -36,14 +40,22 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        parts = [f"{where}{dotted(self.path)}: {self.message}"]
+        parts = [f"{where}{_shortened(dotted(self.path))}: {_shortened(self.message)}"]
         if self.value is not None:
-            parts.append(f"got {self.value!r}")
+            parts.append(f"got {_shortened(repr(self.value))}")
         if self.allowed:
-            parts.append(f"allowed: {self.allowed}")
+            parts.append(f"allowed: {_shortened(self.allowed, 10 * _LONGEST)}")
         if self.near:
             parts.append(f"did you mean {self.near!r}?")
         return "; ".join(parts)
+
+
+def _shortened(text: str, most: int = _LONGEST) -> str:
+    """The text on one line, control characters escaped; of a long one its beginning and its end."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    if len(shown) > most:
+        shown = f"{shown[: most // 2]} … ({len(text):,} characters) … {shown[-most // 2 :]}"
+    return shown
 
 
 class SpecError(ValueError):
@@ -56,7 +68,9 @@ class SpecError(ValueError):
         self.source = source
         head = f"{source}: " if source else ""
         count = len(self.problems)
-        lines = [f"{head}{count} problem{'s' * (count != 1)}", *(f"  {p}" for p in self.problems)]
+        shown = [f"  {problem}" for problem in self.problems[:_MOST_SHOWN]]
+        rest = [f"  … and {count - _MOST_SHOWN} more"] if count > _MOST_SHOWN else []
+        lines = [f"{head}{count} problem{'s' * (count != 1)}", *shown, *rest]
         super().__init__("\n".join(lines))
 
 
