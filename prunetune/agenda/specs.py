@@ -10,7 +10,7 @@ from typing import Any
 from prunetune.config.budget import kind_of_budget
 from prunetune.config.space.space import Config
 from prunetune.plan import SPARSIFY_BATCH_SIZE, Plan, Study
-from prunetune.records.key import trial_key
+from prunetune.records.key import KEY_VERSIONS, trial_key
 from prunetune.records.record import Phase, Record, TrialSpec, training_macs
 from prunetune.records.seeds import STREAM_VERSION, child_seed, search_seed, trial_seeds
 
@@ -36,14 +36,19 @@ def search_dense_seed(plan: Plan, replicate: int) -> int:
     return search_seed(replicate, 0) if trains_dense(plan) else 0
 
 
-def dense_spec(plan: Plan, seed: int, replicate: int) -> TrialSpec:
+def dense_spec(plan: Plan, seed: int, replicate: int, version: int = KEY_VERSIONS[0]) -> TrialSpec:
     """The trial of a dense network, with the same key in every sweep.
 
     A loaded network is only evaluated. Its training counts as inherited if the sweep file states
     the epochs.
     """
     dense = plan.dense
-    common = {"data": plan.data_key_of(replicate), "model": dense.architecture, "phase": "dense"}
+    common: dict[str, Any] = {
+        "version": version,
+        "data": plan.data_key_of(replicate),
+        "model": dense.architecture,
+        "phase": "dense",
+    }
     if trains_dense(plan):
         key = trial_key(**common, config=dense.salient, epochs=dense.epochs, seed=seed)
     else:  # loaded weights identify the network; torchvision's weights are identified by name
@@ -100,7 +105,7 @@ def study_spec(
     sparsifying = training_macs(plan.dense.macs, images, sparsify_epochs)
     return TrialSpec(
         **_common(plan, study.replicate),
-        key=_study_key(plan, study, phase, number, seed, config, inputs),
+        key=study_key(plan, study, phase, number, seed, config, inputs),
         phase=phase,
         study=study.id,
         arm=study.arm,
@@ -121,7 +126,7 @@ def study_spec(
     )
 
 
-def _study_key(
+def study_key(
     plan: Plan,
     study: Study,
     phase: Phase,
@@ -129,8 +134,11 @@ def _study_key(
     seed: int,
     config: Config,
     inputs: Mapping[str, str],
+    version: int = KEY_VERSIONS[0],
 ) -> str:
+    """The key of a trial of a study."""
     return trial_key(
+        version=version,
         data=plan.data_key_of(study.replicate),
         model=plan.dense.architecture,
         dense=inputs.get("dense"),

@@ -96,8 +96,6 @@ class Plan(Params):
     """How the sweep will be judged; None in plans of older versions, which did not state it."""
     hash: str = Field(default="", exclude=True)
     """The hash under which plan.json holds the plan; empty before that."""
-    altered: bool = Field(default=False, exclude=True)
-    """Whether plan.json was changed by hand: its hash is not that of what it holds."""
     growth: tuple[Growth, ...] = Field(default=(), exclude=True)
     """How the sweep has changed since it began; plan.json holds it beside the plan and its hash."""
 

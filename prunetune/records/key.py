@@ -6,8 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-_KEY_VERSION = 2
-"""Rises when trials that agree in all that a key names would compute something else."""
+KEY_VERSIONS = (2, 1)
+"""The latest first; it rises when trials that agree in all that a key names would compute something
+else. Trials of version 1 had random streams without the name of their phase."""
 _KEY_LENGTH = 16
 
 
@@ -21,7 +22,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:_KEY_LENGTH]
 
 
-def trial_key(**identity: Any) -> str:
+def trial_key(*, version: int = KEY_VERSIONS[0], **identity: Any) -> str:
     """The key of the trial that `identity` describes; fields that are None do not count."""
     present = {name: value for name, value in identity.items() if value is not None}
-    return digest({"version": _KEY_VERSION, **present})
+    return digest({"version": version, **present})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from prunetune.analysis.verdicts.prospects import Prospect, prospects
 from prunetune.config.budget import RecordedBudget
 from prunetune.config.parts import Params
 from prunetune.plan import Comparison, Plan, Reach, Study
+from prunetune.records.files import CorruptFileError
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.clock import Clock, recorded_clock
 from prunetune.sweep.plan_file import load_plan
 from prunetune.sweep.protocol_notes import protocol_notes
 from prunetune.sweep.workload_facts import WorkloadFacts, workload_facts
+
+_log = logging.getLogger(__name__)
 
 
 class StudyForecast(Params):
@@ -154,4 +158,9 @@ def _sweeps(storage: str | Path) -> Iterator[tuple[Plan, Iterable[Record]]]:
     """Plan and finished records of every sweep in the storage."""
     for name in sweep_names(storage):
         store = Store(storage, name)
-        yield load_plan(store), store.records().values()
+        try:
+            plan, records = load_plan(store), store.records()
+        except CorruptFileError as error:
+            _log.warning("sweep %s is not asked how long an epoch takes: %s", name, error)
+        else:
+            yield plan, records.values()

@@ -15,6 +15,7 @@ from prunetune.records.files import CorruptFileError, StoredFile
 from prunetune.records.key import digest
 from prunetune.records.record_builder import now
 from prunetune.records.store import Store, sweep_names
+from prunetune.sweep.kept_trials import check_kept_trials
 
 
 class NoSweepError(LookupError):
@@ -28,12 +29,14 @@ def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
 
     Raises:
         GrowthError: the sweep in this storage asks another question.
-        CorruptFileError: the plan file there was not written by prunetune.
+        OtherQuestionError: plan.json is gone, and the trials there answer another question.
+        CorruptFileError: the plan file there was not written by prunetune, or a trial was changed.
     """
     tree = spec.model_dump(mode="json")
     facts = plan.model_dump(mode="json", by_alias=True)
     grown: list[dict[str, Any]] = []
-    if store.plan_file.exists():
+    planned = store.plan_file.exists()
+    if planned:
         with _intact(store.plan_file):
             before = json.loads(store.plan_file.read())
             grown = before["growth"]
@@ -42,6 +45,7 @@ def write_plan(store: Store, spec: SweepSpec, plan: Plan) -> None:
         _same_data(before["plan"], plan)
         if changes:
             grown = [*grown, {"at": now(), "hash": before["hash"], "changes": changes}]
+    check_kept_trials(plan, store, planned=planned)
     content = {"hash": digest(facts), "growth": grown, "spec": tree, "plan": facts}
     store.sweep_file.write(dump(tree).encode())
     store.plan_file.write_json(content)
@@ -75,7 +79,7 @@ def load_plan(store: Store) -> Plan:
 
     Raises:
         NoSweepError: the storage has no such sweep; the message lists its sweeps.
-        CorruptFileError: the file is not a plan.
+        CorruptFileError: the file is not a plan, or was changed since it was written.
     """
     if not store.plan_file.exists():
         names = sweep_names(store.storage)
@@ -83,9 +87,15 @@ def load_plan(store: Store) -> Plan:
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {listed}")
     with _intact(store.plan_file):
         content = json.loads(store.plan_file.read())
-        altered = digest(content["plan"]) != content["hash"]
-        beside = {"growth": content["growth"], "hash": content["hash"], "altered": altered}
-        return Plan.model_validate({**content["plan"], **beside})
+        beside = {"growth": content["growth"], "hash": content["hash"]}
+        plan = Plan.model_validate({**content["plan"], **beside})
+        actual = digest(content["plan"])
+    if actual != plan.hash:
+        raise CorruptFileError(
+            f"{store.plan_file.path}: changed by hand: the hash in it is {plan.hash}, that of its "
+            f"content is {actual}; `prunetune sweep FILE` writes it anew from the sweep file"
+        )
+    return plan
 
 
 @contextmanager

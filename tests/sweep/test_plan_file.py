@@ -40,18 +40,18 @@ def test_a_sweep_begun_before_a_field_was_there_goes_on(tmp_path: Path) -> None:
     assert written_plan(tmp_path) == begun
 
 
-def test_a_plan_changed_by_hand_is_known_as_such_and_the_next_run_says_so(tmp_path: Path) -> None:
+def test_a_plan_changed_by_hand_is_not_believed_and_the_next_run_says_so(tmp_path: Path) -> None:
     begun = written_plan(tmp_path)
     store, file = Store(tmp_path, "small"), tmp_path / "small" / "plan.json"
-    assert not load_plan(store).altered
     assert load_plan(store).hash == load_plan(store).fingerprint == begun["hash"]
     looser = json.loads(json.dumps(begun))
     looser["plan"]["confirm"]["margin"] = 0.5
     file.write_text(json.dumps(looser))
-    assert load_plan(store).altered
+    with pytest.raises(CorruptFileError, match=r"plan\.json: changed by hand"):
+        load_plan(store)
     (note,) = written_plan(tmp_path)["growth"]
     assert note["changes"] == ["plan.json: changed by hand -> as the sweep file says"]
-    assert not load_plan(store).altered
+    assert load_plan(store).confirm.margin == begun["plan"]["confirm"]["margin"]
 
 
 def test_the_hash_of_an_older_versions_plan_is_kept_in_a_note(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_hash_of_an_older_versions_plan_is_kept_in_a_note(tmp_path: Path) ->
     older["hash"] = digest(older["plan"])
     (tmp_path / "small" / "plan.json").write_text(json.dumps(older))
     plan = load_plan(Store(tmp_path, "small"))
-    assert (plan.registration, plan.hash, plan.altered) == (None, older["hash"], False)
+    assert (plan.registration, plan.hash) == (None, older["hash"])
     continued = written_plan(tmp_path)
     assert continued["plan"] == begun["plan"]
     assert [note["hash"] for note in continued["growth"]] == [older["hash"]]
