@@ -22,11 +22,12 @@ CHANNEL = logging.getLogger("prunetune")
 Say = Callable[[int, str], None]
 """Takes one message: its level, as in `logging`, and its text."""
 _USER = re.compile(r"(?<=://)[^/\s]*@")
+_PARAMETER = re.compile(r"([?&]\w*(?:passw|pwd|secret|token)\w*=)[^&#\s'\"]*", re.IGNORECASE)
 
 
 def without_passwords(text: str) -> str:
-    """The text, with no user and no password in any address: `scheme://host/path`."""
-    return _USER.sub("", text)
+    """The text, with no user, password or token in any address: `scheme://host/path`."""
+    return _PARAMETER.sub(r"\1…", _USER.sub("", text))
 
 
 @contextmanager

@@ -121,6 +121,7 @@ def test_the_channel_leaves_logging_as_it_was(tmp_path: Path) -> None:
         ("at postgresql://me:p@ss@db/mlflow: no", "at postgresql://db/mlflow: no"),
         ("http://token@h:1/x and s3://k:s@b", "http://h:1/x and s3://b"),
         ("sqlite:////data/a@b/mlflow.db", "sqlite:////data/a@b/mlflow.db"),
+        ("s3://b/x?secret_key=k&scheme=http", "s3://b/x?secret_key=…&scheme=http"),
         ("write to me@example.org", "write to me@example.org"),
     ],
 )

@@ -51,12 +51,14 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the link as well as print it.")] = True,
 ) -> None:
-    """Open MLflow on a sweep's frontier."""
-    from prunetune.sweep import load_plan, open_tracking
+    """Tell MLflow what it has missed of a sweep, and open it on the sweep's frontier."""
+    from prunetune.sweep import load_plan
+    from prunetune.sweep.tracked import caught_up
     from prunetune.tracking.ui import serve
 
     store = find_store(sweep, storage)
-    tracking = open_tracking(load_plan(store), store)
+    tracking = caught_up(load_plan(store), store)
     if tracking is None:
         raise Exit(2, f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")
-    serve(tracking.uri, tracking.experiment, port=port, open_browser=browser)
+    uri, experiment, owner = tracking.uri, tracking.experiment, tracking.owner
+    serve(uri, experiment, owner=owner, port=port, open_browser=browser)

@@ -3,17 +3,17 @@
 from prunetune.sweep.orchestrate import (
     SweepOutcome,
     load_records,
-    open_tracking,
     plan_sweep,
     run_sweep,
 )
 from prunetune.sweep.plan_file import load_plan
+from prunetune.sweep.tracked import tracked
 
 __all__ = [
     "SweepOutcome",
     "load_plan",
     "load_records",
-    "open_tracking",
     "plan_sweep",
     "run_sweep",
+    "tracked",
 ]

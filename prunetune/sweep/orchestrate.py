@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import check, parse
 from prunetune.config.file.shipped import sweep_file
-from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.config.problems.errors import SpecError
 from prunetune.messages import kept_in, on_console
 from prunetune.plan import Plan
@@ -19,13 +18,13 @@ from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.registry import make_importable, plugin_folders
 from prunetune.sweep.plan_file import load_plan, write_plan
+from prunetune.sweep.tracked import tracked
 from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prunetune.analysis.report import Report
-    from prunetune.tracking.mlflow_store import MlflowStore
 
 Source = str | Path | SweepSpec
 """A sweep file, the name of a shipped sweep, or a spec built in Python."""
@@ -110,19 +109,17 @@ def run_sweep(
                     store.set_aside(key)
         console = tune.SweepConsole(plan, store)
         console.say(facts.sentences())
-        tracking = open_tracking(plan, store)
-        observers: list[Any] = [console, *([tracking] if tracking else [])]
-        if tracking:
-            tracking.sync(store.records().values())
-        outcome = tune.run(
-            plan,
-            store,
-            address=address,
-            observers=observers,
-            offline=offline,
-            plugin_folders=plugin_folders(plan.plugins),
-        )
-        report = publish(plan, store, tracking)
+        with tracked(plan, store) as tracking:
+            observers: list[Any] = [console, *([tracking] if tracking else [])]
+            outcome = tune.run(
+                plan,
+                store,
+                address=address,
+                observers=observers,
+                offline=offline,
+                plugin_folders=plugin_folders(plan.plugins),
+            )
+            report = publish(plan, store, tracking)
     agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
     lost = sum(job.fault for job in closed(agenda))
     return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_folder.path)
@@ -162,13 +159,3 @@ def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
         load_plan(store)
     records = store.records().values()
     return pd.DataFrame([facts(record) | record.config for record in records])
-
-
-def open_tracking(plan: Plan, store: Store) -> MlflowStore | None:
-    """The MLflow store that the sweep file asks for; None for `uri: none`."""
-    from prunetune.tracking.mlflow_store import MlflowStore
-
-    uri = plan.tracking["uri"]
-    if uri == NO_TRACKING:
-        return None
-    return MlflowStore(plan, uri, store.mlflow_folder, plan.tracking["experiment"])

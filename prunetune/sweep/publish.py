@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prunetune.agenda import study_outcomes
 from prunetune.plan import Plan
+from prunetune.records.architecture import Architecture
+from prunetune.records.files import StoredFile
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.tracking.layout import StudyResult
@@ -14,6 +17,7 @@ from prunetune.tracking.layout import StudyResult
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
+    from prunetune.tracking.models import LoadNetwork
 
 
 def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
@@ -23,12 +27,22 @@ def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Re
     records = store.records()
     report = write_report(plan, records, store.report_folder, store)
     if tracking is not None:
-        tracking.study_results(study_results(report))
-        for record, model, example in winning_models(plan, store, records):
-            tracking.log_winner(record, model, example)
-        tracking.report(store.report_folder.path)
-        tracking.close()
+        tell_answer(plan, store, records, report, tracking)
     return report
+
+
+def tell_answer(
+    plan: Plan,
+    store: Store,
+    records: Mapping[str, Record],
+    report: Report,
+    tracking: MlflowStore,
+) -> None:
+    """Send each study's result and network, and the report, to MLflow."""
+    tracking.study_results(study_results(report))
+    for record, load in winning_networks(plan, store, records):
+        tracking.log_winner(record, load)
+    tracking.report(store.report_folder.path)
 
 
 def study_results(report: Report) -> dict[str, StudyResult]:
@@ -47,20 +61,24 @@ def study_results(report: Report) -> dict[str, StudyResult]:
     return results
 
 
-def winning_models(
+def winning_networks(
     plan: Plan, store: Store, records: Mapping[str, Record]
-) -> Iterator[tuple[Record, Any, Any]]:
-    """Each study's first confirmed network: (record, network in eval mode, example images)."""
-    import torch
-
-    from prunetune.workload import load_network
-
+) -> Iterator[tuple[Record, LoadNetwork]]:
+    """The record of each study's first confirmed network, and what loads the network."""
     for outcome in study_outcomes(plan, records).values():
         record = next(iter(outcome.confirmed), None)
         if record is None or record.architecture is None:
             continue
         weights = store.trial_folder(record.key).weights
         if weights.exists():
-            model = load_network(record.architecture, weights.path)
-            example = torch.zeros(1, *record.architecture.input_shape).numpy()
-            yield record, model.eval(), example
+            yield record, partial(_load, record.architecture, weights)
+
+
+def _load(architecture: Architecture, weights: StoredFile) -> tuple[Any, Any]:
+    """The network in eval mode, and an example of its input."""
+    import torch
+
+    from prunetune.workload import load_network
+
+    model = load_network(architecture, weights.path)
+    return model.eval(), torch.zeros(1, *architecture.input_shape).numpy()

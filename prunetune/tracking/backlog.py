@@ -17,13 +17,15 @@ class Backlog:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Update] = {}
+        self._taken: dict[str, Update] = {}
         self._changed = threading.Condition()
         self._closing = False
         self._served = False
 
-    def __len__(self) -> int:
+    def left(self) -> list[Update]:
+        """The updates that are not written yet, those in the thread's hands included."""
         with self._changed:
-            return len(self._waiting)
+            return list({**self._taken, **self._waiting}.values())
 
     @property
     def closing(self) -> bool:
@@ -43,6 +45,7 @@ class Backlog:
     def put_back(self, updates: Iterable[Update]) -> None:
         """Return updates that could not be written; those that came meanwhile are newer."""
         with self._changed:
+            self._taken = {}
             for update in updates:
                 newer = self._waiting.get(update.subject)
                 self._waiting[update.subject] = newer.after(update) if newer else update
@@ -55,8 +58,13 @@ class Backlog:
         with self._changed:
             self._changed.wait_for(lambda: self._closing, timeout=gather_s)
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            taken, self._waiting = list(self._waiting.values()), {}
-            return taken
+            self._taken, self._waiting = self._waiting, {}
+            return list(self._taken.values())
+
+    def written(self, update: Update) -> None:
+        """An update that was taken is dealt with."""
+        with self._changed:
+            del self._taken[update.subject]
 
     def close(self) -> None:
         """Ask the thread to write the rest without delay and to end."""

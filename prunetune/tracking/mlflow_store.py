@@ -2,7 +2,8 @@
 
 Records are the truth and MLflow is derived from them. The driver hands its updates over and goes
 on; a server that is down, slow or restarted costs the sweep one warning. Updates that cannot be
-written before the sweep ends are written by its next run, which replays the records (`sync`).
+written before the sweep ends are written by its next run, or by `prunetune ui`, which replay the
+records (`sync`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
@@ -20,10 +21,12 @@ from prunetune.tracking.backlog import Backlog
 from prunetune.tracking.environment import (
     artifact_location,
     configure_environment,
+    reach_database,
     store_uri,
-    without_password,
 )
 from prunetune.tracking.layout import StudyResult
+from prunetune.tracking.outages import Outages, is_away
+from prunetune.tracking.owner import Owner
 from prunetune.tracking.updates import (
     EpochsUpdate,
     RecordUpdate,
@@ -34,8 +37,7 @@ from prunetune.tracking.updates import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from prunetune.tracking.models import LoadNetwork
     from prunetune.tracking.writer import Writer
 
 GATHER_S = 1.0
@@ -44,11 +46,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """Pauses between attempts to reach a server that is away: the first, doubled up to the longest."""
 _ATTEMPTS = 3
 """How often a refused update is tried, each time after reading anew what MLflow holds."""
-
-REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"})
-"""MLflow's error codes for a request that no repetition would mend."""
-
-_log = logging.getLogger(__name__)
+END_S = 60.0
+"""How long a command waits at its end for MLflow to hear the rest."""
+_SILENT_S = 3.0
+"""How long it waits before it says so."""
 
 
 class MlflowStore:
@@ -58,21 +59,28 @@ class MlflowStore:
         plan: the sweep.
         uri: MLflow's tracking URI, or None for a SQLite file under `storage`.
         storage: the folder of the SQLite file and of the artifacts.
+        storage_id: the id of the storage that the records belong to.
         experiment: the experiment's name, or None for the sweep's.
     """
 
     def __init__(
-        self, plan: Plan, uri: str | None, storage: Path, experiment: str | None = None
+        self,
+        plan: Plan,
+        uri: str | None,
+        storage: Path,
+        storage_id: str,
+        experiment: str | None = None,
     ) -> None:
         self.plan = plan
+        self.owner = Owner(plan.sweep, storage_id, adopts=uri is None)
         self.uri = store_uri(uri, storage)
         self.experiment = experiment or plan.sweep
         self._storage = storage
         self._backlog = Backlog()
         self._thread: threading.Thread | None = None
         self._writer: Writer | None = None  # used by the thread alone
-        self._written = 0
-        self._warned = False
+        self._outages = Outages(self.uri, plan.sweep)
+        self._left_open = False
 
     def on_dealt(self, spec: TrialSpec) -> None:
         """A trial begins or is resumed."""
@@ -98,33 +106,27 @@ class MlflowStore:
         """Upload the report's folder: page, tables and figures become artifacts."""
         self._put(ReportUpdate(folder))
 
-    def log_winner(self, record: Record, model: Any, example: np.ndarray[Any, Any]) -> None:
-        """Log the network of a winning trial as a model of its run.
+    def log_winner(self, record: Record, load: LoadNetwork) -> None:
+        """Log the network of a winning trial as a model of its run, unless the run has one."""
+        self._put(WinnerUpdate(record, load))
 
-        Args:
-            record: the trial.
-            model: a torch module in eval mode on the CPU; it must not change afterwards.
-            example: normalised images, float32 (N, C, H, W); the first one is used.
-        """
-        self._put(WinnerUpdate(record, model, example))
+    def close(self) -> None:
+        """Nothing: what follows the run of trials is told too, and then comes `finish`."""
 
-    def close(self, timeout_s: float = 30.0) -> None:
-        """Wait until the backlog is written, as long as each `timeout_s` writes something of it.
+    def finish(self, longest_s: float = END_S) -> None:
+        """Wait until MLflow has heard everything, at most `longest_s`, and say what is left.
 
-        So it does not wait for a server that is away. Later updates need another `close`.
+        It does not wait for a server that is away. Later updates need another `finish`.
         """
         if self._thread is None:
             return
         self._backlog.close()
-        before = -1
-        while self._thread.is_alive() and self._written > before:
-            before = self._written
-            self._thread.join(timeout_s)
-        if self._thread.is_alive() or len(self._backlog):
-            _log.warning(
-                "MLflow at %s has not heard everything; the next run of this sweep sends the rest",
-                without_password(self.uri),
-            )
+        self._thread.join(min(_SILENT_S, longest_s))
+        if self._thread.is_alive() and longest_s > _SILENT_S:
+            self._outages.wait(self._backlog.left(), longest_s)
+            self._thread.join(longest_s - _SILENT_S)
+        if self._thread.is_alive() or self._left_open or self._backlog.left():
+            self._outages.give_up(self._backlog.left())
 
     def _put(self, *updates: Update) -> None:
         if self._backlog.put(updates):
@@ -134,6 +136,7 @@ class MlflowStore:
     def _serve(self) -> None:
         """The thread: write updates until closed; while MLflow is away, try ever more rarely."""
         configure_environment()
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it repeats what we say, every time
         pause = 0.0
         while True:
             updates = self._backlog.take(max(GATHER_S, pause))
@@ -152,59 +155,42 @@ class MlflowStore:
             if not self._done(update):
                 # The failed update goes last, so that it blocks no other next time.
                 return (*updates[number + 1 :], update)
-            self._written += 1
+            self._backlog.written(update)
         return ()
 
     def _done(self, update: Update) -> bool:
         """Whether an update is dealt with: written, or refused for good."""
-        reason: Exception | None = None
-        for _ in range(_ATTEMPTS):
+        last: Exception | None = None
+        for attempt in range(_ATTEMPTS):
             try:
                 self._writer = self._writer or self._open()
                 update.write(self._writer)
+                self._outages.end()
                 return True
             except Exception as error:
-                away = self._writer is None or is_away(error)
-                self._writer, reason = None, error  # its picture of MLflow may be wrong
-                if away:
-                    self._warn(error)
+                unreachable = self._writer is None
+                self._writer, last = None, error  # its picture of MLflow may be wrong
+                if unreachable or (attempt and is_away(error)):
+                    self._outages.begin(error)
                     return False
-        _log.warning("MLflow does not take %s: %s", update.subject, reason)
+        self._outages.refused(update.subject, last)
         return True
 
     def _open(self) -> Writer:
         """Connect and read the experiment; the first use of a SQLite file creates its tables."""
         from prunetune.tracking.writer import Writer  # imports mlflow: 3 s
 
+        reach_database(self.uri)
         self._storage.mkdir(parents=True, exist_ok=True)
         artifacts = artifact_location(self.uri, self._storage)
-        return Writer(self.plan, self.uri, self.experiment, artifacts)
+        return Writer(self.plan, self.owner, self.uri, self.experiment, artifacts)
 
     def _leave(self) -> None:
         """End the runs that are open in MLflow."""
         try:
             if self._writer:
                 self._writer.leave()
+            self._left_open = False
         except Exception as error:
-            self._writer = None
-            self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        """Warn once that MLflow is away; later only at debug level."""
-        level = logging.DEBUG if self._warned else logging.WARNING
-        self._warned = True
-        _log.log(
-            level,
-            "MLflow at %s does not answer; the sweep goes on and MLflow will be caught up (%s)",
-            without_password(self.uri),
-            str(error).partition("\n")[0].replace(self.uri, without_password(self.uri)),
-        )
-
-
-def is_away(error: Exception) -> bool:
-    """Whether waiting may help: MLflow, its database or its disk cannot be reached now."""
-    from mlflow.exceptions import MlflowException
-
-    if isinstance(error, MlflowException):
-        return error.error_code not in REFUSALS
-    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+            self._writer, self._left_open = None, True
+            self._outages.begin(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,23 @@ from mlflow.types.schema import Schema, TensorSpec
 
 from prunetune.records.record import Record
 from prunetune.tracking.layout import KEY, STUDY
+from prunetune.tracking.owner import Owner
+
+LoadNetwork = Callable[[], tuple[Any, np.ndarray[Any, Any]]]
+"""Gives a network, a torch module in eval mode on the CPU, and normalised images for it: float32
+(N, C, H, W), of which the first one is used."""
 
 
 def log_winner(
     client: MlflowClient,
     experiment_id: str,
     run_id: str,
+    owner: Owner,
     record: Record,
-    model: Any,
-    example: np.ndarray[Any, Any],
+    load: LoadNetwork,
     classes: int,
 ) -> None:
-    """Log `model` as the model of `record`'s run, unless the run has one already.
+    """Log a network as the model of `record`'s run, unless the run has one already.
 
     It uses the client's calls instead of `mlflow.pytorch.log_model`, because the latter reads and
     sets the tracking URI and the active run of the whole process.
@@ -36,25 +42,28 @@ def log_winner(
         client: of the tracking server.
         experiment_id: the experiment of the run.
         run_id: the run of `record`.
+        owner: the sweep; models of other storages stay as they are.
         record: the winning trial.
-        model: a torch module in eval mode on the CPU.
-        example: normalised images, float32 (N, C, H, W); the first one is used.
+        load: gives the network; called only if it is needed.
         classes: the network's number of classes.
     """
     ours = f"tags.`{KEY}` = '{record.key}'"
     for existing in client.search_logged_models([experiment_id], filter_string=ours):
         if existing.status == "READY" and existing.source_run_id == run_id:
             return
+        if existing.source_run_id != run_id and not owner.has(existing.tags):
+            continue
         client.delete_logged_model(existing.model_id)  # cut short, or of a replaced run
     study = record.study or "dense"
     logged = client.create_logged_model(
         experiment_id,
         name=study.replace(".", "_"),  # MLflow forbids dots in a model's name
         source_run_id=run_id,
-        tags={KEY: record.key, STUDY: study},
+        tags={KEY: record.key, STUDY: study, **owner.tags},
         params={"macs": str(record.macs), "params": str(record.params)},
         model_type="classifier",
     )
+    model, example = load()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         mlflow.pytorch.save_model(

@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from prunetune.tracking.environment import SETTINGS, configure_environment, without_password
-from prunetune.tracking.views import link
+from prunetune.messages import without_passwords
+from prunetune.tracking.environment import SETTINGS, configure_environment, reach_database
+from prunetune.tracking.outages import cure, reason
+from prunetune.tracking.owner import Owner
+from prunetune.tracking.views import FRONTIER, link
 
 _HOST = "127.0.0.1"
 _STOP_S = 5.0
@@ -33,6 +36,7 @@ def serve(
     uri: str,
     experiment: str,
     *,
+    owner: Owner | None = None,
     port: int = 5000,
     open_browser: bool = True,
     say: Callable[[str], None] = print,
@@ -46,6 +50,7 @@ def serve(
     Args:
         uri: the tracking URI, as `environment.store_uri` gives it.
         experiment: the experiment's name.
+        owner: whose views are opened, where several sweeps have views in the experiment.
         port: the port to listen on; 0 is any free one.
         open_browser: whether to open the link as well as print it.
         say: prints a line for the user.
@@ -54,12 +59,12 @@ def serve(
     Raises:
         UiError: there is no such experiment, the port is taken, or no server answers in time.
     """
-    identifier = experiment_id(uri, experiment)
+    identifier, view = frontier_of(uri, experiment, owner)
     if uri.startswith(("http://", "https://")):
-        _show(link(uri, identifier), open_browser, say)
+        _show(link(uri, identifier, view), open_browser, say)
         return
     with _terminated_as_exit(), server(uri, port=port, start_s=start_s) as (base, process):
-        _show(link(base, identifier), open_browser, say)
+        _show(link(base, identifier, view), open_browser, say)
         say("Ctrl-C stops the UI.")
         try:
             process.wait()
@@ -68,23 +73,25 @@ def serve(
     raise UiError(f"MLflow's UI ended by itself with exit code {process.returncode}")
 
 
-def experiment_id(uri: str, experiment: str) -> str:
-    """The id of an experiment by name.
+def frontier_of(uri: str, experiment: str, owner: Owner | None = None) -> tuple[str, str]:
+    """The id of an experiment by name, and the key of its view of the frontier.
 
     Raises:
         UiError: MLflow does not answer, or has no experiment of that name.
     """
     configure_environment()
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
+    shown = without_passwords(uri)
     try:
+        reach_database(uri)
         existing = MlflowClient(uri).get_experiment_by_name(experiment)
-    except MlflowException as error:
-        raise UiError(f"MLflow at {without_password(uri)} does not answer: {error}") from error
+    except Exception as error:  # network, database, driver: whatever keeps MLflow from answering
+        why = reason(error)
+        raise UiError(f"MLflow at {shown} cannot be read: {why}{cure(why)}") from error
     if existing is None:
-        raise UiError(f"MLflow at {without_password(uri)} has no experiment {experiment!r}")
-    return str(existing.experiment_id)
+        raise UiError(f"MLflow at {shown} has no experiment {experiment!r}")
+    return str(existing.experiment_id), FRONTIER + (owner.suffix(existing.tags) if owner else "")
 
 
 @contextmanager

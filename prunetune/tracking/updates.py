@@ -10,13 +10,17 @@ from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.layout import StudyResult
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from prunetune.tracking.models import LoadNetwork
     from prunetune.tracking.writer import Writer
 
 
 class Update(Protocol):
     """Something to write to MLflow."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of thing that the update is about, for people: a trial, a study."""
+        ...
 
     @property
     def subject(self) -> str:
@@ -38,6 +42,7 @@ class EpochsUpdate:
 
     spec: TrialSpec
     epochs: tuple[tuple[Epoch, int], ...] = ()
+    kind: str = "trial"
 
     @property
     def subject(self) -> str:
@@ -67,6 +72,7 @@ class RecordUpdate(ReplacingUpdate):
     """A finished trial."""
 
     record: Record
+    kind: str = "trial"
 
     @property
     def subject(self) -> str:
@@ -84,6 +90,7 @@ class StudyUpdate(ReplacingUpdate):
 
     study_id: str
     result: StudyResult
+    kind: str = "study result"
 
     @property
     def subject(self) -> str:
@@ -101,6 +108,7 @@ class ReportUpdate(ReplacingUpdate):
 
     folder: Path
     subject: str = "report"
+    kind: str = "report"
 
     def write(self, writer: Writer) -> None:
         """Upload the folder."""
@@ -109,11 +117,11 @@ class ReportUpdate(ReplacingUpdate):
 
 @dataclass(frozen=True)
 class WinnerUpdate(ReplacingUpdate):
-    """The network of a study's winner."""
+    """The network of a study's winner; it is loaded only if MLflow lacks it."""
 
     record: Record
-    model: Any
-    example: np.ndarray[Any, Any]
+    load: LoadNetwork
+    kind: str = "winning network"
 
     @property
     def subject(self) -> str:
@@ -122,4 +130,4 @@ class WinnerUpdate(ReplacingUpdate):
 
     def write(self, writer: Writer) -> None:
         """Log the network as a model."""
-        writer.winner(self.record, self.model, self.example)
+        writer.winner(self.record, self.load)

@@ -9,11 +9,12 @@ view that is sorted by a metric all rows are shown. Proven with MLflow 3.17 in a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from prunetune.plan import Plan
+from prunetune.tracking.owner import Owner
 
 VIEW_TAG = "mlflow.sharedViewState."
 FRONTIER, RECIPES, CURVES = "frontier", "recipes", "curves"
@@ -82,9 +83,16 @@ class View:
         return json.dumps({"name": self.name, "createdAt": created_at, "state": self.state()})
 
 
-def saved_views(plan: Plan) -> tuple[View, ...]:
-    """The views of a sweep; the first one shows the answer."""
-    return (_frontier(), _recipes(plan), _curves())
+def saved_views(plan: Plan, owner: Owner, suffix: str = "") -> tuple[View, ...]:
+    """The views of a sweep; the first one shows the answer.
+
+    Args:
+        plan: the sweep.
+        owner: whose runs they show.
+        suffix: ends their keys and names, where another owner has views in the same experiment.
+    """
+    views = (_frontier(), _recipes(plan), _curves())
+    return tuple(_owned(view, owner, suffix) for view in views)
 
 
 def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
@@ -95,6 +103,13 @@ def link(base: str, experiment_id: str, key: str = FRONTIER) -> str:
         "workflowType": "machine_learning",
     }
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{urlencode(query)}"
+
+
+def _owned(view: View, owner: Owner, suffix: str) -> View:
+    only = f"{view.page['searchFilter']} AND {owner.condition}"
+    name = f"{view.name} {suffix}".rstrip()
+    page = {**view.page, "searchFilter": only}
+    return replace(view, key=view.key + suffix, name=name, page=page)
 
 
 def _frontier() -> View:

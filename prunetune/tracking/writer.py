@@ -12,9 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
@@ -25,7 +24,8 @@ from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking import layout
 from prunetune.tracking.experiment import TrackedRun, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
-from prunetune.tracking.models import log_winner
+from prunetune.tracking.models import LoadNetwork, log_winner
+from prunetune.tracking.owner import Owner
 
 _METRICS_PER_CALL = 798
 """MLflow takes 1000 entities a call; 798 metrics are 266 whole epochs of three metrics."""
@@ -41,11 +41,13 @@ T = TypeVar("T")
 class Writer:
     """Writes the runs of one sweep into one experiment. Making one needs a server that answers."""
 
-    def __init__(self, plan: Plan, uri: str, experiment: str, artifacts: str | None) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, owner: Owner, uri: str, experiment: str, artifacts: str | None
+    ) -> None:
+        self._plan, self._owner = plan, owner
         self._client = MlflowClient(uri)
-        self._experiment_id = open_experiment(self._client, plan, experiment, artifacts)
-        self._runs = read_runs(self._client, self._experiment_id, plan.sweep)
+        self._experiment_id = open_experiment(self._client, plan, owner, experiment, artifacts)
+        self._runs = read_runs(self._client, self._experiment_id, owner)
         self._parents = {run.key: run for run in layout.parent_runs(plan)}
         for run in self._parents.values():
             self._log(self._ensure(run), run)
@@ -100,12 +102,12 @@ class Writer:
         self._client.log_artifacts(tracked.run_id, str(folder))
         self._end(tracked, "FINISHED")
 
-    def winner(self, record: Record, model: Any, example: np.ndarray[Any, Any]) -> None:
-        """Log a winner's network as a model of its trial's run."""
+    def winner(self, record: Record, load: LoadNetwork) -> None:
+        """Log a winner's network as a model of its trial's run, unless the run has it."""
         self.record(record)
         run_id = self._runs[record.key].run_id
         classes = Architecture.model_validate(self._plan.dense.architecture).classes
-        log_winner(self._client, self._experiment_id, run_id, record, model, example, classes)
+        log_winner(self._client, self._experiment_id, run_id, self._owner, record, load, classes)
 
     def leave(self) -> None:
         """End the runs that are open: parents are finished, trials were cut short."""
@@ -126,7 +128,7 @@ class Writer:
 
     def _tags(self, run: Run) -> dict[str, str]:
         parent = {_PARENT: self._runs[run.parent].run_id} if run.parent else {}
-        return {**run.tags, **parent}
+        return {**run.tags, **self._owner.tags, **parent}
 
     def _data_set(self) -> DatasetInput:
         named = Named.model_validate(self._plan.workload["dataset"])

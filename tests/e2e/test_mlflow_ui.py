@@ -21,7 +21,15 @@ from prunetune.colors import DENSE, arm_colors
 from prunetune.plan import Plan
 from prunetune.tracking.mlflow_store import MlflowStore
 from tests.tracking.dump import by_key
-from tests.tracking.sweeps import BUDGETS, LR, make_plan, make_record, make_results, make_specs
+from tests.tracking.sweeps import (
+    BUDGETS,
+    LR,
+    OWNER,
+    make_plan,
+    make_record,
+    make_results,
+    make_specs,
+)
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,7 +55,7 @@ def plan() -> Plan:
 
 
 def track(plan: Plan, uri: str | None, folder: Path) -> MlflowStore:
-    store = MlflowStore(plan, uri, folder)
+    store = MlflowStore(plan, uri, folder, OWNER.storage)
     store.sync(map(make_record, make_specs(plan)))
     store.study_results(make_results(plan))
     return store
@@ -57,7 +65,7 @@ def track(plan: Plan, uri: str | None, folder: Path) -> MlflowStore:
 def ui(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     folder = tmp_path_factory.mktemp("ui")
     local = track(plan, None, folder)
-    local.close(120)
+    local.finish(120)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -140,7 +148,7 @@ def test_the_recipes_view_draws_every_trial_with_what_was_searched(ui: Ui, page:
 
 
 def test_a_sweep_that_began_before_the_server_has_been_caught_up(ui: Ui, plan: Plan) -> None:
-    ui.early.close(120)
+    ui.early.finish(120)
     client = MlflowClient(f"http://127.0.0.1:{ui.port}")
     assert by_key(client, "early").keys() == by_key(client, plan.sweep).keys()
 

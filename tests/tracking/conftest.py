@@ -15,7 +15,7 @@ configure_environment()
 from mlflow import MlflowClient  # noqa: E402
 
 from prunetune.tracking.mlflow_store import MlflowStore  # noqa: E402
-from tests.tracking.sweeps import make_plan  # noqa: E402
+from tests.tracking.sweeps import OWNER, make_plan  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,8 @@ def tell(storage: Path, plan: Plan) -> Callable[[Callable[[MlflowStore], Any]], 
     """Runs something with a store of its own and closes that: one process's life."""
 
     def run(story: Callable[[MlflowStore], Any], plan: Plan = plan) -> None:
-        store = MlflowStore(plan, None, storage)
+        store = MlflowStore(plan, None, storage, OWNER.storage)
         story(store)
-        store.close(120)
+        store.finish(120)
 
     return run

@@ -13,10 +13,12 @@ from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.key import trial_key
 from prunetune.records.record import Epoch, Phase, Record, Status, TrainMacs, TrialSpec
 from prunetune.tracking.layout import StudyResult
+from prunetune.tracking.owner import Owner
 
 ARMS = {"thin": "width_scaling", "pruned": "channel_pruning", "reinit": "reinit"}
 BUDGETS = (0.5, 0.25)
 DENSE_MACS, DENSE_PARAMS = 125_747_840, 855_770
+OWNER = Owner("resnet56-cifar10", "5" * 32)
 LR = "recipe.optimizer.sgd.lr"
 
 

@@ -37,6 +37,8 @@ def test_nothing_is_lost_however_often_writing_fails(data: st.DataObject) -> Non
             tell_one(backlog, news, data.draw(st.integers(0, 1)))
         for update in updates[:keep]:
             note(update, written, ended)
+            backlog.written(update)
+        assert {u.subject for u in updates[keep:]} <= {u.subject for u in backlog.left()}
         backlog.put_back(updates[keep:])
     backlog.close()
     for update in backlog.take(0):
@@ -66,7 +68,7 @@ def test_a_thread_is_wanted_only_while_none_serves() -> None:
     backlog = Backlog()
     assert backlog.put([EpochsUpdate(SPECS[0])])
     assert not backlog.put([EpochsUpdate(SPECS[1])])
-    assert len(backlog) == 2
+    assert len(backlog.left()) == 2
     backlog.close()
     assert not backlog.put([EpochsUpdate(SPECS[1])]), "news takes the closing back"
     assert not backlog.ends()

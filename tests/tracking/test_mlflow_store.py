@@ -22,6 +22,7 @@ from tests.tracking.dump import by_key, curves, dump, runs
 from tests.tracking.sweeps import (
     ARMS,
     BUDGETS,
+    OWNER,
     make_epochs,
     make_plan,
     make_record,
@@ -40,9 +41,9 @@ def tracked(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> T
     storage, plan = tmp_path_factory.mktemp("tracked"), make_plan()
     shutil.copy(empty_database, storage / "mlflow.db")
     records = [make_record(spec) for spec in make_specs(plan)]
-    store = MlflowStore(plan, None, storage)
+    store = MlflowStore(plan, None, storage, OWNER.storage)
     store.sync(records)
-    store.close(120)
+    store.finish(120)
     return MlflowClient(store.uri), plan, records
 
 
@@ -78,6 +79,7 @@ def test_records_come_back_as_runs(tracked: Tracked) -> None:
         }
         ours = {k: v for k, v in run.data.tags.items() if k.startswith("prunetune.")}
         ours.pop("prunetune.study")
+        assert ours.pop("prunetune.storage") == OWNER.storage
         assert ours == {f"prunetune.{k}": str(v) for k, v in facts.items() if v is not None}
         times = (record.started_at, record.ended_at)
         assert [run.info.start_time, run.info.end_time] == [
@@ -131,7 +133,7 @@ def test_watching_a_sweep_and_replaying_it_write_the_same(
             store.on_dealt(spec)
             for epoch in make_epochs(spec):
                 store.on_epoch(spec, epoch)
-        store.close()  # so that epochs are written before their record is
+        store.finish()  # so that epochs are written before their record is
         for spec in specs:
             store.on_record(make_record(spec))
 
@@ -209,7 +211,7 @@ def test_a_new_attempt_replaces_the_failed_one(
     def again(store: MlflowStore) -> None:
         if dealt:
             store.on_dealt(spec)
-            store.close()
+            store.finish()
         store.on_record(record)
 
     tell(lambda store: store.on_record(earlier))
@@ -244,9 +246,9 @@ def test_two_sweeps_may_share_an_experiment(
 ) -> None:
     record = make_record(one_spec(plan))
     for sweep in ("first", "second", "first"):
-        store = MlflowStore(make_plan(sweep), None, storage, "shared")
+        store = MlflowStore(make_plan(sweep), None, storage, OWNER.storage, "shared")
         store.on_record(record)
-        store.close()
+        store.finish()
     found = [r.data.tags["prunetune.sweep"] for r in runs(client, "shared")]
     assert found.count("first") == found.count("second") == len(found) / 2
 
@@ -282,11 +284,11 @@ ALONE = """
 import sys
 from pathlib import Path
 from prunetune.tracking.mlflow_store import MlflowStore
-from tests.tracking.sweeps import make_plan, make_record, make_specs
+from tests.tracking.sweeps import OWNER, make_plan, make_record, make_specs
 assert "mlflow" not in sys.modules, "imported only by the thread that needs it"
-store = MlflowStore(make_plan(), None, Path(sys.argv[1]))
+store = MlflowStore(make_plan(), None, Path(sys.argv[1]), OWNER.storage)
 store.on_record(make_record(next(make_specs(make_plan()))))
-store.close(120)
+store.finish(120)
 """
 
 

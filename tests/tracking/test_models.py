@@ -10,7 +10,7 @@ from torch import nn
 
 from prunetune.plan import Plan
 from prunetune.tracking.mlflow_store import MlflowStore
-from tests.tracking.sweeps import make_record, make_spec
+from tests.tracking.sweeps import OWNER, make_record, make_spec
 
 
 def test_a_winner_is_a_logged_model_with_a_signature_and_without_a_pickle(
@@ -23,9 +23,9 @@ def test_a_winner_is_a_logged_model_with_a_signature_and_without_a_pickle(
     ).eval()
     images = np.random.default_rng(0).normal(size=(7, 3, 8, 8)).astype(np.float32)
     for _ in range(2):
-        store = MlflowStore(plan, None, storage)
-        store.log_winner(record, model, images)
-        store.close(240)
+        store = MlflowStore(plan, None, storage, OWNER.storage)
+        store.log_winner(record, lambda: (model, images))
+        store.finish(240)
     experiment = client.get_experiment_by_name(plan.sweep).experiment_id
     (found,) = client.search_logged_models([experiment])
     assert found.status == "READY"

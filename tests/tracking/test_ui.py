@@ -10,10 +10,10 @@ import pytest
 from mlflow import MlflowClient
 
 from prunetune.plan import Plan
-from prunetune.tracking.environment import TrackingPathError, store_uri, without_password
+from prunetune.tracking.environment import TrackingPathError, store_uri
 from prunetune.tracking.mlflow_store import MlflowStore
-from prunetune.tracking.ui import UiError, experiment_id, serve, server
-from tests.tracking.sweeps import make_record, make_spec
+from prunetune.tracking.ui import UiError, frontier_of, serve, server
+from tests.tracking.sweeps import OWNER, make_record, make_spec
 
 
 def test_a_sweep_that_was_never_tracked_is_named(storage: Path) -> None:
@@ -22,9 +22,9 @@ def test_a_sweep_that_was_never_tracked_is_named(storage: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_refused_at_once(plan: Plan, storage: Path) -> None:
-    store = MlflowStore(plan, None, storage)
+    store = MlflowStore(plan, None, storage, OWNER.storage)
     store.on_record(make_record(make_spec(plan, None, 0, "dense")))
-    store.close(120)
+    store.finish(120)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -50,11 +50,11 @@ def test_a_path_is_a_path_whatever_is_in_it(
     report.mkdir()
     (report / "index.html").write_text("a page")
     shutil.copy(empty_database, storage / "mlflow.db")
-    store = MlflowStore(plan, None, storage)
+    store = MlflowStore(plan, None, storage, OWNER.storage)
     store.on_record(make_record(make_spec(plan, None, 0, "dense")))
     store.report(report)
-    store.close(120)
-    assert experiment_id(store_uri(None, storage), plan.sweep)
+    store.finish(120)
+    assert frontier_of(store_uri(None, storage), plan.sweep)
     assert [path.read_text() for path in storage.rglob("index.html")] == ["a page"]
     assert {path.name for path in tmp_path.iterdir()} == {name, "page"}
     assert {path.name for path in storage.iterdir()} == {"mlflow.db", "mlartifacts"}
@@ -80,12 +80,18 @@ def test_a_path_that_sqlite_cannot_open_is_refused_with_the_cure(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("uri", "shown"),
+    ("uri", "said"),
     [
-        ("postgresql://me:p@ss@db/mlflow", "postgresql://db/mlflow"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-        ("sqlite:////data/a@b/mlflow.db", "sqlite:////data/a@b/mlflow.db"),
+        ("sqlite:///{folder}/mlflow.db", "file is not a database; the file is damaged: move it"),
+        ("http://me:secret@127.0.0.1:1", "Connection refused"),
+        ("postgresql+psycopg2://me:secret@127.0.0.1:1/mlflow", "Connection refused"),
+        ("postgresql+nothing://db/mlflow", "nothing"),
     ],
 )
-def test_passwords_are_not_shown(uri: str, shown: str) -> None:
-    assert without_password(uri) == shown
+def test_a_store_that_cannot_be_read_is_named_in_words(uri: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"nonsense " * 1000)
+    with pytest.raises(UiError, match="cannot be read") as refused:
+        frontier_of(uri.format(folder=tmp_path), "mine")
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)

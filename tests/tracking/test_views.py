@@ -8,15 +8,15 @@ from mlflow import MlflowClient
 from prunetune.plan import Plan
 from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.views import link, saved_views
-from tests.tracking.sweeps import LR, make_plan, make_record, make_spec
+from tests.tracking.sweeps import LR, OWNER, make_plan, make_record, make_spec
 
 
 def test_the_views_stand_in_the_experiment_as_the_ui_reads_them(
     plan: Plan, storage: Path, client: MlflowClient
 ) -> None:
-    store = MlflowStore(plan, None, storage)
+    store = MlflowStore(plan, None, storage, OWNER.storage)
     store.on_record(make_record(make_spec(plan, None, 0, "dense")))
-    store.close(120)
+    store.finish(120)
     tags = client.get_experiment_by_name(plan.sweep).tags
     assert tags["mlflow.experimentKind"] == "custom_model_development"
     assert tags["mlflow.note.content"] == plan.question
@@ -37,7 +37,7 @@ def test_the_views_stand_in_the_experiment_as_the_ui_reads_them(
 
 
 def test_what_exists_together_shares_a_chart_and_everything_searched_has_an_axis() -> None:
-    recipes = json.loads(saved_views(make_plan())[1].state())
+    recipes = json.loads(saved_views(make_plan(), OWNER)[1].state())
     charts = [c["selectedParams"] for c in recipes["compareRunCharts"] if "selectedParams" in c]
     assert charts == [
         ["arm", "budget", LR, "recipe.weight_decay"],

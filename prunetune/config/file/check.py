@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunetune.config.budget import Budget, read_budget, refuse_second_spelling
+from prunetune.config.file.tracking_uri import check_tracking
 from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.nodes import ByBudgetNode, YamlNode, range_word
@@ -32,6 +33,7 @@ def check_file(tree: Tree, problems: Problems) -> None:
     _refuse_ranges(dense, _DENSE_RECIPE, problems)
     checker.check_recipe(dense, _DENSE_RECIPE)
     checker.check_recipe(_mapping(tree, "recipe"), ("recipe",))
+    check_tracking(tree, problems)
     for name, arm in _mapping(tree, "arms").items():
         if isinstance(arm, Mapping):
             checker.check_arm(arm, ("arms", name))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from prunetune.messages import without_passwords
+
 _ABSENT = object()
 
 
@@ -82,4 +84,4 @@ _GROWS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _text(value: Any) -> str:
-    return "(absent)" if value is _ABSENT else repr(value)
+    return "(absent)" if value is _ABSENT else without_passwords(repr(value))

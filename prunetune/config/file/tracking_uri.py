@@ -1,9 +1,19 @@
-"""The address of MLflow's store in a sweep file: `none`, or a URI that MLflow understands."""
+"""The address of MLflow's store in a sweep file: `none`, or a URI that MLflow understands.
+
+`tracking_uri` holds for every sweep file, those of sweeps that began elsewhere included.
+`check_tracking` holds for a file that is to run here and now.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any
+
+from prunetune.config.problems.errors import Problems
+from prunetune.messages import without_passwords
 
 NO_TRACKING = "none"
 """The word that switches MLflow off."""
@@ -44,3 +54,58 @@ def tracking_uri(text: str) -> str:
 def _dialect(scheme: str) -> str:
     """The scheme without a driver: `postgresql` for `postgresql+psycopg2`."""
     return scheme.lower().partition("+")[0]
+
+
+_SERVERS = ("http", "https")
+_USER = re.compile(r"://(?P<user>[^/\s]*)@")
+_SECRET_PARAMETER = re.compile(r"[?&](?P<name>\w*(?:passw|pwd|secret|token)\w*)=", re.IGNORECASE)
+_DRIVERS = {
+    "postgresql": "psycopg",
+    "postgresql+psycopg": "psycopg",
+    "postgresql+psycopg2": "psycopg2",
+    "mysql": "MySQLdb",
+    "mysql+pymysql": "pymysql",
+    "mssql": "pyodbc",
+    "mssql+pyodbc": "pyodbc",
+}
+"""Scheme -> the module by which SQLAlchemy reaches such a database."""
+_BY_ENVIRONMENT = (
+    "leave it out, since sweep files are stored and shown; a server's user and password are read "
+    "from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and PostgreSQL's password from "
+    "the file that PGPASSFILE names"
+)
+
+
+def check_tracking(tree: Mapping[str, Any], problems: Problems) -> None:
+    """Note why the `tracking.uri` of a sweep file must not or cannot be used here."""
+    tracking = tree.get("tracking")
+    uri = tracking.get("uri") if isinstance(tracking, Mapping) else None
+    if not isinstance(uri, str):
+        return
+    scheme = uri.partition(":")[0].lower()
+    path = ("tracking", "uri")
+    shown = without_passwords(uri)
+    if secret := _secret(uri, scheme):
+        problems.add(path, f"holds {secret}", value=shown, allowed=_BY_ENVIRONMENT)
+    if scheme == "file":
+        allowed = "a database such as sqlite:////folder/mlflow.db, null, none, or a server"
+        problems.add(path, "MLflow keeps no runs in folders any more", value=uri, allowed=allowed)
+    driver = _DRIVERS.get(scheme)
+    if driver and find_spec(driver) is None:
+        message = f"needs the Python module {driver}, which is not installed here"
+        other = "" if scheme != "postgresql" or find_spec("psycopg2") is None else _PSYCOPG2
+        problems.add(path, message, value=shown, allowed=other or None)
+
+
+_PSYCOPG2 = "postgresql+psycopg2://… uses the module psycopg2, which is installed"
+
+
+def _secret(uri: str, scheme: str) -> str | None:
+    """What the address gives away: a password, a token; None if nothing."""
+    user = _USER.search(uri)
+    if user and scheme in _SERVERS:
+        return "a user or a token"
+    if user and ":" in user["user"]:
+        return "a password"
+    parameter = _SECRET_PARAMETER.search(uri)
+    return f"a secret, as the parameter {parameter['name']!r}" if parameter else None

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from prunetune.messages import without_passwords
+
 YamlPath = tuple[str | int, ...]
 """The keys and list indices that lead to a value in the file."""
 _LONGEST = 300
@@ -47,7 +49,7 @@ class Problem:
             parts.append(f"allowed: {_shortened(self.allowed, 10 * _LONGEST)}")
         if self.near:
             parts.append(f"did you mean {self.near!r}?")
-        return "; ".join(parts)
+        return without_passwords("; ".join(parts))
 
 
 def _shortened(text: str, most: int = _LONGEST) -> str:

@@ -1,0 +1,89 @@
+"""A sweep's MLflow: opened for its run, ended within bounds, and caught up afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from prunetune.config.file.tracking_uri import NO_TRACKING
+from prunetune.plan import Plan
+from prunetune.records.files import StorageError
+from prunetune.records.store import Store
+
+if TYPE_CHECKING:
+    from prunetune.tracking.mlflow_store import MlflowStore
+
+_BROKEN_OFF_S = 10.0
+"""How long a run that was interrupted, or failed, waits for MLflow."""
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def tracked(plan: Plan, store: Store) -> Iterator[MlflowStore | None]:
+    """MLflow for the block, told of all records so far; None where the sweep file wants none.
+
+    The end of the block waits until MLflow has heard everything, for a minute at most.
+    """
+    from prunetune.tracking.mlflow_store import END_S
+
+    tracking = _open(plan, store)
+    if tracking is None:
+        yield None
+        return
+    longest_s = _BROKEN_OFF_S
+    try:
+        tracking.sync(store.records().values())
+        yield tracking
+        longest_s = END_S
+    finally:
+        tracking.finish(longest_s)
+
+
+def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
+    """The sweep's MLflow, after it was told what it had missed; None where there is none.
+
+    The sweep may be running, or its storage be read-only: then MLflow stays as it is, and a message
+    says so.
+    """
+    tracking = _open(plan, store)
+    if tracking is None:
+        return None
+    try:
+        with store.lock():
+            _tell(plan, store, tracking)
+    except StorageError as error:
+        _log.info("MLflow is shown as it is: %s", error)
+    return tracking
+
+
+def _tell(plan: Plan, store: Store, tracking: MlflowStore) -> None:
+    from prunetune.analysis.report import Report
+    from prunetune.sweep.publish import tell_answer
+
+    records = store.records()
+    tracking.sync(records.values())
+    file = store.report_folder.file("report.json")
+    if file.exists():
+        try:
+            report = Report.model_validate_json(file.read())
+        except ValidationError:
+            command = f"prunetune report {store.sweep}"
+            _log.warning("%s is not of this version; `%s` writes it anew", file.path, command)
+        else:
+            tell_answer(plan, store, records, report, tracking)
+    tracking.finish()
+
+
+def _open(plan: Plan, store: Store) -> MlflowStore | None:
+    from prunetune.tracking.mlflow_store import MlflowStore
+
+    uri = plan.tracking["uri"]
+    if uri == NO_TRACKING:
+        return None
+    experiment = plan.tracking["experiment"]
+    return MlflowStore(plan, uri, store.mlflow_folder, store.storage_id(), experiment)
