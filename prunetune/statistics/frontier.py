@@ -166,10 +166,15 @@ def frontier_moments(
     return moments(level, budgets, areas), moments(slope, square, slopes)
 
 
+def frontier_weights(log_macs: ArrayLike) -> tuple[Floats, Floats]:
+    """The weights of the budgets' accuracies in the area and in the tilt."""
+    z = np.asarray(log_macs, np.float64)
+    return np.full(len(z), 1 / len(z)), (z - z.mean()) / _square(z)
+
+
 def _slope(curves: Floats, log_macs: Floats) -> Floats:
     """Least-squares slope of each curve; the last axis is that of the budgets."""
-    z = log_macs - log_macs.mean()
-    slopes: Floats = (curves * z).sum(-1) / _square(log_macs)
+    slopes: Floats = (curves * frontier_weights(log_macs)[1]).sum(-1)
     return slopes
 
 

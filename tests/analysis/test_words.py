@@ -88,9 +88,12 @@ def frontiers(draw: Any) -> FrontierVerdict:
         low, high = (
             (max(low, JUST_OFF_ZERO), high) if slope > 0 else (low, min(high, -JUST_OFF_ZERO))
         )
+    wider = draw(st.none() | st.floats(0, 0.1))
     tilt = Tilt(
         slope=slope, low=low, high=high, df=5, p=0.01 if significant else 0.4,
         change=-slope, change_low=-high, change_high=-low,
+        change_new_low=None if wider is None else -high - wider,
+        change_new_high=None if wider is None else -low + wider,
     )  # fmt: skip
     return FrontierVerdict(
         **judged(measure, "a", "b", levels), matching=None, budgets=(0.8, 0.5, 0.3, 0.2),
@@ -166,12 +169,33 @@ def test_sentences_at_a_budget_claim_what_the_interval_shows(verdict: Verdict) -
 @given(frontiers())
 def test_sentences_over_a_frontier_claim_what_the_interval_shows(verdict: FrontierVerdict) -> None:
     text = frontier_sentence(PLAN, verdict)
-    check(text.replace("With the", "with the"), verdict)
+    about_area, _, about_tilt = text.partition("The answer turns with the budget: ")
+    check(about_area.replace("With the", "with the"), verdict)
     assert (" beats " in text) == (verdict.verdict == "wins")
     assert ("turns with the budget" in text) == (
         verdict.tilt is not None and verdict.tilt.significant
     )
+    if verdict.tilt is not None and verdict.tilt.significant:
+        check_turn(about_tilt, verdict.tilt)
     assert ("wins" in judged_label(verdict)) == (verdict.verdict == "wins")
+
+
+def check_turn(text: str, tilt: Tilt) -> None:
+    """What a sentence about the change with the budget may contain."""
+    low, high = tilt.change_new_low, tilt.change_new_high
+    beyond = low is not None and high is not None and (low > 0 or high < 0)
+    assert text.startswith("on these 10000 test images ") != beyond
+    assert ("On other test images it may not turn." in text) == (low is not None and not beyond)
+    assert ("for new test images" in text) == (low is not None)
+    for new in {True, False} - {low is None}:
+        marker = "for new test images " if new else "interval on these 10000 test images "
+        marker = marker if new or low is None else "; on these 10000 test images "
+        stated = numbers(re.split(r"[;,]", text.partition(marker)[2])[0])
+        ends = (low, high) if new else (tilt.change_low, tilt.change_high)
+        assert None not in ends
+        behind = sorted(end if tilt.change > 0 else -end for end in ends if end is not None)
+        assert stated[0] <= behind[0] + 1e-12
+        assert stated[1] >= behind[1] - 1e-12
 
 
 @settings(max_examples=60)

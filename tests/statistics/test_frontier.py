@@ -12,6 +12,7 @@ from scipy import special, stats
 from prunetune.statistics.frontier import (
     fixed_frontier,
     frontier_moments,
+    frontier_weights,
     searched_frontier,
 )
 
@@ -53,6 +54,17 @@ def test_what_budgets_share_is_the_error_where_the_line_fits() -> None:
     cap = (1 + 8 / 6) * 3
     assert found.area.df == pytest.approx(min(expected.df, cap))
     assert found.area.p == pytest.approx(2 * special.stdtr(cap, -abs(expected.statistic)))
+
+
+def test_area_and_tilt_are_weighted_sums_of_the_differences() -> None:
+    a, b = (np.random.default_rng(i).normal(size=(1, 3, 5)) for i in (0, 1))
+    log_macs = np.log([1.0, 2.0, 5.0, 7.0, 20.0])
+    found = searched_frontier(a, b, log_macs)
+    assert found is not None
+    level, slope = frontier_weights(log_macs)
+    difference = (a - b).mean((0, 1))
+    assert found.area.difference == pytest.approx(level @ difference)
+    assert found.tilt.difference == pytest.approx(slope @ difference)
 
 
 def test_a_shift_moves_the_area_and_a_lean_moves_the_tilt() -> None:

@@ -72,11 +72,14 @@ def scores(sample: Sample, images: TestImages) -> ImageScores | None:
     return np.array([np.mean(rows[place], axis=0) for place in sorted(rows)]) if rows else None
 
 
-def frontier_scores(samples: Sequence[Sample], images: TestImages) -> ImageScores | None:
-    """One arm's accuracy on each image, mean over its budgets, of shape (seeds, images).
+def frontier_scores(
+    samples: Sequence[Sample], images: TestImages, weights: NDArray[np.float64]
+) -> ImageScores | None:
+    """One arm's hits on each image, summed over budgets with `weights`, of shape (seeds, images).
 
-    Only seeds that were confirmed at every budget count. None if there is none, or if outputs of
-    one network were not kept.
+    Equal weights that sum to one give the mean over the budgets; those of a least-squares slope
+    give the slope. Only seeds that were confirmed at every budget count. None if there is none, or
+    if outputs of one network were not kept.
     """
     records = [
         {seed: record for c in sample.studies for seed, record in c.records.items()}
@@ -87,5 +90,5 @@ def frontier_scores(samples: Sequence[Sample], images: TestImages) -> ImageScore
         hits = [h for at in records if (h := images.hits(at[seed])) is not None]
         if len(hits) < len(records):
             return None
-        rows.append(np.mean(hits, axis=0))
+        rows.append(np.dot(weights, np.asarray(hits, np.float64)))
     return np.array(rows) if rows else None

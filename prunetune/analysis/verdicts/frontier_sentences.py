@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunetune.analysis.format import p_value, plural, points
+from prunetune.analysis.format import plural, points
 from prunetune.analysis.verdicts.claims import Claim
 from prunetune.analysis.verdicts.frontiers import FrontierVerdict
 from prunetune.analysis.verdicts.wording import (
@@ -12,7 +12,6 @@ from prunetune.analysis.verdicts.wording import (
     capital,
     effort,
     excludes_zero,
-    interval_words,
     of_what,
     reserved,
     reversal,
@@ -89,14 +88,25 @@ def _change(plan: Plan, verdict: FrontierVerdict) -> str:
     if tilt is None or not tilt.significant:
         return ""
     loser = verdict.a if tilt.change < 0 else verdict.b
-    low, high = sorted((abs(tilt.change_low), abs(tilt.change_high)))
+    these = _behind(tilt.change, tilt.change_low, tilt.change_high)
+    new = _behind(tilt.change, tilt.change_new_low, tilt.change_new_high)
+    holds = excludes_zero(*new)
+    scope = "" if holds else f"on these {plural(plan.test_size, 'test image')} "
+    doubt = "" if holds or new[0] is None else " On other test images it may not turn."
     crossing = ""
     if verdict.crossing is not None:
         crossing = f"; the fitted lines cross near {100 * verdict.crossing:.0f} % of the dense MACs"
     return (
-        f"The answer turns with the budget: on these {plural(plan.test_size, 'test image')} "
-        f"{of_what(loser, claim_of(verdict))} falls behind by "
-        f"{points(tilt.change, signed=False)} points from the largest budget to the smallest "
-        f"(95 % simultaneous interval {interval_words(low, high)}, corrected {p_value(tilt.p)})"
-        f"{crossing}."
+        f"The answer turns with the budget: {scope}{of_what(loser, claim_of(verdict))} falls "
+        f"behind by {points(tilt.change, signed=False)} points from the largest budget to the "
+        f"smallest ({both_intervals(plan.test_size, these, new, tilt.p)}){crossing}.{doubt}"
     )
+
+
+def _behind(
+    change: float, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """An interval of the change as an interval of how far the loser falls behind."""
+    if low is None or high is None:
+        return None, None
+    return (low, high) if change > 0 else (-high, -low)

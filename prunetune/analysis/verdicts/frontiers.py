@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from prunetune.analysis.verdicts.judged import Judged, Levels, judged
+from prunetune.analysis.verdicts.judged import Judged, Levels, interval_on_new_images, judged
 from prunetune.analysis.verdicts.measuring import FrontierMeasure
 from prunetune.config.budget import RecordedBudget
 from prunetune.plan import Plan
@@ -29,6 +29,9 @@ class Tilt(Frozen):
     """The fitted difference at the smallest budget minus that at the largest."""
     change_low: float
     change_high: float
+    change_new_low: float | None = None
+    """Ends of the interval on new test images; None where outputs are not kept."""
+    change_new_high: float | None = None
 
     @property
     def significant(self) -> bool:
@@ -95,6 +98,11 @@ def _tilt(measured: FrontierMeasure, log_macs: Sequence[float], levels: Levels) 
     contrast, significant = measured.contrast.tilt, levels.p <= ALPHA
     low, high = agreeing_interval(contrast, levels.interval, significant=significant)
     width = max(log_macs) - min(log_macs)
+    new: tuple[float, float] | None = None
+    if measured.tilt_images:
+        new = interval_on_new_images(
+            contrast, measured.tilt_images, levels.interval, significant=significant
+        )
     return Tilt(
         slope=contrast.difference,
         low=low,
@@ -104,4 +112,6 @@ def _tilt(measured: FrontierMeasure, log_macs: Sequence[float], levels: Levels) 
         change=-width * contrast.difference,
         change_low=-width * high,
         change_high=-width * low,
+        change_new_low=-width * new[1] if new else None,
+        change_new_high=-width * new[0] if new else None,
     )

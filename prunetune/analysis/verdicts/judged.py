@@ -123,7 +123,7 @@ def judged(measure: Measure, a: str, b: str, levels: Levels) -> dict[str, Any]:
         "unit": measure.unit, "paired": contrast.paired,
     }  # fmt: skip
     if measure.images:
-        ends = _new_images(contrast, measure.images, level, significant)
+        ends = interval_on_new_images(contrast, measure.images, level, significant=significant)
         fields |= {"new_low": ends[0], "new_high": ends[1]}
     return fields | _outcome(measure, a, b, levels, same) | _changes(measure, levels, same)
 
@@ -165,8 +165,8 @@ def _changes(measure: Measure, levels: Levels, same: bool) -> dict[str, Any]:
     return {"decides_at": needed, "shift": shift}
 
 
-def _new_images(
-    contrast: Contrast, images: ImageSpread, level: float, significant: bool
+def interval_on_new_images(
+    contrast: Contrast, images: ImageSpread, level: float, *, significant: bool
 ) -> tuple[float, float]:
     """The interval on new images; like that on these, it holds zero if there is no significance."""
     wider = on_new_images(contrast, images.variance, images.images)

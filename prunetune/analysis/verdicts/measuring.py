@@ -21,6 +21,7 @@ from prunetune.statistics.contrasts import Contrast, paired, welch
 from prunetune.statistics.frontier import (
     FrontierContrast,
     fixed_frontier,
+    frontier_weights,
     searched_frontier,
 )
 from prunetune.statistics.images import image_variance
@@ -35,6 +36,8 @@ class FrontierMeasure:
 
     contrast: FrontierContrast
     area: Measure
+    tilt_images: ImageSpread | None = None
+    """What the choice of images adds to the error of the tilt; None where outputs are not kept."""
 
 
 def unready(*sides: Sample) -> str | None:
@@ -105,18 +108,25 @@ class Measuring:
         if measured is None:
             return "too few seeds were confirmed at all budgets"
         samples = [sample for sides in contests for sample in sides]
-        # The luck of searches stays in the spread over images: the result is rather too wide.
-        by_image = [frontier_scores([sides[i] for sides in contests], self.images) for i in (0, 1)]
+        level, slope = (self._spread(contests, w) for w in frontier_weights(log_macs))
         area = Measure(
             measured.area,
             claim(self.plan, samples, comparison.form),
             "search" if comparison.form == "searched" else _unit(samples[0]),
             values,
-            _image_spread(*by_image),
+            level,
             tuple(dict.fromkeys(r for sides in contests for r in _reservations(sides))),
             {arm: reason for sides in contests for arm, reason in _flattered(sides).items()},
         )
-        return FrontierMeasure(measured, area)
+        return FrontierMeasure(measured, area, slope)
+
+    def _spread(
+        self, contests: Sequence[Sides], weights: NDArray[np.float64]
+    ) -> ImageSpread | None:
+        """What the choice of images adds to a weighted sum of the differences at the budgets."""
+        # The luck of searches stays in the spread over images: the result is rather too wide.
+        of_arms = ([sides[i] for sides in contests] for i in (0, 1))
+        return _image_spread(*(frontier_scores(arm, self.images, weights) for arm in of_arms))
 
     def _by_seed(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         """Accuracies of an arm of shape (replicates, seeds, budgets); NaN where one is missing."""
