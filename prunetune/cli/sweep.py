@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,8 @@ from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Override, Storage, SweepFile
 from prunetune.cli.streams import printing_in_background
 from prunetune.records.collector import uncollected
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from prunetune.sweep.orchestrate import SweepOutcome
@@ -35,6 +38,7 @@ def sweep(
     ] = False,
 ) -> None:
     """Run a sweep, or continue one: prune, scale, train, search, confirm, report."""
+    _log.info("reading %s", file)  # at once: the imports take their time on a busy machine
     from prunetune.sweep import run_sweep
     from prunetune.tune import Interrupted
 

@@ -80,7 +80,8 @@ def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
         [e.epoch for e in r.curve] == [*range(1, r.epochs_planned + 1)] for r in records.values()
     )
     assert any(len(starts(store, key)) > 1 for key in torn)
-    lines = [line for line in output.splitlines() if line]
+    told = "waiting for Ray", "Ray did not start"  # on a busy machine
+    lines = [line for line in output.splitlines() if line and not line.startswith(told)]
     assert all(f"/{len(records)}  " in line for line in lines), output
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
 import ray
+from ray._private.state import state
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from prunetune.tune.ray import local
+from prunetune.tune.ray.join import joined
+from prunetune.tune.ray.token import own_token
 from prunetune.tune.resources import Node
 
-PATIENCE_S = 60
-"""How long a cluster may take to answer. Ray itself would wait for minutes, or for ever."""
-_TOO_SLOW = "Starting Ray client server failed"
 _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -28,100 +29,71 @@ _QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we have our own
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-_OBJECT_STORE_BYTES = 100_000_000
-"""Enough for reports, the only objects that we store; Ray's default is a third of the memory."""
-PROBE = """
-import sys, ray
-ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-ray.nodes()
-"""
-
-
-class ClusterError(ConnectionError):
-    """The Ray cluster does not answer or refuses us, or Ray does not start on this machine."""
+_HEAD = "node:__internal_head__"
 
 
 @contextmanager
-def connected(address: str | None, log: Path) -> Iterator[None]:
+def connected(
+    address: str | None, log: Path, runtime_env: dict[str, Any] | None = None
+) -> Iterator[None]:
     """Ray for the block: the cluster at `address`, or a local one if None.
 
+    `runtime_env` is what a cluster's workers get; those of this machine have it.
     A Ray that this process has already started is used and left running. Messages of Ray's
     processes go to `log`, not to the console.
 
     Raises:
+        AddressError: the address is none.
         ClusterError: the cluster does not answer or refuses us, or no local one starts.
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     log.parent.mkdir(parents=True, exist_ok=True)
-    ours = not ray.is_initialized()
-    with log.open("a", buffering=1) as file, _listener_redirected(file):
-        if ours:
+    with ExitStack() as stack:
+        file = stack.enter_context(log.open("a", buffering=1))
+        stack.enter_context(_listener_redirected(file))
+        if not ray.is_initialized():
             with _sigterm_restored():
-                _start() if address is None else _join(address)
+                stack.enter_context(_started() if address is None else joined(address, runtime_env))
             _send_to(file)
-        try:
-            yield
-        finally:
-            if ours:
-                with redirect_stdout(file):  # messages that its deduplication held back
-                    ray.shutdown()
+            stack.callback(_shut_down, file)
+        yield
+
+
+@contextmanager
+def _started() -> Iterator[None]:
+    """A Ray of this machine, guarded by a token of its own."""
+    with own_token():
+        local.start()
+        yield
+
+
+def _shut_down(file: TextIO) -> None:
+    with redirect_stdout(file):  # messages that its deduplication held back
+        ray.shutdown()
+
+
+def is_shared() -> bool:
+    """Whether this process has joined a cluster, which may grow, and did not start Ray itself."""
+    node = ray._private.worker._global_node
+    return node is None or not node.head
+
+
+def on_head() -> dict[str, Any]:
+    """Options of a task that must run on the head; an autoscaler may remove any other node.
+
+    The task asks for the node itself and for no resource of it: an autoscaler that sees such a
+    demand wait for a moment starts a second head.
+    """
+    head = next(n["NodeID"] for n in ray.nodes() if n["Alive"] and _HEAD in n["Resources"])
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(head, soft=False)}
 
 
 def nodes() -> list[Node]:
-    """Resources of every node that is alive."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _start() -> None:
-    try:
-        ray.init(
-            address="local",  # the default looks for a cluster that may be long gone
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            object_store_memory=_OBJECT_STORE_BYTES,
-        )
-    except Exception as error:  # a machine that is too busy gives a bare Exception
-        reason = str(error).strip().partition("\n")[0]
-        raise ClusterError(f"Ray did not start on this machine: {reason}") from error
-
-
-def _join(address: str) -> None:
-    """Connect; try twice if a busy head was too slow to start the client's server."""
-    try:
-        try:
-            _connect(address)
-        except (ConnectionError, RuntimeError) as error:
-            if _TOO_SLOW not in str(error):
-                raise
-            _connect(address)
-    except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(_refusal(address, str(error))) from error
-
-
-def _connect(address: str) -> None:
-    """Connect after a probe: only a process of its own can be ended while Ray hangs."""
-    command = [sys.executable, "-c", PROBE, address]
-    try:
-        probe = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            start_new_session=True,  # this process handles Ctrl-C
-        )
-    except subprocess.TimeoutExpired:
-        raise ConnectionError(f"no answer within {PATIENCE_S} s") from None
-    if probe.returncode != 0:
-        raise ConnectionError(probe.stderr.strip().rpartition("\n")[2])
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-
-
-def _refusal(address: str, reason: str) -> str:
-    return (
-        f"cannot connect to a Ray cluster at {address}: {reason}; is the address right, and do "
-        "RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH name the cluster's token?"
-    )
+    """Resources of every node that is alive and is not about to be taken away."""
+    leaving = state.get_draining_nodes()
+    return [
+        node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving
+    ]
 
 
 def _send_to(file: TextIO) -> None:
