@@ -21,12 +21,31 @@ class ResourceError(ValueError):
 
 
 @dataclass(frozen=True)
+class NodeType:
+    """A kind of nodes that an autoscaler may start: their resources, and how many at most."""
+
+    resources: Node
+    most: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How far an autoscaler may grow its cluster."""
+
+    types: tuple[NodeType, ...] = ()
+    most: int = 0
+    """The number of all nodes that it may start."""
+
+
+NO_GROWTH = Growth()
+
+
+@dataclass(frozen=True)
 class TrialShare:
-    """Resources of one trial, and the number of trials at a time."""
+    """Resources of one trial."""
 
     cpus: float
     gpus: float
-    slots: int
 
     @property
     def threads(self) -> int:
@@ -38,40 +57,72 @@ class TrialShare:
         """Device for `run_trial`; a trial without a share of a GPU must not use a visible one."""
         return "auto" if self.gpus else "cpu"
 
+    def fit(self, nodes: Sequence[Node]) -> int:
+        """How many trials fit on the nodes at a time."""
+        return sum(_fit(self.cpus, self.gpus, node) for node in nodes)
 
-def share(resources: Mapping[str, Any], nodes: Sequence[Node]) -> TrialShare:
-    """The share of each trial on a cluster of `nodes`.
+    def fit_at_most(self, growth: Growth) -> int:
+        """How many trials fit on all nodes that the autoscaler may start, the largest first."""
+        fits = [(_fit(self.cpus, self.gpus, t.resources), t.most) for t in growth.types]
+        total, left = 0, growth.most
+        for fit, most in sorted(fits, reverse=True):
+            count = min(most, left)
+            total, left = total + fit * count, left - count
+        return total
+
+
+def share(
+    resources: Mapping[str, Any], nodes: Sequence[Node], growth: Growth = NO_GROWTH
+) -> TrialShare:
+    """The share of each trial on a cluster of `nodes`, which may grow.
 
     `gpus: auto` divides each GPU among the trials that its CPUs allow, at most TRIALS_PER_GPU.
-    `max_concurrent: auto` runs as many trials as fit. An autoscaling cluster with no CPUs yet does
-    not say how far it may grow, so both must be numbers there.
 
     Raises:
-        ResourceError: no node can hold a trial, or `auto` cannot be worked out.
+        ResourceError: no node can hold a trial, or it is not known which nodes will come.
     """
     cpus = resources.get("cpus", 1)
     wanted = resources.get("gpus", "auto")
     limit = resources.get("max_concurrent", "auto")
-    if not any(node.get("CPU") for node in nodes):
+    kinds = [NodeType(node, 1) for node in nodes] + list(growth.types)
+    if not any(kind.resources.get("CPU") for kind in kinds):
         if "auto" in (wanted, limit):
             raise ResourceError(
-                "no node of the cluster has CPUs yet; if it will grow, say how far: write "
-                "numbers for resources.max_concurrent and resources.gpus"
+                "no node of the cluster has CPUs, and its autoscaler does not say which nodes it "
+                "may start; write numbers for resources.max_concurrent and resources.gpus"
             )
-        return TrialShare(cpus, wanted, limit)
-    gpus = _auto_gpus(cpus, limit, nodes) if wanted == "auto" else wanted
-    fit = sum(_fit(cpus, gpus, node) for node in nodes)
-    if fit == 0:
-        raise ResourceError(_refusal(cpus, gpus, nodes))
-    return TrialShare(cpus, gpus, fit if limit == "auto" else limit)
+        return TrialShare(cpus, wanted)
+    part = TrialShare(cpus, _auto_gpus(cpus, limit, kinds) if wanted == "auto" else wanted)
+    if not part.fit([kind.resources for kind in kinds]):
+        raise ResourceError(_refusal(cpus, part.gpus, [kind.resources for kind in kinds]))
+    return part
 
 
-def _auto_gpus(cpus: float, limit: int | str, nodes: Sequence[Node]) -> float:
-    hosts = [node for node in nodes if node.get("GPU", 0) >= 1 and node.get("CPU", 0) >= cpus]
-    total = sum(node["GPU"] for node in hosts)
+def slots(
+    limit: int | str, part: TrialShare, nodes: Sequence[Node], growth: Growth = NO_GROWTH
+) -> int:
+    """How many trials may run or wait for a node at a time.
+
+    `auto` follows the cluster. If it may grow, trials wait for all that its autoscaler may start:
+    they are the demand that the autoscaler sees. One more than fits now always waits, because nodes
+    that joined by hand leave the autoscaler room. At least one waits for a node to come back.
+    """
+    if limit != "auto":
+        return int(limit)
+    now = part.fit(nodes)
+    return max(now + 1, part.fit_at_most(growth)) if growth.types else max(now, 1)
+
+
+def _auto_gpus(cpus: float, limit: int | str, kinds: Sequence[NodeType]) -> float:
+    hosts = [
+        kind
+        for kind in kinds
+        if kind.resources.get("GPU", 0) >= 1 and kind.resources.get("CPU", 0) >= cpus
+    ]
+    total = sum(kind.most * kind.resources["GPU"] for kind in hosts)
     if not total:
         return 0.0
-    trials = sum(node["CPU"] // cpus for node in hosts)
+    trials = sum(kind.most * (kind.resources["CPU"] // cpus) for kind in hosts)
     if limit != "auto":
         trials = min(trials, float(limit))
     per_gpu = min(TRIALS_PER_GPU, math.ceil(trials / total))

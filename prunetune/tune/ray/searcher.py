@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from prunetune.agenda import Deal, Wait
 from prunetune.tune.driver import Driver
+from prunetune.tune.gpu_shares import GpuShares
 
 
 class AgendaSearcher(Searcher):  # type: ignore[misc]
@@ -17,16 +19,26 @@ class AgendaSearcher(Searcher):  # type: ignore[misc]
     the run, so the driver keeps it and the search ends.
     """
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, slots: Callable[[], int], shares: GpuShares) -> None:
         super().__init__()
-        self._driver = driver
+        self._driver, self._slots, self._shares = driver, slots, shares
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher; we never read that."""
+        return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as its configuration, None to wait, or FINISHED."""
         with self._driver.guarded():
+            self._driver.slots = self._slots()
             due = self._driver.deal()
             if isinstance(due, Deal):
-                return {"key": due.spec.key, "spec": due.spec.model_dump_json(by_alias=True)}
+                return {
+                    "key": due.spec.key,
+                    "study": due.spec.study,
+                    "spec": due.spec.model_dump_json(by_alias=True),
+                    "gpus": self._shares.of(due.spec.study),
+                }
             if isinstance(due, Wait):
                 return None
         return str(Searcher.FINISHED)
