@@ -162,10 +162,7 @@ def _cure(error: Exception, module: str) -> str:
     if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
         return ""
     first = module.partition(".")[0]
-    return (
-        f"; put {first} beside the sweep file (in a folder that all nodes of a cluster see), or "
-        "install it (on all nodes)"
-    )
+    return f"; put {first} beside the sweep file, or install it (on all nodes of a cluster)"
 
 
 def make_importable(folders: Iterable[str]) -> None:

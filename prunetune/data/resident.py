@@ -15,11 +15,12 @@ from torch import Tensor
 from prunetune.config.recipe import Augment, steps_per_epoch
 from prunetune.data.augment import crop_flip, cutout, pad
 from prunetune.data.dataset import SAMPLE_BATCH, DatasetInfo, DatasetParams, Splits
-from prunetune.data.files import data_root
+from prunetune.data.files import DataMissingError, data_root
 from prunetune.data.normalise import Normalise
 from prunetune.data.split import split
 from prunetune.protocols import Batch
 from prunetune.records.key import digest
+from prunetune.records.lock import waiting_lock
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,18 @@ class ResidentDataset(ABC):
     def open(self, seed: int, device: torch.device, download: bool) -> Splits:
         """The splits on `device`; this process keeps them for its next trial; see `Dataset`."""
         root = data_root(self.params.root)
-        self.fetch(root, download)
+        self._fetch_once(root, download)
         return _open(type(self), self.params, root, seed, device)
+
+    def _fetch_once(self, root: Path, download: bool) -> None:
+        """Fetch; of all processes that share the folder, one downloads while the others wait."""
+        try:
+            self.fetch(root, may_download=False)
+        except DataMissingError:
+            if not download:
+                raise
+            with waiting_lock(root / f".{self.name}.lock"):
+                self.fetch(root, may_download=True)
 
     @abstractmethod
     def fetch(self, root: Path, may_download: bool) -> None:

@@ -12,6 +12,7 @@ from ray.tune.experiment import Trial
 from prunetune.messages import repeat
 from prunetune.tune import faults
 from prunetune.tune.driver import Driver
+from prunetune.tune.ray.leaving import LeavingNodes
 from prunetune.tune.ray.trainable import FAULT, unpack, words
 
 _ESCAPE = re.compile(r"\x1b\[\d*m")
@@ -21,8 +22,8 @@ _ESCAPE = re.compile(r"\x1b\[\d*m")
 class RecordCallback(Callback):  # type: ignore[misc]
     """Closes trials: the driver writes the record before any observer hears of the end."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, leaving: LeavingNodes) -> None:
+        self._driver, self._leaving = driver, leaving
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -45,7 +46,8 @@ class RecordCallback(Callback):  # type: ignore[misc]
     ) -> None:
         """Report a trial that raised or whose actor died."""
         with self._driver.guarded():
-            self._driver.fault(trial.config["key"], fault_of(trial))
+            fault = self._leaving.fault_of(trial) or fault_of(trial)
+            self._driver.fault(trial.config["key"], fault)
 
 
 def fault_of(trial: Trial) -> faults.Fault:

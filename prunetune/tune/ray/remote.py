@@ -19,14 +19,16 @@ from prunetune import messages
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tune import faults
 from prunetune.tune.callbacks import Broadcast, Observer
-from prunetune.tune.ray.cluster import ClusterError
+from prunetune.tune.ray import cluster
+from prunetune.tune.ray.errors import ClusterError
+from prunetune.tune.ray.waiting import told
 
 ResultT = TypeVar("ResultT")
-_HEAD = {"node:__internal_head__": 0.001}
-"""A resource of the head node alone; an autoscaler may remove any other node."""
 _POLL_S = 0.5
 _GRACE_S = 30
 """How long the remote run may take to end in order after an interrupt."""
+_FORMER_S = 120
+"""How long a former run of the sweep may take to end on the cluster."""
 
 
 def is_remote() -> bool:
@@ -61,17 +63,25 @@ class Messenger:
 
 
 def run_on_head(
-    sweep: Callable[[Observer], ResultT], observers: Broadcast, interrupted: Callable[[], bool]
+    sweep: Callable[[Observer], ResultT],
+    name: str,
+    observers: Broadcast,
+    interrupted: Callable[[], bool],
 ) -> ResultT | None:
     """Run `sweep` on the cluster's head; return its result, or None if interrupted here.
 
+    `name` names the sweep: while a run of this name is on the head, no other begins. A run whose
+    client has died goes on for half a minute, until Ray misses the client and ends it.
     An error that the user mends arrives as itself, as from a worker; any other as Ray carries it.
 
     Raises:
         ClusterError: the cluster went away.
     """
+    events = _events(name, interrupted)
+    if events is None:
+        return None
     try:
-        outcome = _outcome(sweep, observers, interrupted)
+        outcome = _outcome(sweep, events, observers, interrupted)
     except RayTaskError as error:
         raise (error.cause or error) from None
     except (ConnectionError, RayError) as error:
@@ -83,11 +93,37 @@ def run_on_head(
     return outcome
 
 
+def _events(name: str, interrupted: Callable[[], bool]) -> Queue | None:
+    """A queue that exists once on the cluster, as long as a client and its run on the head.
+
+    None if interrupted while another one exists.
+
+    Raises:
+        ClusterError: another client's queue of this name stays.
+    """
+    options = {"name": name, "namespace": "prunetune", **cluster.on_head()}
+    deadline = time.monotonic() + _FORMER_S
+    with told("waiting for the former run of this sweep to end on the cluster"):
+        while not interrupted():
+            try:
+                return Queue(actor_options=options)
+            except ValueError as error:  # the name is taken
+                if time.monotonic() > deadline:
+                    raise ClusterError(
+                        f"the sweep runs on the cluster already, started from another place: "
+                        f"{str(error).partition('.')[0]}"
+                    ) from error
+            time.sleep(_POLL_S)
+    return None
+
+
 def _outcome(
-    sweep: Callable[[Observer], ResultT], observers: Broadcast, interrupted: Callable[[], bool]
+    sweep: Callable[[Observer], ResultT],
+    events: Queue,
+    observers: Broadcast,
+    interrupted: Callable[[], bool],
 ) -> ResultT | _Ended | None:
-    events = Queue(actor_options={"num_cpus": 0})
-    remote_run = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_with_messenger)
+    remote_run = ray.remote(max_retries=0, **cluster.on_head())(_with_messenger)
     task = remote_run.remote(sweep, events)
     deadline = float("inf")
     while not ray.wait([task], timeout=_POLL_S)[0] and time.monotonic() < deadline:

@@ -9,15 +9,17 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from prunetune.tune.driver import Driver
-from prunetune.tune.ray.trainable import unpack
+from prunetune.tune.gpu_shares import GpuShares
+from prunetune.tune.ray.leaving import LeavingNodes
+from prunetune.tune.ray.trainable import GPU_BYTES, unpack
 
 
 class RungScheduler(FIFOScheduler):  # type: ignore[misc]
     """Stops trials by the driver's rule, and starts them without wasting actors."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, leaving: LeavingNodes, shares: GpuShares) -> None:
         super().__init__()
-        self._driver = driver
+        self._driver, self._leaving, self._shares = driver, leaving, shares
         self._unstarted: deque[Trial] = deque()
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
@@ -40,6 +42,9 @@ class RungScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """STOP if the rung rule says so, else CONTINUE. Tune calls this before the callback."""
         with self._driver.guarded():
-            if self._driver.report(trial.config["key"], unpack(result)):
+            report = unpack(result)
+            self._shares.observe(trial.config["study"], report, result.get(GPU_BYTES))
+            if self._driver.report(trial.config["key"], report):
                 return str(TrialScheduler.STOP)
+            self._leaving.move(trial, result)
         return str(TrialScheduler.CONTINUE)

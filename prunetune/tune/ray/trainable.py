@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic_core import to_json
-from ray import tune
+from ray import get_runtime_context, is_initialized, tune
+from ray._raylet import setproctitle  # type: ignore[attr-defined]
 
 from prunetune.messages import passed_to
 from prunetune.protocols import Pulse
@@ -18,6 +20,7 @@ from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
 from prunetune.registry import make_importable
 from prunetune.tune.faults import describe
+from prunetune.tune.ray.leaving import NODE
 from prunetune.tune.watchdog import Watchdog
 
 FAULT = "fault"
@@ -26,6 +29,10 @@ FAULT = "fault"
 
 SAID = "said"
 """Key of a result: the messages of the step, as JSON; the driver's process shows them."""
+
+
+GPU_BYTES = "gpu_bytes"
+"""Key of a result: the memory of the GPU that the trial uses."""
 
 
 class RunTrial(Protocol):
@@ -60,11 +67,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     _reports: Iterator[TrialReport] | None = None
     _error: Exception | None = None
     _watchdog: Watchdog | None = None
+    _title = "trial"
 
     def setup(self, config: dict[str, Any], setup: ActorSetup) -> None:
         """Keep the setup; only the first step imports torch, so that the actor starts fast."""
         self._setup = setup
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(setup.threads)
+        if setup.device == "cpu":  # Ray would let a process without a share see every GPU
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+    def __repr__(self) -> str:
+        """The name of all tasks of this actor in Ray's dashboard, whichever trial they are of."""
+        return f"trials of {self._setup.store.sweep}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """End this trial, so that the actor can take the next one."""
@@ -79,6 +93,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """
         if self._error is not None:
             raise self._error
+        setproctitle(f"prunetune {self._title}")  # Ray sets its own around each step
         said: list[tuple[int, str]] = []
         with passed_to(lambda level, text: said.append((level, text))):
             try:
@@ -87,7 +102,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             except Exception as error:
                 self._error = error
                 result = {"report": "{}", FAULT: describe(error), "done": False}
-        return result | {SAID: json.dumps(said)}
+        return result | {SAID: json.dumps(said), NODE: _node(), GPU_BYTES: _gpu_bytes()}
 
     def _next_report(self) -> TrialReport:
         if self._reports is None:
@@ -112,12 +127,32 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _start(self, spec: TrialSpec, pulse: Pulse) -> Iterator[TrialReport]:
         setup = self._setup
+        self._title = title(spec)
         make_importable(setup.plugin_folders)
         if setup.trial is not None:
             return setup.trial(spec, setup.store, device=setup.device, offline=setup.offline)
         from prunetune.trial import run_trial
 
         return run_trial(spec, setup.store, device=setup.device, offline=setup.offline, pulse=pulse)
+
+
+def _gpu_bytes() -> int | None:
+    """The memory of the GPU that this process uses; None if it has used none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return int(torch.cuda.get_device_properties(0).total_memory)
+
+
+def _node() -> str | None:
+    """The node on which this process runs; None outside of Ray."""
+    return get_runtime_context().get_node_id() if is_initialized() else None
+
+
+def title(spec: TrialSpec) -> str:
+    """A trial as a person knows it: its study, what it is for, and its key."""
+    number = f"#{spec.number}" if spec.phase == "search" else f"seed {spec.seed}"
+    return " ".join([*([spec.study] if spec.study else []), spec.phase, number, spec.key])
 
 
 def unpack(result: dict[str, Any]) -> TrialReport:

@@ -22,18 +22,23 @@ from prunetune.records.record import Record, TrialSpec
 from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast, Observer
 from prunetune.tune.driver import Driver
-from prunetune.tune.ray import cluster, remote
+from prunetune.tune.gpu_shares import GpuShares
+from prunetune.tune.ray import autoscaler, cluster, remote, travel
+from prunetune.tune.ray.leaving import LeavingNodes
 from prunetune.tune.ray.record_callback import RecordCallback
 from prunetune.tune.ray.scheduler import RungScheduler
 from prunetune.tune.ray.searcher import AgendaSearcher
+from prunetune.tune.ray.slots import Slots
 from prunetune.tune.ray.trainable import ActorSetup, RunTrial, TrialActor
-from prunetune.tune.resources import TrialShare, share
+from prunetune.tune.resources import NO_GROWTH, TrialShare, share
 
 _log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, an orderly stop, a terminal that was closed."""
 _SHUTDOWN_S = 30.0
 """How long an interrupted run may take to end in order."""
+_MOST_PENDING = 200
+"""How many trials may wait for a node: an autoscaler sees them all, and no cluster is flooded."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,17 @@ def run(
     outcome = None
     try:
         if not driver.finished():
-            with _interruptible(driver), cluster.connected(address, store.ray_log):
+            code = travel.packed(plan.plugins, plugin_folders)
+            with (
+                _interruptible(driver),
+                code as runtime_env,
+                cluster.connected(address, store.ray_log, runtime_env),
+            ):
                 if remote.is_remote():
                     sweep = partial(_sweep_on_head, plan, store, trial, offline, plugin_folders)
-                    outcome = remote.run_on_head(sweep, broadcast, lambda: driver.abandoned)
+                    outcome = remote.run_on_head(
+                        sweep, _name(store), broadcast, lambda: driver.abandoned
+                    )
                 else:
                     _sweep(driver, trial, offline, plugin_folders)
     finally:
@@ -105,11 +117,18 @@ def run(
 def _sweep(
     driver: Driver, trial: RunTrial | None, offline: bool, plugin_folders: tuple[str, ...]
 ) -> None:
-    per_trial = share(driver.plan.resources, cluster.nodes())
-    driver.slots = per_trial.slots
-    threads, device = per_trial.threads, per_trial.device
-    setup = ActorSetup(driver.store, threads, device, offline, trial, plugin_folders)
-    _fit(driver, setup, per_trial)
+    resources = driver.plan.resources
+    growth = autoscaler.growth() if cluster.is_shared() else NO_GROWTH
+    part = share(resources, cluster.nodes(), growth)
+    shares = GpuShares(part, fixed=resources.get("gpus", "auto") != "auto")
+    slots = Slots(resources.get("max_concurrent", "auto"), shares, growth)
+    setup = ActorSetup(driver.store, part.threads, part.device, offline, trial, plugin_folders)
+    _fit(driver, setup, part, slots, shares)
+
+
+def _name(store: Store) -> str:
+    """The sweep's name on a cluster, which other storages may use as well."""
+    return f"{store.sweep} of storage {store.storage_id()}"
 
 
 def _sweep_on_head(
@@ -132,19 +151,20 @@ def _sweep_on_head(
     )
 
 
-def _fit(driver: Driver, setup: ActorSetup, per_trial: TrialShare) -> None:
+def _fit(
+    driver: Driver, setup: ActorSetup, part: TrialShare, slots: Slots, shares: GpuShares
+) -> None:
     """Let Tune run until the driver has no work left; Tune's own files go to a scratch folder."""
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
-        per_trial.slots
-    )  # an autoscaler sees all pending trials
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_MOST_PENDING)
+    leaving = LeavingNodes()
     scratch = tempfile.mkdtemp(prefix="prunetune-")
     actor = tune.with_parameters(TrialActor, setup=setup)
     try:
         tune.Tuner(
-            tune.with_resources(actor, {"cpu": per_trial.cpus, "gpu": per_trial.gpus}),
+            tune.with_resources(actor, partial(_bundle, part.cpus)),
             tune_config=tune.TuneConfig(
-                search_alg=AgendaSearcher(driver),
-                scheduler=RungScheduler(driver),
+                search_alg=AgendaSearcher(driver, slots, shares),
+                scheduler=RungScheduler(driver, leaving, shares),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
@@ -153,7 +173,7 @@ def _fit(driver: Driver, setup: ActorSetup, per_trial: TrialShare) -> None:
                 name=setup.store.sweep,
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[RecordCallback(driver)],
+                callbacks=[RecordCallback(driver, leaving)],
                 stop=_Abandon(driver),
                 checkpoint_config=tune.CheckpointConfig(
                     checkpoint_frequency=0, checkpoint_at_end=False
@@ -164,6 +184,11 @@ def _fit(driver: Driver, setup: ActorSetup, per_trial: TrialShare) -> None:
         ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _bundle(cpus: float, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+    """What a trial asks of a node."""
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": config["gpus"]}])
 
 
 class _Abandon(tune.Stopper):  # type: ignore[misc]

@@ -1,0 +1,59 @@
+"""A sweep that leaves its resources to a cluster which grows, loses a node, and shrinks."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from prunetune.agenda import counts
+from prunetune.records.store import Store
+from tests.e2e.growing_cluster import growing_cluster
+from tests.e2e.growing_sweep import EPOCHS, noted, plan
+from tests.e2e.ray_nodes import PATIENCE_S, ROOT, wait_until
+from tests.tune.fakes import starts
+
+
+@pytest.mark.slow
+def test_slots_follow_the_cluster_and_a_drained_node_loses_no_epoch(tmp_path):
+    store = Store(tmp_path, "fake")
+    with growing_cluster(2, v2=False) as cluster:
+        log = tmp_path / "log"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.growing_sweep", str(tmp_path), cluster.address],
+            cwd=ROOT, env=cluster.env, stdout=log.open("w"), stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: len(used(store)) == 2, "the autoscaler has started two nodes")
+            by_hand = joined(cluster)
+            wait_until(lambda: by_hand in used(store), "the node that joined is used")
+            key, node = next(
+                (k, n[-1]) for k, n in noted(store, "nodes").items() if n[-1] != by_hand
+            )
+            (worker,) = starts(store, key)
+            cluster.drain(node, seconds=60)
+            wait_until(lambda: not psutil.pid_exists(worker), "the trial leaves the node")
+            cluster.kill(node)
+            (tmp_path / "go").touch()
+            assert process.wait(PATIENCE_S) == 0, log.read_text()
+            wait_until(lambda: cluster.nodes() == [by_hand], "the autoscaler has no node left")
+        finally:
+            process.kill()
+    records = store.records()
+    assert len(records) == counts(plan()).total.total
+    assert {r.status for r in records.values()} == {"completed"}
+    assert noted(store, "trained")[key] == [str(n + 1) for n in range(EPOCHS)]
+    assert len(starts(store, key)) == 2, "it went on elsewhere"
+
+
+def used(store):
+    """The nodes on which trials have started."""
+    return {node for nodes in noted(store, "nodes").values() for node in nodes}
+
+
+def joined(cluster):
+    """A node of one CPU that joins the cluster by hand."""
+    before = cluster.nodes()
+    cluster.start_worker("--num-cpus=1", "--num-gpus=0")
+    (node,) = set(cluster.nodes()) - set(before)
+    return node
