@@ -111,7 +111,7 @@ def test_it_differs_from_the_dense_network_and_leaves_no_checkpoint(store: Store
     assert first.sparsified is not None
     folder = store.sparse_folder(first.sparsified)
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {".lock", "weights.safetensors", "record.json"}
+    assert names == {".owner", "weights.safetensors", "record.json"}
     record = sparse.SparseRecord.model_validate_json(folder.record.read())
     assert (record.trial, record.epochs, len(record.curve)) == ("first", KS, KS)
     assert record.recipe.weight_decay == 0.0

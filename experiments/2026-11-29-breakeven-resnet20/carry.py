@@ -48,7 +48,7 @@ def back(store: Store) -> None:
         record = Record.model_validate_json(file.read_bytes())
         outputs = HERE / "outputs" / f"{record.key}.safetensors"
         if record.test_outputs and outputs.exists():
-            _copy(outputs, store.storage / record.test_outputs)
+            _copy(outputs, Path(str(store.storage)) / record.test_outputs)
         _copy(file, store.record_file(record.key).path)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prunetune.cli.exits import Exit
+from prunetune.cli.exits import SURROUNDINGS, Exit
 from prunetune.cli.look import find_store
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
@@ -18,6 +18,7 @@ from prunetune.records.collector import uncollected
 if TYPE_CHECKING:
     from prunetune.analysis.page.view import PageView
     from prunetune.plan import Plan
+    from prunetune.records.files import StoredFile
     from prunetune.records.store import Store
 
 Sweeps = Annotated[
@@ -44,10 +45,11 @@ def report(
     repeated = [s for i, s in enumerate(sweeps) if stores[i].root in {t.root for t in stores[:i]}]
     if repeated:
         raise Exit(2, f"sweep {repeated[0]!r} is named twice; name each sweep once")
+    damaged: list[str] = []
     plans = [load_plan(store) for store in stores]  # all of them, before anything is written
-    pages = [store.report_folder.path / "index.html" for store in stores]
+    pages = [store.report_folder.file("index.html") for store in stores]
     with uncollected():
-        views = [_written(plan, store) for plan, store in zip(plans, stores, strict=True)]
+        views = [_written(plan, store, damaged) for plan, store in zip(plans, stores, strict=True)]
         comparison = [str(_compare(views, pages, Path(to)))] if len(views) > 1 else []
         gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
@@ -57,28 +59,38 @@ def report(
         shown = zip(views, pages, strict=True)
         texts = [f"{text_table(view.report)}\n\n{page}" for view, page in shown]
         print("\n\n".join([*texts, *comparison]))
+    if damaged:
+        raise Exit(SURROUNDINGS, "\n".join(damaged))
 
 
-def _written(plan: Plan, store: Store) -> PageView:
-    """The sweep as its page shows it, once its report is written."""
+def _written(plan: Plan, store: Store, damaged: list[str]) -> PageView:
+    """The sweep as its page shows it, once its report is written; see `Store.records`."""
     from prunetune.analysis.page.view import PageView
     from prunetune.analysis.page.write import write_report
 
-    records = store.records()
+    records = store.records(damaged)
     return PageView(plan, records, write_report(plan, records, store.report_folder, store))
 
 
-def _compare(views: list[PageView], pages: list[Path], folder: Path) -> Path:
+def _compare(views: list[PageView], pages: list[StoredFile], folder: Path) -> Path:
     """Write the page that compares the sweeps; it links to the page of each."""
     from dataclasses import replace
-    from urllib.parse import quote
 
     from prunetune.analysis.page.write import write_comparison
     from prunetune.records.files import StoredFolder
 
     shown = []
     for view, page in zip(views, pages, strict=True):
-        address = quote(Path(os.path.relpath(page, folder)).as_posix())
+        address = _address(page, folder)
         shown.append(replace(view, base=address))
     write_comparison(shown, StoredFolder(folder))
     return folder / "index.html"
+
+
+def _address(page: StoredFile, folder: Path) -> str:
+    """The page's address as seen from a page in `folder`."""
+    from urllib.parse import quote
+
+    if not isinstance(page.place, Path):
+        return str(page)
+    return quote(Path(os.path.relpath(page.path, folder)).as_posix())

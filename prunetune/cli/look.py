@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prunetune.cli.exits import Exit
+from prunetune.cli.exits import SURROUNDINGS, Exit
 from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Storage, SweepArgument
 from prunetune.records.collector import uncollected
@@ -22,7 +22,7 @@ def find_store(sweep: str, storage: str) -> Store:
     from prunetune.records.store import Store
 
     path = Path(sweep)
-    if (store := Store.of_folder(path)) is not None:
+    if (store := Store.of_folder(sweep)) is not None:
         return store
     if path.suffix in (".yaml", ".yml") and path.is_file():
         from prunetune.config.file.yaml import read
@@ -43,6 +43,8 @@ def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
         print_json(state)
     else:
         print_status(state)
+    if state.damaged:
+        raise Exit(SURROUNDINGS, "\n".join(state.damaged))
 
 
 def ui(

@@ -25,7 +25,9 @@ SweepArgument = Annotated[
 Storage = Annotated[
     str,
     typer.Option(
-        metavar="DIR", callback=_folder, help="Where sweeps keep their records and weights."
+        metavar="DIR|URI",
+        callback=_folder,
+        help="Where sweeps keep their records and weights: a folder, s3://… or gs://….",
     ),
 ]
 Override = Annotated[

@@ -62,7 +62,7 @@ def sweep(
 def _print_outcome(outcome: SweepOutcome) -> None:
     from prunetune.analysis.page.terminal import text_table
 
-    print(f"\n{text_table(outcome.report)}\n\n{outcome.folder / 'index.html'}")
+    print(f"\n{text_table(outcome.report)}\n\n{outcome.folder}/index.html")
     if outcome.limited:
         print("ended by limits.hours; the same command continues the sweep")
 

@@ -84,7 +84,7 @@ class CostMeter:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         past = read_spent(file)
         if past is None and file.exists():
-            _log.warning("%s: damaged, set aside as %s", file.path, file.set_aside().path.name)
+            _log.warning("%s: damaged, set aside as %s", file, file.set_aside().name)
         self._since = now()
         self._past = past or Spent(started_at=self._since)
         self.started_at = self._past.started_at

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
 
-from prunetune.records.files import StoredFile, StoredFolder
+from prunetune.records.files import StorageError, StoredFile, StoredFolder
+from prunetune.records.listing import files_in
 from prunetune.records.lock import waiting_lock
+
+_CHECKPOINTS = ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors")
 
 
 class NetworkFolder(StoredFolder):
@@ -48,9 +54,9 @@ class SharedNetworkFolder(NetworkFolder):
         """Hold the network, after waiting for whoever is making it.
 
         Raises:
-            StorageError: the file system has no locks, or cannot be written.
+            StorageError: the storage is away, or cannot be written.
         """
-        return waiting_lock(self.path / ".lock")
+        return _waited_for(self)
 
 
 class TrialFolder(NetworkFolder):
@@ -92,6 +98,20 @@ class TrialFolder(NetworkFolder):
 
     def drop_checkpoints(self) -> None:
         """Remove all checkpoints. Call it once the record is written: nothing resumes from them."""
-        for pattern in ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors"):
-            for path in self.path.glob(pattern):
-                path.unlink()
+        for entry in files_in(self.place):
+            if any(fnmatch(entry.name, pattern) for pattern in _CHECKPOINTS):
+                self.file(entry.name).delete()
+
+
+@contextmanager
+def _waited_for(folder: StoredFolder) -> Iterator[None]:
+    """Hold the folder, after making it and waiting for its holder."""
+    if isinstance(folder.place, Path) and not folder.place.is_dir():
+        if folder.anchor is not None:
+            folder.anchor.check()
+        try:
+            folder.place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
+    with waiting_lock(folder.place / ".owner"):
+        yield

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from prunetune.records.listing import FileEntry, each_read, files_in
+from prunetune.records.place import Place
 from prunetune.records.record import Record
 
 _LEFT_OUT = {
@@ -35,55 +37,60 @@ class _Entry(NamedTuple):
 _ENTRIES = TypeAdapter(list[_Entry])
 
 
-def indexed_records(folder: Path, index: Path, read: Callable[[Path], Record]) -> dict[str, Record]:
+def indexed_records(
+    folder: Place, index: Place, read: Callable[[str], Record | None]
+) -> dict[str, Record]:
     """The records of a folder by key, without configuration, architecture, curve and surroundings.
 
     Args:
         folder: where the records lie.
         index: the index file; it is brought up to date if it can be written.
-        read: reads and checks one record.
+        read: reads and checks the record in the file of this name; None: it is to be left out.
     """
     lines = _lines(index)
     known = {entry.name: entry for entry in _parsed(lines)}
-    entries, new = [], []
-    for name, changed_ns, size in _files(folder):
-        entry = known.get(name)
-        if entry is None or (entry.changed_ns, entry.size) != (changed_ns, size):
-            record = read(folder / name)
-            entry = _Entry(name, changed_ns, size, record.model_copy(update=_empty()))
-            new.append(entry)
-        entries.append(entry)
+    files = record_files(folder)
+    unknown = [f for f in files if f.name not in known or known[f.name][:3] != f]
+    new = []
+    for file, record in zip(
+        unknown, each_read(folder, [f.name for f in unknown], read), strict=True
+    ):
+        known.pop(file.name, None)
+        if record is not None:
+            new.append(_Entry(*file, record.model_copy(update=_empty())))
+    known.update((entry.name, entry) for entry in new)
+    entries = [known[file.name] for file in files if file.name in known]
     if new:
         grown = len(lines) + len(new) > _MOST_STALE * len(entries)
         with suppress(OSError):  # a storage that cannot be written can still be read
-            if grown or not known:
-                _write(index, entries)
-            else:
+            if isinstance(index, Path) and lines and not grown:
                 _append(index, new)
+            else:
+                _write(index, entries)
     return {entry.record.key: entry.record for entry in entries}
 
 
-def index_record(index: Path, file: Path, record: Record) -> None:
-    """Add a record that was just written to its file, so that the next reader finds it."""
-    with suppress(OSError):
-        stat = file.stat()
-        _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, record)])
+def index_record(index: Place, file: Place, record: Record) -> None:
+    """Add a record that was just written to its file, so that the next reader finds it.
+
+    The objects of a store cannot grow: there the next reader adds what is missing.
+    """
+    if isinstance(index, Path) and isinstance(file, Path):
+        with suppress(OSError):
+            stat = file.stat()
+            _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, record)])
 
 
-def _files(folder: Path) -> list[tuple[str, int, int]]:
-    """(name, time of change, size) of every record's file, sorted by name."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as found:
-        stats = [
-            (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-            for file in found
-            if file.name.endswith(".json") and ".failed-" not in file.name
-        ]
-    return sorted(stats)
+def record_files(folder: Place) -> list[FileEntry]:
+    """The file of every record, sorted by name; those set aside are left out."""
+    return [
+        file
+        for file in files_in(folder)
+        if file.name.endswith(".json") and ".failed-" not in file.name and file.name[0] != "."
+    ]
 
 
-def _lines(index: Path) -> list[bytes]:
+def _lines(index: Place) -> list[bytes]:
     with suppress(OSError):
         return index.read_bytes().splitlines()
     return []
@@ -102,7 +109,10 @@ def _empty() -> dict[str, Any]:
     return {name: fields[name].get_default(call_default_factory=True) for name in _LEFT_OUT}
 
 
-def _write(index: Path, entries: Iterable[_Entry]) -> None:
+def _write(index: Place, entries: Iterable[_Entry]) -> None:
+    if not isinstance(index, Path):
+        index.write_bytes(_text(entries))
+        return
     scratch = index.with_name(f".{index.name}.{os.getpid()}.tmp")
     scratch.write_bytes(_text(entries))
     scratch.replace(index)

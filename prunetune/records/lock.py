@@ -1,80 +1,162 @@
-"""Locks between processes. The kernel frees the lock of a process that ends, however it ends."""
+"""Locks between processes, on one machine or many: a cell of the storage names the holder.
+
+The holder shows every few seconds that it lives. A process of the same machine that has died is
+noticed at once. One of another machine is dead if it has shown nothing for `STALE_S`, whatever its
+clock says. A dead holder's lock is taken over; of several that try, one gets it.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import os
+import logging
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from prunetune.records.cells import AtomicCell, CellContent, CellVersion, cell_at
 from prunetune.records.files import StorageError
+from prunetune.records.holder import Holder, read_holder, this_process
+from prunetune.records.place import Place
 
-_POLL_S = 0.2
+BEAT_S = 10.0
+"""How often a holder shows that it lives."""
+STALE_S = 60.0
+"""After so long without a sign of life a holder on another machine counts as dead."""
+_POLL_S, _REMOTE_POLL_S = 0.2, 1.0
+_log = logging.getLogger(__name__)
+
+
+class HeldLock:
+    """A lock that this process holds, and renews in a thread of its own until it is given back."""
+
+    def __init__(self, cell: AtomicCell, holder: Holder, version: CellVersion) -> None:
+        self._cell, self._holder, self._version = cell, holder, version
+        self._lost: StorageError | None = None
+        self._renewed = time.monotonic()
+        self._changing, self._given_back = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="lock", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that this process still holds the lock.
+
+        Raises:
+            StorageError: another process took it over, or the storage is away.
+        """
+        if self._lost is None and time.monotonic() - self._renewed > STALE_S:
+            self._renew()  # this process or the storage was suspended
+        if self._lost is not None:
+            raise self._lost
+
+    def give_back(self) -> None:
+        """End the holding; the next process need not wait."""
+        self._given_back.set()
+        with self._changing, suppress(StorageError):
+            if self._lost is None:
+                self._cell.swap(self._holder.content(free=True), self._version)
+
+    def _serve(self) -> None:
+        while not self._given_back.wait(BEAT_S) and self._lost is None:
+            try:
+                self._renew()
+            except StorageError as error:  # it may come back; a write will say so if not
+                _log.debug("lock not renewed: %s", error)
+
+    def _renew(self) -> None:
+        with self._changing:
+            if self._given_back.is_set():
+                return
+            version = self._cell.swap(self._holder.content(), self._version)
+            if version is None:
+                found = self._cell.read()
+                by = read_holder(found.content) if found else None
+                self._lost = StorageError(f"the sweep was taken over by {by or 'another process'}")
+            else:
+                self._version, self._renewed = version, time.monotonic()
 
 
 @contextmanager
-def waiting_lock(path: Path) -> Iterator[None]:
-    """Hold the lock at `path`, after waiting for whoever holds it. The lock file stays.
+def exclusive_lock(place: Place, name: str) -> Iterator[HeldLock]:
+    """Hold the lock at `place`; wait only to see whether a holder on another machine lives.
 
-    The wait is a loop and not a call into the kernel, so that a signal interrupts it.
+    `name` says in errors what the lock protects.
 
     Raises:
-        StorageError: the file system has no locks, or cannot be written.
+        StorageError: a living process holds the lock, or the storage is away.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
-    with file:
-        while not _acquire(file.fileno(), path):
-            time.sleep(_POLL_S)
-        yield
+    cell, watch = cell_at(place), _Watch()
+    while (held := _take(cell, found := cell.read(), watch)) is None:
+        holder = read_holder(found.content) if found else None
+        if holder and (holder.lives_here() or watch.moved):
+            raise StorageError(f"{name} is running already ({holder})")
+        if holder and watch.begins:
+            _log.warning("%s was held by %s; waiting to see whether it lives", name, holder)
+        time.sleep(_POLL_S if holder is None else _REMOTE_POLL_S)
+    yield from _until_given_back(held)
 
 
 @contextmanager
-def exclusive_lock(path: Path, name: str) -> Iterator[None]:
-    """Hold the lock at `path` without waiting; `name` says in errors what it protects.
+def waiting_lock(place: Place) -> Iterator[HeldLock]:
+    """Hold the lock at `place`, after waiting for whoever holds it.
 
     Raises:
-        StorageError: another living process holds the lock, or the folder cannot be made.
+        StorageError: the storage is away, or cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {path.parent}: {error.strerror or error}") from error
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise StorageError(f"{name} is running already ({holder})") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}\n")
-        file.flush()
-        yield
+    cell, watch = cell_at(place), _Watch()
+    while (held := _take(cell, cell.read(), watch)) is None:
+        time.sleep(_POLL_S if isinstance(place, Path) else _REMOTE_POLL_S)
+    yield from _until_given_back(held)
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock at `path`."""
-    if not path.exists():
+def is_locked(place: Place) -> bool:
+    """Whether a process holds the lock at `place` and seems to live.
+
+    Raises:
+        StorageError: the storage is away.
+    """
+    found = cell_at(place).read()
+    holder = read_holder(found.content) if found else None
+    if holder is None:
         return False
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    lives = holder.lives_here()
+    return holder.beats(STALE_S) if lives is None else lives
 
 
-def _acquire(descriptor: int, path: Path) -> bool:
+class _Watch:
+    """How long the lock has been without any change, by the clock of this machine."""
+
+    def __init__(self) -> None:
+        self._version: CellVersion | None = None
+        self._token = ""
+        self._since = 0.0
+        self.moved, self.begins = False, False
+        """Whether the same holder showed that it lives; whether this is the first look at it."""
+
+    def stale(self, found: CellContent, holder: Holder) -> bool:
+        """Look at a lock that a process of another machine holds."""
+        now = time.monotonic()
+        self.begins = holder.token != self._token
+        self.moved = not self.begins and found.version != self._version
+        if self.begins or self.moved:
+            self._version, self._token, self._since = found.version, holder.token, now
+        return now - self._since > STALE_S
+
+
+def _take(cell: AtomicCell, found: CellContent | None, watch: _Watch) -> HeldLock | None:
+    """The lock, if it is free or its holder is dead; None if not, or if another was faster."""
+    holder = read_holder(found.content) if found else None
+    if holder is not None and found is not None:
+        lives = holder.lives_here()
+        if lives or (lives is None and not watch.stale(found, holder)):
+            return None
+    ours = this_process()
+    version = cell.swap(ours.content(), found.version if found else None)
+    return None if version is None else HeldLock(cell, ours, version)
+
+
+def _until_given_back(held: HeldLock) -> Iterator[HeldLock]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
-    return True
+        yield held
+    finally:
+        held.give_back()

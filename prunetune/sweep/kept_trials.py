@@ -33,7 +33,7 @@ def check_kept_trials(plan: Plan, store: Store, *, planned: bool) -> None:
     if not found:
         return
     trial, reason = found[0]
-    first = f"{_file(store, trial).path}: {reason}"
+    first = f"{_file(store, trial)}: {reason}"
     if planned:
         others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise CorruptFileError(

@@ -40,8 +40,8 @@ class SweepOutcome:
     """Trials that can never run, because a trial that they start from failed."""
     limited: bool
     """Whether `limits` ended the sweep with work left."""
-    folder: Path
-    """The report's folder."""
+    folder: str
+    """The report's folder, or its address in an object store."""
 
     @property
     def failed(self) -> int:
@@ -122,7 +122,7 @@ def run_sweep(
             report = publish(plan, store, tracking)
     agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
     lost = sum(job.fault for job in closed(agenda))
-    return SweepOutcome(report, outcome.records, lost, outcome.limited, store.report_folder.path)
+    return SweepOutcome(report, outcome.records, lost, outcome.limited, str(store.report_folder))
 
 
 def _parse_and_bind(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:

@@ -92,7 +92,7 @@ def load_plan(store: Store) -> Plan:
         actual = digest(content["plan"])
     if actual != plan.hash:
         raise CorruptFileError(
-            f"{store.plan_file.path}: changed by hand: the hash in it is {plan.hash}, that of its "
+            f"{store.plan_file}: changed by hand: the hash in it is {plan.hash}, that of its "
             f"content is {actual}; `prunetune sweep FILE` writes it anew from the sweep file"
         )
     return plan
@@ -104,4 +104,4 @@ def _intact(file: StoredFile) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFileError(f"{file.path} is not a plan of prunetune: {error}") from error
+        raise CorruptFileError(f"{file} is not a plan of prunetune: {error}") from error

@@ -42,7 +42,7 @@ def tell_answer(
     tracking.study_results(study_results(report))
     for record, load in winning_networks(plan, store, records):
         tracking.log_winner(record, load)
-    tracking.report(store.report_folder.path)
+    tracking.report(store.report_folder)
 
 
 def study_results(report: Report) -> dict[str, StudyResult]:
@@ -80,5 +80,6 @@ def _load(architecture: Architecture, weights: StoredFile) -> tuple[Any, Any]:
 
     from prunetune.workload import load_network
 
-    model = load_network(architecture, weights.path)
+    with weights.local() as path:
+        model = load_network(architecture, path)
     return model.eval(), torch.zeros(1, *architecture.input_shape).numpy()

@@ -41,6 +41,8 @@ class SweepStatus(Params):
     running: bool
     """Whether a process runs the sweep now; unfinished trials run, or wait until one does."""
     studies: tuple[StudyStatus, ...]
+    damaged: tuple[str, ...] = ()
+    """A sentence on each record and trial that cannot be read; all else leaves them out."""
 
 
 def status_of(store: Store) -> SweepStatus:
@@ -49,8 +51,9 @@ def status_of(store: Store) -> SweepStatus:
     Raises:
         NoSweepError: the storage has no such sweep.
     """
-    plan, records = load_plan(store), store.light_records()
-    dealt = store.trials(without=records)  # trials with a record need no other fact
+    damaged: list[str] = []
+    plan, records = load_plan(store), store.light_records(damaged)
+    dealt = store.trials(records, damaged)  # trials with a record need no other fact
     agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}
     for job in closed(agenda):
@@ -64,6 +67,7 @@ def status_of(store: Store) -> SweepStatus:
         unfinished=len(dealt),
         running=store.is_locked(),
         studies=tuple(studies),
+        damaged=tuple(damaged),
     )
 
 

@@ -73,7 +73,7 @@ def _tell(plan: Plan, store: Store, tracking: MlflowStore) -> None:
             report = Report.model_validate_json(file.read())
         except ValidationError:
             command = f"prunetune report {store.sweep}"
-            _log.warning("%s is not of this version; `%s` writes it anew", file.path, command)
+            _log.warning("%s is not of this version; `%s` writes it anew", file, command)
         else:
             tell_answer(plan, store, records, report, tracking)
     tracking.finish()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunetune.plan import Plan
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.backlog import Backlog
 from prunetune.tracking.environment import (
@@ -102,7 +103,7 @@ class MlflowStore:
         """Write results on fresh seeds, by study id; `dense` is the dense network."""
         self._put(*(StudyUpdate(study_id, result) for study_id, result in results.items()))
 
-    def report(self, folder: Path) -> None:
+    def report(self, folder: StoredFolder) -> None:
         """Upload the report's folder: page, tables and figures become artifacts."""
         self._put(ReportUpdate(folder))
 

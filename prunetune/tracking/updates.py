@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.layout import StudyResult
 
@@ -106,13 +106,14 @@ class StudyUpdate(ReplacingUpdate):
 class ReportUpdate(ReplacingUpdate):
     """A new report, in `folder`."""
 
-    folder: Path
+    folder: StoredFolder
     subject: str = "report"
     kind: str = "report"
 
     def write(self, writer: Writer) -> None:
         """Upload the folder."""
-        writer.report(self.folder)
+        with self.folder.local() as path:
+            writer.report(path)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class CheckpointError(ValueError):
 
     def __init__(self, file: StoredFile, reason: str) -> None:
         self.file = file
-        super().__init__(f"{file.path}: {reason}")
+        super().__init__(f"{file}: {reason}")
 
 
 class CheckpointMetadata(BaseModel):

@@ -82,9 +82,9 @@ def shared_dense(spec: TrialSpec, store: Store) -> TrialReport | None:
     try:
         record = Record.model_validate_json(folder.record.read())
     except ValidationError:
-        name = folder.record.set_aside().path.name
+        name = folder.record.set_aside().name
         _log.warning(
-            "%s: damaged, set aside as %s; the network is trained again", folder.record.path, name
+            "%s: damaged, set aside as %s; the network is trained again", folder.record, name
         )
         return None
     report = record.model_dump(exclude={"sweep", "key", "ended_at"})

@@ -67,7 +67,7 @@ def run_trial(
             yield from _until_its_end(Trial(spec, store, device, offline, pulse=pulse))
             return
         except CheckpointError as error:
-            name = error.file.set_aside().path.name
+            name = error.file.set_aside().name
             _log.warning("%s; set aside as %s, and made anew", error, name)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from prunetune.models.pretrained import WeightsFileError
 from prunetune.protocols import Pulse
 from prunetune.records.architecture import Architecture
+from prunetune.records.files import StoredFile
 from prunetune.records.folders import SharedNetworkFolder
 from prunetune.workload import load_network
 
@@ -36,15 +37,20 @@ def shared_network(
     """
     with suppress(WeightsFileError):  # whoever holds the lock may be mending them
         if is_complete():
-            return load_network(architecture, folder.weights.path)
+            return _load(folder.weights, architecture)
     with ExitStack() as stack:
         with pulse.paused():
             stack.enter_context(folder.lock())
         try:
             if is_complete():  # the former holder of the lock may have made them
-                return load_network(architecture, folder.weights.path)
+                return _load(folder.weights, architecture)
         except WeightsFileError as error:
-            name = folder.weights.set_aside().path.name
+            name = folder.weights.set_aside().name
             _log.warning("%s; set aside as %s, and the network is trained again", error, name)
         make()
-    return load_network(architecture, folder.weights.path)
+    return _load(folder.weights, architecture)
+
+
+def _load(weights: StoredFile, architecture: Architecture) -> nn.Module:
+    with weights.local() as path:
+        return load_network(architecture, path)

@@ -122,7 +122,7 @@ class Trainer:
             total: epochs of the longer training; None: these epochs end it.
             seeds: the random streams; None: those of the trial.
         """
-        images, name = self.images_per_epoch, checkpoint.path.stem
+        images, name = self.images_per_epoch, checkpoint.file.name.partition(".")[0]
         for _ in checkpoint.curve():
             self.meter.attribute(stage, training_macs(macs, images))
         epoch_macs = training_macs(macs, images) + macs * len(self.splits.val)

@@ -49,10 +49,10 @@ class BreakLog:
             try:
                 self.breaks = _Breaks.model_validate_json(file.read()).breaks
             except ValidationError:
-                name = file.set_aside().path.name
+                name = file.set_aside().name
                 _log.warning(
                     "%s: damaged, set aside as %s; its trial has all its retries again",
-                    file.path,
+                    file,
                     name,
                 )
 

@@ -62,9 +62,9 @@ class RunningTime:
         self._file.write_json(_Saved(seconds=round(self.seconds, 1)))
 
     def _set_aside(self) -> None:
-        name = self._file.set_aside().path.name
+        name = self._file.set_aside().name
         _log.warning(
-            "%s: damaged, set aside as %s; limits.hours counts from now on", self._file.path, name
+            "%s: damaged, set aside as %s; limits.hours counts from now on", self._file, name
         )
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.records.store import StorageAddressError, Store, storage_folder, sweep_names
+from prunetune.records.places import storage_place
+from prunetune.records.store import Store, sweep_names
+from prunetune.records.uri import StorageAddressError
 
 NAMES = [
     "100%41b",
@@ -35,12 +37,12 @@ def test_a_path_is_a_path(name: str, tmp_path: Path) -> None:
 def test_relative_paths_and_the_home_folder(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert storage_folder("runs") == tmp_path / "runs"
-    assert storage_folder("~/runs") == tmp_path / "home" / "runs"
-    assert storage_folder("~nobody-has-this-name") == tmp_path / "~nobody-has-this-name"
+    assert storage_place("runs") == tmp_path / "runs"
+    assert storage_place("~/runs") == tmp_path / "home" / "runs"
+    assert storage_place("~nobody-has-this-name") == tmp_path / "~nobody-has-this-name"
 
 
-@pytest.mark.parametrize(("uri", "said"), [("s3://b/c", "a folder"), ("a\udcff", "not UTF-8")])
+@pytest.mark.parametrize(("uri", "said"), [("hdfs://b/c", "a folder"), ("a\udcff", "not UTF-8")])
 def test_other_addresses_are_refused(uri: str, said: str) -> None:
     with pytest.raises(StorageAddressError, match=said):
-        storage_folder(uri)
+        storage_place(uri)

@@ -10,7 +10,7 @@ import pytest
 
 from prunetune.records.files import CorruptFileError, StorageError, to_json, write_whole
 from prunetune.records.record import Record
-from prunetune.records.store import StorageAddressError, Store
+from prunetune.records.store import Store
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FACTS = {"sweep": "s", "phase": "search", "seed": 0, "status": "completed", "dense_macs": 2}
@@ -103,11 +103,6 @@ def test_a_second_process_is_refused_while_the_first_lives(tmp_path):
         assert f"process {os.getpid()}" in refused.stderr
     assert subprocess.run(command, check=False).returncode == 0
     assert not Store(tmp_path, "s").is_locked()
-
-
-def test_an_address_is_refused_as_storage():
-    with pytest.raises(StorageAddressError, match="s3://bucket/runs"):
-        Store("s3://bucket/runs", "s")
 
 
 def test_dropping_checkpoints_keeps_everything_else(tmp_path):

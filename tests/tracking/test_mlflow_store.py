@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 
 from prunetune.colors import DENSE, arm_colors
 from prunetune.plan import Plan
+from prunetune.records.files import StoredFolder
 from prunetune.records.record import Record, Status
 from prunetune.tracking.layout import StudyResult
 from prunetune.tracking.mlflow_store import MlflowStore
@@ -155,7 +156,7 @@ def test_writing_twice_changes_nothing(
     def everything(store: MlflowStore) -> None:
         store.sync(map(make_record, make_specs(plan)))
         store.study_results(make_results(plan))
-        store.report(folder)
+        store.report(StoredFolder(folder))
 
     def state() -> Any:
         experiment = client.get_experiment_by_name(plan.sweep)

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from prunetune.plan import Plan
+from prunetune.records.files import StoredFolder
 from prunetune.tracking.environment import TrackingPathError, store_uri
 from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.ui import UiError, frontier_of, serve, server
@@ -52,7 +53,7 @@ def test_a_path_is_a_path_whatever_is_in_it(
     shutil.copy(empty_database, storage / "mlflow.db")
     store = MlflowStore(plan, None, storage, OWNER.storage)
     store.on_record(make_record(make_spec(plan, None, 0, "dense")))
-    store.report(report)
+    store.report(StoredFolder(report))
     store.finish(120)
     assert frontier_of(store_uri(None, storage), plan.sweep)
     assert [path.read_text() for path in storage.rglob("index.html")] == ["a page"]

@@ -100,7 +100,7 @@ def _read(file: StoredFile) -> _Measured | None:
     """The figures of one network; None if an older version wrote its outputs."""
     from safetensors import safe_open
 
-    with safe_open(file.path, framework="np") as tensors:
+    with file.local() as path, safe_open(path, framework="np") as tensors:
         if not {"log_probs", "labels"} <= set(tensors.keys()):
             return None
         log_probs = tensors.get_tensor("log_probs").astype(np.float64)

@@ -43,7 +43,7 @@ class TestImages:
         file = self._outputs_of(record)
         if file is None:
             return None
-        with safe_open(file.path, framework="np") as tensors:
+        with file.local() as path, safe_open(path, framework="np") as tensors:
             if not {"labels", "predicted"} <= set(tensors.keys()):  # written by an older version
                 return None
             right: Hits = tensors.get_tensor("labels") == tensors.get_tensor("predicted")

@@ -1,0 +1,101 @@
+"""The files of a sweep by what is stored in them: the only place that knows how they are called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prunetune.records.files import StoredFile, StoredFolder
+from prunetune.records.folders import SharedNetworkFolder, TrialFolder
+from prunetune.records.ownership import Ownership
+from prunetune.records.place import Place
+from prunetune.records.places import folder_here, key_folder, storage_place, sweep_folder
+from prunetune.records.record import Record
+
+StorageAddress = str | os.PathLike[str] | Place
+"""A folder, or the address of one in an object store."""
+
+
+class SweepFiles:
+    """Where the files of one sweep under one storage lie."""
+
+    def __init__(self, storage: StorageAddress, sweep: str) -> None:
+        self.storage = storage_place(storage)
+        self.sweep = sweep
+        self.root = sweep_folder(self.storage, sweep)
+        self._ownership = Ownership()
+
+    @property
+    def sweep_file(self) -> StoredFile:
+        """The sweep file as it runs."""
+        return self._file("sweep.yaml")
+
+    @property
+    def plan_file(self) -> StoredFile:
+        """What the sweep file means, with its hash and every growth, as JSON."""
+        return self._file("plan.json")
+
+    @property
+    def running_time(self) -> StoredFile:
+        """How long the sweep has run in all its starts, as JSON."""
+        return self._file("running_time.json")
+
+    @property
+    def report_folder(self) -> StoredFolder:
+        """The report: a page, tables and figures."""
+        return StoredFolder(self.root / "report", self._ownership.anchor)
+
+    @property
+    def local_folder(self) -> Path:
+        """A folder of this machine for logs: the sweep's own, if its storage is a folder."""
+        return folder_here(self.storage) / self.sweep
+
+    @property
+    def ray_log(self) -> Path:
+        """A local file that takes Ray's own output."""
+        return self.local_folder / "ray.log"
+
+    @property
+    def messages_log(self) -> Path:
+        """A local file that takes the messages of every run of the sweep."""
+        return self.local_folder / "messages.log"
+
+    @property
+    def mlflow_folder(self) -> Path:
+        """The local folder for MLflow's own database and artifacts."""
+        return folder_here(self.storage)
+
+    def dense_folder(self, key: str) -> SharedNetworkFolder:
+        """The files of the dense network `key`."""
+        return SharedNetworkFolder(key_folder(self.storage / "dense", key), self._ownership.anchor)
+
+    def sparse_folder(self, key: str) -> SharedNetworkFolder:
+        """The files of the sparsified network `key`."""
+        return SharedNetworkFolder(key_folder(self.storage / "sparse", key), self._ownership.anchor)
+
+    def trial_folder(self, key: str) -> TrialFolder:
+        """The files of trial `key`, beside its record."""
+        return TrialFolder(key_folder(self.root / "trials", key), self._ownership.anchor)
+
+    def address(self, file: StoredFile) -> str:
+        """The path of a file under the storage, as records name it."""
+        return str(file).removeprefix(f"{self.storage}/")
+
+    def test_outputs_of(self, record: Record) -> StoredFile | None:
+        """The outputs of a finished trial for every test image; None where they were not kept."""
+        if record.test_outputs is None:
+            return None
+        dense = record.phase == "dense"
+        folder = self.dense_folder(record.key) if dense else self.trial_folder(record.key)
+        return folder.test_outputs if folder.test_outputs.exists() else None
+
+    def record_file(self, key: str) -> StoredFile:
+        """The record of trial `key`, as JSON."""
+        return self._file(f"records/{key}.json")
+
+    @property
+    def _index(self) -> Place:
+        return self.root / "records.index"
+
+    def _file(self, name: str) -> StoredFile:
+        return StoredFile(self.root / name, self._ownership.anchor)
