@@ -63,8 +63,8 @@ class Outages:
 
 def kinds(updates: Sequence[Update]) -> str:
     """What updates are about, in words: `3 trials, 1 report`."""
-    counts = Counter(update.kind for update in updates)
-    return ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(counts.items()))
+    counts = Counter(update.kind for update in updates).most_common()
+    return ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in counts)
 
 
 def is_away(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from prunetune.records.store import Store
 from prunetune.sweep import load_plan, plan_sweep
 from prunetune.sweep.forecast import forecast
 from prunetune.sweep.status import status_of
+from prunetune.sweep.tracked import caught_up
 
 TINY = Path(__file__).parent / "tiny.yaml"
 SECONDS = 240
@@ -139,12 +140,42 @@ def _kind(run) -> str:
     return run.data.tags["prunetune.kind"]
 
 
-def test_a_finished_sweep_is_not_run_again(swept):
+def test_a_finished_sweep_is_not_run_again_and_says_that_its_server_is_down(swept):
     store = swept[0]
     before = {p: p.stat().st_mtime_ns for p in store.root.glob("records/*.json")}
-    again = prunetune("sweep", TINY, "--storage", store.storage, "--set", "tracking.uri=none")
+    down = "tracking.uri=http://127.0.0.1:1"
+    again = prunetune("sweep", TINY, "--storage", store.storage, "--set", down)
     assert again.returncode == 0
     assert {p: p.stat().st_mtime_ns for p in store.root.glob("records/*.json")} == before
+    away, left = again.stderr.splitlines()
+    address = "prunetune: warning: MLflow at http://127.0.0.1:1"
+    assert away.startswith(f"{address} does not answer (Connection refused); the sweep goes on")
+    assert left.startswith(f"{address} has not heard of {len(before)} trials, ")
+    assert "`prunetune ui tiny`" in left
+    kept = store.messages_log.read_text()
+    assert all(line.removeprefix("prunetune: warning: ") in kept for line in (away, left))
+
+
+def test_the_ui_tells_mlflow_what_it_missed(swept):
+    mlflow = pytest.importorskip("mlflow")
+    store = swept[0]
+    client = mlflow.MlflowClient(f"sqlite:///{store.storage / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    lost = client.search_runs([experiment], "tags.`prunetune.arm` = 'thin'")
+    assert len(lost) > 3
+    for run in lost:
+        client.delete_run(run.info.run_id)
+    plan = load_plan(store)
+    plan = plan.model_copy(update={"tracking": {"uri": None, "experiment": None}})
+    assert caught_up(plan, store).uri.endswith("mlflow.db")
+    runs = client.search_runs([experiment], max_results=1000)
+    assert {r.data.tags["prunetune.key"] for r in lost} <= {
+        r.data.tags["prunetune.key"] for r in runs
+    }
+    (study,) = [r for r in runs if r.data.tags["prunetune.key"].startswith("thin@")]
+    assert study.data.metrics["confirm_n"] == 2
+    models = client.search_logged_models([experiment], filter_string="name = 'thin@0_5 scratch_b'")
+    assert {m.source_run_id for m in models} <= {r.info.run_id for r in runs}
 
 
 def test_data_that_are_not_there_are_nobodys_failure(tmp_path):
@@ -171,8 +202,12 @@ def test_another_question_under_the_same_name_is_refused(swept):
 def test_growth_adds_trials_and_keeps_the_rest(swept):
     store = swept[0]
     before = store.records()
-    grown = prunetune("sweep", TINY, "--storage", store.storage, "--set", "search.trials=3")
-    assert grown.returncode == 0, grown.stderr
+    words = command("sweep", TINY, "--storage", store.storage, "--set", "search.trials=3")
+    grown = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "10 classes" in grown.stdout.readline()
+    grown.stdout.close()  # as `| head -1` does
+    assert grown.wait(SECONDS) == 0, grown.stderr.read()
+    assert "Traceback" not in grown.stderr.read()
     after = store.records()
     assert all(after[key] == record for key, record in before.items())
     plan: Plan = load_plan(store)
