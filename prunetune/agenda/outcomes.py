@@ -12,7 +12,7 @@ from statistics import fmean
 
 from prunetune.config.space.space import Config
 from prunetune.plan import Study
-from prunetune.records.record import Record, ranked
+from prunetune.records.record import BY_SURROUNDINGS, Record, ranked
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class StudyOutcome:
     def confirmed(self) -> tuple[Record, ...]:
         """The confirm records that completed."""
         return tuple(r for r in self.confirms if r.status == "completed")
+
+    @property
+    def lost_to_machines(self) -> tuple[Record, ...]:
+        """Trials that might have changed the winner, and that failed by their machines' doing."""
+        decisive = (*self.search, *self.rescores)
+        return tuple(r for r in decisive if r.failed_by in BY_SURROUNDINGS)
 
 
 def study_outcome(

@@ -56,6 +56,8 @@ def sweep(
             again = shlex.join(["prunetune", *sys.argv[1:]])
             raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
         _print_outcome(outcome)
+        for sentence in outcome.last_words:
+            print(sentence)
     raise Exit(*_ending(outcome))
 
 
@@ -63,8 +65,6 @@ def _print_outcome(outcome: SweepOutcome) -> None:
     from prunetune.analysis.page.terminal import text_table
 
     print(f"\n{text_table(outcome.report)}\n\n{outcome.folder}/index.html")
-    if outcome.limited:
-        print("ended by limits.hours; the same command continues the sweep")
 
 
 def _ending(outcome: SweepOutcome) -> tuple[int, str]:

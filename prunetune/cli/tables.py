@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 140
 """Width in a file or pipe, so that a table row keeps to one line."""
+_MOST_TRIALS = 20
+"""At most so many unfinished trials are listed."""
 
 
 def _console() -> Console:
@@ -106,6 +108,12 @@ def print_status(status: SweepStatus) -> None:
     if status.unfinished:
         state = "run" if status.running else "have begun and go on when the sweep does"
         console.print(f"{status.unfinished} trials {state}")
+        for trial in status.trials[:_MOST_TRIALS]:
+            console.print(f"  {trial.sentence()}", markup=False, soft_wrap=True)
+        if status.unfinished > _MOST_TRIALS:
+            console.print(f"  and {status.unfinished - _MOST_TRIALS} more (--json lists all)")
+    for doubt in status.doubts:
+        console.print(doubt, markup=False, soft_wrap=True)
     for study in status.studies:
         for reason, count in study.closed.items():
             console.print(f"{study.study}: {count} closed: {reason}", markup=False)

@@ -17,6 +17,7 @@ from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.registry import make_importable, plugin_folders
+from prunetune.sweep.last_words import machine_losses, missing_trials
 from prunetune.sweep.plan_file import load_plan, write_plan
 from prunetune.sweep.tracked import tracked
 from prunetune.sweep.workload_facts import workload_facts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from prunetune.analysis.report import Report
+    from prunetune.tune import RunResult
 
 Source = str | Path | SweepSpec
 """A sweep file, the name of a shipped sweep, or a spec built in Python."""
@@ -42,6 +44,8 @@ class SweepOutcome:
     """Whether `limits` ended the sweep with work left."""
     folder: str
     """The report's folder, or its address in an object store."""
+    last_words: tuple[str, ...] = ()
+    """What is doubtful because machines failed, and what is missing because hours are used up."""
 
     @property
     def failed(self) -> int:
@@ -89,7 +93,6 @@ def run_sweep(
         [('thin', 'pruned', 'pruned'), ('pruned', 'reinit', 'pruned')]
     """
     from prunetune import tune
-    from prunetune.agenda import Agenda, Trials, closed
     from prunetune.sweep.publish import publish
 
     spec, plan = _parse_and_bind(source, overrides)
@@ -107,6 +110,7 @@ def run_sweep(
             for key, record in store.records().items():
                 if record.status == "failed":
                     store.set_aside(key)
+                    store.trial_folder(key).breaks.delete()
         console = tune.SweepConsole(plan, store)
         console.say(facts.sentences())
         with tracked(plan, store) as tracking:
@@ -120,9 +124,22 @@ def run_sweep(
                 plugin_folders=plugin_folders(plan.plugins),
             )
             report = publish(plan, store, tracking)
-    agenda = Agenda(plan, Trials(outcome.records, outcome.dealt))
-    lost = sum(job.fault for job in closed(agenda))
-    return SweepOutcome(report, outcome.records, lost, outcome.limited, str(store.report_folder))
+    return _outcome(plan, store, outcome, report)
+
+
+def _outcome(plan: Plan, store: Store, result: RunResult, report: Report) -> SweepOutcome:
+    from prunetune.agenda import Agenda, Trials, closed
+
+    agenda = Agenda(plan, Trials(result.records, result.dealt))
+    missing = [missing_trials(agenda, plan.limits["hours"])] if result.limited else []
+    return SweepOutcome(
+        report,
+        result.records,
+        lost=sum(job.fault for job in closed(agenda)),
+        limited=result.limited,
+        folder=str(store.report_folder),
+        last_words=(*machine_losses(agenda), *missing),
+    )
 
 
 def _parse_and_bind(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from prunetune.agenda import Agenda, StatusRow, Trials, closed, status_rows
 from prunetune.config.parts import Params
 from prunetune.plan import Plan
+from prunetune.records.running_time import saved_seconds
 from prunetune.records.store import Store
+from prunetune.sweep.last_words import machine_losses
 from prunetune.sweep.plan_file import load_plan
+from prunetune.sweep.unfinished import UnfinishedTrial, unfinished_trials
 
 
 class StudyStatus(Params):
@@ -43,6 +46,12 @@ class SweepStatus(Params):
     studies: tuple[StudyStatus, ...]
     damaged: tuple[str, ...] = ()
     """A sentence on each record and trial that cannot be read; all else leaves them out."""
+    trials: tuple[UnfinishedTrial, ...] = ()
+    """The unfinished trials: what they are, where they run and since when."""
+    doubts: tuple[str, ...] = ()
+    """A sentence for each study whose winner may be another because machines failed."""
+    running_s: float | None = None
+    """How long the sweep has run in all its starts, which `limits.hours` limits."""
 
 
 def status_of(store: Store) -> SweepStatus:
@@ -68,6 +77,9 @@ def status_of(store: Store) -> SweepStatus:
         running=store.is_locked(),
         studies=tuple(studies),
         damaged=tuple(damaged),
+        trials=unfinished_trials(store, dealt.values()),
+        doubts=tuple(machine_losses(agenda)),
+        running_s=saved_seconds(store.running_time),
     )
 
 

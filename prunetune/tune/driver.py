@@ -18,12 +18,12 @@ from prunetune.records.cost_meter import read_spent
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
+from prunetune.records.running_time import RunningTime
 from prunetune.records.store import Store
 from prunetune.tune.breaks import BreakLog
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.faults import Fault
 from prunetune.tune.rungs import rivals, stop_at
-from prunetune.tune.running_time import RunningTime
 from prunetune.tune.sampling import ConfigSampler
 
 

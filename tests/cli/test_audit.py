@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prunetune.analysis.audit.finding import SEVERITIES
+from prunetune.records.key import digest
 from prunetune.records.store import Store
 from tests.analysis.audit.cases import Sweep, clean_sweep
 from tests.cli.command import prunetune
@@ -20,7 +21,7 @@ TABLE = re.compile(r"(<!-- prunetune audit --rules -->\n).*?(<!-- end -->)", re.
 def stored(storage: Path, sweep: Sweep) -> Path:
     store = Store(storage, sweep.plan.sweep)
     plan = sweep.plan.model_dump(mode="json", by_alias=True)
-    store.plan_file.write_json({"hash": "", "growth": [], "spec": {}, "plan": plan})
+    store.plan_file.write_json({"hash": digest(plan), "growth": [], "spec": {}, "plan": plan})
     for record in sweep.records.values():
         store.write_record(record)
     return store.root

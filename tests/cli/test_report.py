@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prunetune.records.key import digest
 from prunetune.records.store import Store
 from tests.analysis.sweeps import make_plan, noisy, run
 from tests.cli.command import prunetune
@@ -18,7 +19,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("first", "sec ond"):
         store, plan = Store(folder, name), make_plan(budgets=(0.5, 0.25), sweep=name, seeds=3)
         facts = plan.model_dump(mode="json", by_alias=True)
-        store.plan_file.write_json({"hash": "", "growth": [], "spec": {}, "plan": facts})
+        store.plan_file.write_json({"hash": digest(facts), "growth": [], "spec": {}, "plan": facts})
         for record in run(plan, noisy({"thin": 0.93, "pruned": 0.94})).values():
             store.write_record(record)
     return folder

@@ -214,6 +214,11 @@ BROKEN: list[tuple[str, Break, str]] = [
         "6 failed",
     ),
     (
+        "lost_to_machines",
+        lambda s: s.changed(of("thin", "search", 3), status="failed", failed_by="death"),
+        "thin@0.5 marginal lost 1 trial of its search to its machines",
+    ),
+    (
         "collapsed_trials",
         lambda s: s.changed(
             lambda r: r.phase == "confirm" and r.study == "pruned@0.5" and r.seed == 1002,
