@@ -132,7 +132,10 @@ class Parts:
             return getattr(workload, name)
         except (ValueError, OSError) as error:
             self.problems.add(path, str(error))
-            return None
+        except (RuntimeError, OverflowError, MemoryError, TypeError) as error:  # of torch
+            reason = str(error).partition("\n")[0]
+            self.problems.add(path, f"cannot be built with these parameters: {reason}")
+        return None
 
     def _weights(self, workload: Workload) -> Weights | None:
         dense = self.spec.workload.dense

@@ -17,6 +17,9 @@ from prunetune.config.samplers import SAMPLER_PATH, unsearchable
 from prunetune.plan import Study
 from prunetune.workload import Workload
 
+MOST_STUDIES = 500
+"""A bound on arms x budgets x matchings x replicates: real sweeps have tens of studies."""
+
 
 def study_id(arm: str, budget: RecordedBudget, matching: str | None, replicate: int) -> str:
     """`arm@budget[ matching][ r2]`; ids count replicates from 1.
@@ -41,9 +44,28 @@ class StudyBuilder:
         """The study of each cell, still without matching, replicate and epochs."""
 
     def find_reach(self) -> None:
-        """Learn which budgets the arms can meet; a budget that no arm can meet is a problem."""
+        """Learn which budgets the arms can meet; a budget that no arm can meet is a problem.
+
+        A sweep of more than MOST_STUDIES studies is one, too.
+        """
+        if self._too_many():
+            return
         self._templates = {cell: self._template(cell) for cell in self.cells}
         self._refuse_unreachable()
+
+    def _too_many(self) -> bool:
+        """Whether there are more studies than a sweep may have, which becomes a problem."""
+        matchings = sum(len(self._matchings(cell.arm)) for cell in self.cells)
+        count = matchings * self.spec.search.replicates
+        if count <= MOST_STUDIES:
+            return False
+        place = ("search", "replicates") if matchings <= MOST_STUDIES else ("budgets",)
+        self.problems.add(
+            place,
+            f"the arms, budgets, matchings and replicates together make {count:,} studies",
+            allowed=f"at most {MOST_STUDIES:,} studies",
+        )
+        return True
 
     def studies(self) -> tuple[Study, ...]:
         """All studies, after `find_reach`; a study that the sampler cannot search is a problem."""

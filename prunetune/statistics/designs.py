@@ -39,13 +39,14 @@ def welch_design(n: int, spread_a: float = SEED_SPREAD, spread_b: float = SEED_S
 def paired_design(n: int, spread: float = SEED_SPREAD, correlation: float = 0.0) -> Moments:
     """The paired test of two equal arms over n blocks, in which their results correlate."""
     of_pairs = spread * np.sqrt(2 * (1 - correlation))
-    return paired_moments(np.random.default_rng([n, 3]).normal(0, of_pairs, (DRAWS, n)))
+    return paired_moments(np.random.default_rng([n, 3]).normal(0, of_pairs, (_draws(n), n)))
 
 
 @lru_cache(maxsize=256)
 def rivals_design(n: int, rivals: int, spread: float = SEED_SPREAD) -> Moments:
     """One arm against each of several equal rivals by Welch's test; the last axis is the rival."""
-    values = np.random.default_rng([n, 4, rivals]).normal(0, spread, (DRAWS, rivals + 1, n))
+    shape = (_draws((rivals + 1) * n), rivals + 1, n)
+    values = np.random.default_rng([n, 4, rivals]).normal(0, spread, shape)
     return welch_moments(values[:, :1], values[:, 1:])
 
 
@@ -109,4 +110,4 @@ def fixed_design(
 
 def _draws(values: int) -> int:
     """The number of sweeps to simulate if one has so many values."""
-    return max(2_000, min(DRAWS, _VALUES // values))
+    return max(500, min(DRAWS, _VALUES // values))

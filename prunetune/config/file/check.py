@@ -11,6 +11,7 @@ from typing import Any
 
 from prunetune.config.budget import Budget, read_budget, refuse_second_spelling
 from prunetune.config.file.tracking_uri import check_tracking
+from prunetune.config.file.model import MOST_BUDGETS
 from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.nodes import ByBudgetNode, YamlNode, range_word
@@ -49,7 +50,7 @@ def _budgets(tree: Tree, problems: Problems) -> list[Budget]:
     """The budgets that can be read; a second spelling of one is a problem."""
     budgets: list[tuple[Budget, Any]] = []
     written = tree.get("budgets")
-    for i, value in enumerate(written if isinstance(written, list) else []):
+    for i, value in enumerate(written[:MOST_BUDGETS] if isinstance(written, list) else []):
         try:
             budget = read_budget(value)
         except ValueError:

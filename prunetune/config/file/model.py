@@ -86,6 +86,8 @@ class EarlyStoppingSpec(Params):
         return {"asha": {}} if value in ("asha", {"asha": None}) else value
 
 
+MOST_BUDGETS = MOST_ARMS = 50
+"""Far more than a question needs; without a limit, a slip could keep `plan` busy for hours."""
 MOST_TRIALS = 900
 """The most trials of one search. Trial i has seed i; seeds from 900 on belong to later phases."""
 
@@ -141,13 +143,17 @@ class SweepSpec(Params):
     question: str = ""
     workload: WorkloadSpec
     budgets: tuple[WrittenBudget, ...] = Field(
-        min_length=1, examples=[[0.5, 0.25]], description=BUDGET_FORMS
+        min_length=1,
+        max_length=MOST_BUDGETS,
+        examples=[[0.5, 0.25]],
+        description=BUDGET_FORMS,
     )
     tolerance: float = Field(
         default=0.005, gt=0, lt=1, description="achieved MACs lie within this share below a budget"
     )
     arms: dict[ArmName, ArmSpec] = Field(
         min_length=1,
+        max_length=MOST_ARMS,
         examples=[{"thin": {"method": "width_scaling"}, "pruned": {"method": "channel_pruning"}}],
     )
     recipe: RecipeTree = Field(

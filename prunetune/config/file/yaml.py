@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
+from prunetune.config.file.bounded import read_bounded
 from prunetune.config.file.shipped import shipped_sweeps
 from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath, near_match
 
-MAX_VALUES = 100_000
+MAX_VALUES = 50_000
 """A limit that no real sweep file meets, because aliases of aliases could fill the memory."""
 
 _CORE = "tag:yaml.org,2002:"
@@ -68,7 +69,7 @@ def read(path: Path) -> tuple[dict[str, Any], Problems]:
     """
     source = str(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path).decode("utf-8-sig")
     except OSError as error:
         raise SpecError([_unreadable(path, error)], source) from error
     except UnicodeDecodeError as error:

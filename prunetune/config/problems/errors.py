@@ -14,6 +14,8 @@ _LONGEST = 300
 """Characters of a path, a value or a message that one problem shows."""
 _MOST_SHOWN = 100
 """Problems that an error prints; a file with more is rarely what its author meant to write."""
+_MOST_NOTED = 500
+"""Problems that are looked for at all."""
 
 
 def dotted(path: YamlPath) -> str:
@@ -72,7 +74,8 @@ class SpecError(ValueError):
         count = len(self.problems)
         shown = [f"  {problem}" for problem in self.problems[:_MOST_SHOWN]]
         rest = [f"  … and {count - _MOST_SHOWN} more"] if count > _MOST_SHOWN else []
-        lines = [f"{head}{count} problem{'s' * (count != 1)}", *shown, *rest]
+        at_least = "at least " if count >= _MOST_NOTED else ""
+        lines = [f"{head}{at_least}{count} problem{'s' * (count != 1)}", *shown, *rest]
         super().__init__("\n".join(lines))
 
 
@@ -94,14 +97,21 @@ class Problems:
     ) -> None:
         """Note a problem at `path`, with the line of `path` or of its nearest parent."""
         problem = Problem(path, message, value, allowed, near, self.line(path))
-        if problem not in self.found:
+        if not self.full and problem not in self.found:
             self.found.append(problem)
 
     def unknown(self, path: YamlPath, allowed: Iterable[str]) -> None:
         """Note that the last part of `path` is not one of the `allowed` fields."""
+        if self.full:
+            return
         names = list(allowed)
         known = ", ".join(names) or "none"
         self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many problems that no others are looked for."""
+        return len(self.found) >= _MOST_NOTED
 
     def under(self, path: YamlPath) -> bool:
         """Whether there is a problem at `path` or below it."""
@@ -113,7 +123,9 @@ class Problems:
 
     def merge(self, problems: Iterable[Problem]) -> None:
         """Take over the `problems` that are not yet in the list."""
-        self.found.extend(problem for problem in problems if problem not in self.found)
+        for problem in problems:
+            if not self.full and problem not in self.found:
+                self.found.append(problem)
 
     def line(self, path: YamlPath) -> int | None:
         """The line of `path`, or of its nearest parent in the file."""

@@ -117,6 +117,8 @@ def note_validation_errors(
     for loc, details in places.items():
         if details[0]["type"] == "too_short" and any(_below(loc, other) for other in places):
             continue  # it is too short only because every item of it is wrong
+        if problems.full:
+            break
         _note_at(loc, details, (*path, *loc), problems, of)
     return list(places)
 
@@ -179,6 +181,8 @@ def _message(detail: Any) -> str:
         return _TYPES[kind]
     if kind == "literal_error":
         return "unknown value"
+    if kind == "too_long":
+        return f"must not have more than {context['max_length']} entries"
     for name, words in _BOUNDS.values():
         if name in context:
             return f"must be {words} {context[name]:g}"

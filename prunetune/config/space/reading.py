@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,6 +26,9 @@ from prunetune.config.space.nodes import (
 )
 from prunetune.config.space.range_hints import range_meant
 from prunetune.config.space.ranges import read_numbers, refuse_other_keys
+
+MOST_ENTRIES = 1000
+"""Far more options, or values by budget, than anybody compares; each is checked on its own."""
 
 
 def read_fields(
@@ -124,6 +127,8 @@ def _read_choice(tree: Mapping[str, Any], path: YamlPath, problems: Problems) ->
         return ChoiceNode(tree, path, ())
     if not raw:
         problems.add(place, "a choice of nothing", allowed=RANGE_FORMS[CHOICE])
+    if _too_many(raw, place, problems):
+        return ChoiceNode(tree, path, ())
     options = []
     for option in raw:
         if word := range_word(option.value):
@@ -135,6 +140,14 @@ def _read_choice(tree: Mapping[str, Any], path: YamlPath, problems: Problems) ->
     choice = ChoiceNode(tree, path, tuple(options))
     _refuse_repeated_options(choice, problems)
     return choice
+
+
+def _too_many(entries: Sized, place: YamlPath, problems: Problems) -> bool:
+    """Whether there are more entries than a range may have, which becomes a problem."""
+    if len(entries) <= MOST_ENTRIES:
+        return False
+    problems.add(place, f"has {len(entries):,} entries", allowed=f"at most {MOST_ENTRIES:,}")
+    return True
 
 
 def _refuse_repeated_options(choice: ChoiceNode, problems: Problems) -> None:
@@ -154,6 +167,8 @@ def _read_by_budget(tree: Mapping[str, Any], path: YamlPath, problems: Problems)
     if not isinstance(written, Mapping) or not written:
         allowed = RANGE_FORMS[BY_BUDGET]
         problems.add(place, "not one value per budget", value=written, allowed=allowed)
+        return ByBudgetNode(tree, path, ())
+    if _too_many(written, place, problems):
         return ByBudgetNode(tree, path, ())
     values: list[tuple[Budget, YamlNode]] = []
     for key, value in written.items():
