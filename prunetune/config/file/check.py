@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunetune.config.budget import Budget, read_budget, refuse_second_spelling
-from prunetune.config.file.tracking_uri import check_tracking
 from prunetune.config.file.model import MOST_BUDGETS
+from prunetune.config.file.tracking_uri import check_tracking
 from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.config.recipe import Recipe
 from prunetune.config.space.nodes import ByBudgetNode, YamlNode, range_word
