@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prunetune.records.files import StorageError
-from prunetune.records.uri import StorageUri
+from prunetune.records.uri import StorageUri, endpoint_of_environment
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -171,7 +171,8 @@ def _condition(known: Version | None) -> Any:
 def _client(uri: StorageUri) -> S3Store | GCSStore:
     from obstore.store import GCSStore, S3Store
 
-    plain = (uri.endpoint or "").startswith("http://")
+    server = uri.endpoint or (endpoint_of_environment() if uri.scheme == "s3" else None)
+    plain = (server or "").startswith("http://")
     where: dict[str, Any] = {
         "prefix": uri.folder or None,
         "client_options": {
@@ -181,7 +182,8 @@ def _client(uri: StorageUri) -> S3Store | GCSStore:
         },
         "retry_config": {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_S)},
     }
-    named = {"endpoint" if uri.scheme == "s3" else "base_url": uri.endpoint, "region": uri.region}
+    server_name = "aws_endpoint_url_s3" if uri.scheme == "s3" else "base_url"
+    named = {server_name: uri.endpoint, "region": uri.region}
     where |= {name: value for name, value in named.items() if value}
     if uri.scheme == "gs":
         return GCSStore(uri.bucket, **where)

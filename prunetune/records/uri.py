@@ -90,5 +90,9 @@ def parse_uri(written: str) -> StorageUri:
 def _region(server: str | None) -> str | None:
     """The region that the environment names; other servers than Amazon's take any."""
     named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    own = server or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3")
-    return named or ("us-east-1" if own else None)
+    return named or ("us-east-1" if server or endpoint_of_environment() else None)
+
+
+def endpoint_of_environment() -> str | None:
+    """The server that the environment names in place of Amazon's."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

@@ -159,3 +159,17 @@ def test_a_missing_bucket_a_closed_port_and_missing_credentials_are_told(
     objects._client.cache_clear()
     with pytest.raises(StorageError, match="no credentials"):
         Store(address(port, "nobody"), "s").plan_file.exists()
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_the_environment_may_name_the_server(
+    port: int, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    objects._client.cache_clear()
+    Store(f"s3://bucket/{name}", "s").plan_file.write(b"{}")
+    monkeypatch.delenv(name)
+    assert sweep_names(address(port, name)) == ["s"]
+    monkeypatch.setenv(name, "http://127.0.0.1:1")  # what the address says goes first
+    objects._client.cache_clear()
+    assert sweep_names(address(port, name)) == ["s"]
