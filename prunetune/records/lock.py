@@ -8,6 +8,7 @@ clock says. A dead holder's lock is taken over; of several that try, one gets it
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ STALE_S = 60.0
 """After so long without a sign of life a holder on another machine counts as dead."""
 _POLL_S, _REMOTE_POLL_S = 0.2, 1.0
 _log = logging.getLogger(__name__)
+_held_here: set[str] = set()
+"""Tokens of the locks that this process holds; a lock may name it that it could not give back."""
 
 
 class HeldLock:
@@ -52,6 +55,7 @@ class HeldLock:
     def give_back(self) -> None:
         """End the holding; the next process need not wait."""
         self._given_back.set()
+        _held_here.discard(self._holder.token)
         with self._changing, suppress(StorageError):
             if self._lost is None:
                 self._cell.swap(self._holder.content(free=True), self._version)
@@ -88,7 +92,7 @@ def exclusive_lock(place: Place, name: str) -> Iterator[HeldLock]:
     cell, watch = cell_at(place), _Watch()
     while (held := _take(cell, found := cell.read(), watch)) is None:
         holder = read_holder(found.content) if found else None
-        if holder and (holder.lives_here() or watch.moved):
+        if holder and (_lives(holder) or watch.moved):
             raise StorageError(f"{name} is running already ({holder})")
         if holder and watch.begins:
             _log.warning("%s was held by %s; waiting to see whether it lives", name, holder)
@@ -119,7 +123,7 @@ def is_locked(place: Place) -> bool:
     holder = read_holder(found.content) if found else None
     if holder is None:
         return False
-    lives = holder.lives_here()
+    lives = _lives(holder)
     return holder.beats(STALE_S) if lives is None else lives
 
 
@@ -147,12 +151,24 @@ def _take(cell: AtomicCell, found: CellContent | None, watch: _Watch) -> HeldLoc
     """The lock, if it is free or its holder is dead; None if not, or if another was faster."""
     holder = read_holder(found.content) if found else None
     if holder is not None and found is not None:
-        lives = holder.lives_here()
+        lives = _lives(holder)
         if lives or (lives is None and not watch.stale(found, holder)):
             return None
     ours = this_process()
-    version = cell.swap(ours.content(), found.version if found else None)
+    _held_here.add(ours.token)  # first, or another thread would take it for a dead holder's
+    version = None
+    try:
+        version = cell.swap(ours.content(), found.version if found else None)
+    finally:
+        if version is None:
+            _held_here.discard(ours.token)
     return None if version is None else HeldLock(cell, ours, version)
+
+
+def _lives(holder: Holder) -> bool | None:
+    """Whether the holder lives; None if its machine is another one."""
+    lives = holder.lives_here()
+    return holder.token in _held_here if lives and holder.pid == os.getpid() else lives
 
 
 def _until_given_back(held: HeldLock) -> Iterator[HeldLock]:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from prunetune.config.parts import Named
 from prunetune.plan import Plan
-from prunetune.records.files import CorruptFileError
+from prunetune.records.files import StorageError
 from prunetune.records.record import Frozen
 from prunetune.records.store import Store, sweep_names
 
@@ -49,7 +49,7 @@ def _other(store: Store, plan: Plan) -> OtherSweep | None:
         if not _same_images(theirs, plan):
             return None
         tested = [r for r in store.light_records().values() if r.test_acc1 is not None]
-    except (CorruptFileError, ValueError, KeyError, TypeError):
+    except (StorageError, ValueError, KeyError, TypeError):
         return None
     lengths: dict[int, list[float]] = {}
     dense = theirs["dense"]
