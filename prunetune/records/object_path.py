@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prunetune.records import objects
 from prunetune.records.uri import StorageUri
@@ -24,12 +24,14 @@ class ObjectPath:
     @property
     def name(self) -> str:
         """The last part."""
-        return self.key.rpartition("/")[2]
+        return (self.key or self.uri.folder).rpartition("/")[2]
 
     @property
     def parent(self) -> ObjectPath:
         """The path without its last part."""
-        return ObjectPath(self.uri, self.key.rpartition("/")[0])
+        if self.key:
+            return ObjectPath(self.uri, self.key.rpartition("/")[0])
+        return ObjectPath(replace(self.uri, folder=self.uri.folder.rpartition("/")[0]))
 
     def read_bytes(self) -> bytes:
         """The content.

@@ -40,6 +40,15 @@ def test_records_and_trials_are_those_that_were_written(store: Store) -> None:
     assert sweep_names(store.storage) == ["s"]
 
 
+def test_a_sweep_is_found_by_the_address_of_its_folder(port: int) -> None:
+    Store(address(port, "deep/runs"), "s").plan_file.write(b"{}")
+    found = Store.of_folder(address(port, "deep/runs/s"))
+    assert found is not None
+    assert (str(found.storage), found.sweep) == ("s3://bucket/deep/runs", "s")
+    assert found.plan_file.exists()
+    assert Store.of_folder(address(port, "deep/runs")) is None
+
+
 def test_a_damaged_record_is_named_and_can_be_left_out(store: Store) -> None:
     store.write_record(record("a"))
     store.record_file("b").write(b"{")
