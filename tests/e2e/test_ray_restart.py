@@ -2,15 +2,23 @@
 
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
+import pytest
 
 from prunetune.agenda import counts
 from prunetune.records.store import Store
+from prunetune.tune.callbacks import Broadcast
+from prunetune.tune.driver import Driver
 from tests.tune.fakes import make_plan, starts
+from tests.tune.test_driver import run_out
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 180
@@ -49,10 +57,35 @@ def snapshot(store: Store) -> dict[Path, bytes]:
     return {p: p.read_bytes() for f, name in zip(folders, names, strict=True) for p in f.glob(name)}
 
 
+def kill_a_worker(process: subprocess.Popen) -> None:
+    """Kill -9 one of the processes in which Ray runs trials; that of a trial in training."""
+    for worker in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if " ".join(worker.cmdline()).startswith(("ray::TrialActor", "prunetune ")):
+                worker.kill()
+                return
+    pytest.fail("no worker")
+
+
+def undisturbed(store: Store) -> Store:
+    """The same sweep without Ray, and without anybody who kills it."""
+    driver = Driver(make_plan(trials=4), store, Broadcast([]), slots=2)
+    run_out(driver, random.Random(0))
+    return store
+
+
+def facts(store: Store) -> dict[str, dict]:
+    """All of each record but times and where it ran."""
+    free = {"started_at", "ended_at", "departures"}
+    return {k: r.model_dump(mode="json", exclude=free) for k, r in store.records().items()}
+
+
 def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
     plan, store = make_plan(trials=4), Store(tmp_path, "fake")
 
     process = start(tmp_path)
+    wait_for(store, 1, process)
+    kill_a_worker(process)
     wait_for(store, 2, process)
     process.kill()
     process.wait()
@@ -80,6 +113,7 @@ def test_nothing_is_lost_repeated_or_changed_by_kill_and_interrupt(tmp_path):
         [e.epoch for e in r.curve] == [*range(1, r.epochs_planned + 1)] for r in records.values()
     )
     assert any(len(starts(store, key)) > 1 for key in torn)
+    assert facts(store) == facts(undisturbed(Store(tmp_path / "calm", "fake")))
     told = "waiting for Ray", "Ray did not start"  # on a busy machine
     lines = [line for line in output.splitlines() if line and not line.startswith(told)]
     assert all(f"/{len(records)}  " in line for line in lines), output
