@@ -12,7 +12,6 @@ import signal
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from tests.fuzzing.judging import Tried
@@ -49,21 +48,23 @@ def main() -> int:
     words.add_argument("--into", type=Path, default=Path(tempfile.mkdtemp()))
     given = words.parse_args()
     given.into.mkdir(parents=True, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):  # show the table of what was tried
+        signal.signal(number, lambda number, frame: stopped.append(number))
     results: list[Tried] = []
     n_files = n_complaints = 0
-    with suppress(KeyboardInterrupt):  # Ctrl-C or SIGTERM shows the table of what was tried
-        for seed in range(given.first, given.end):
-            text, runs = TRIES[given.what](random.Random(seed), given.into)
-            results += [result for result, _ in runs]
-            n_files += 1
-            for result, complaints in runs:
-                if complaints:
-                    n_complaints += 1
-                    kept = given.into / f"{given.what}-{seed}"
-                    kept.write_bytes(text.encode("utf-8", "surrogatepass"))
-                    print(f"{seed} {result.kinds}: {'; '.join(complaints)}", flush=True)
+    for seed in range(given.first, given.end):
+        if stopped:
+            break
+        text, runs = TRIES[given.what](random.Random(seed), given.into)
+        results += [result for result, _ in runs]
+        n_files += 1
+        for result, complaints in runs:
+            if complaints:
+                n_complaints += 1
+                kept = given.into / f"{given.what}-{seed}"
+                kept.write_bytes(text.encode("utf-8", "surrogatepass"))
+                print(f"{seed} {result.kinds}: {'; '.join(complaints)}", flush=True)
     print(f"\n{n_files} files, {n_complaints} complaints\n\n{table(results)}")
     return 1 if n_complaints else 0
 
