@@ -140,13 +140,14 @@ class Cluster:
     def kill(self, node: str) -> None:
         """Kill a node and wait until Ray reports it dead.
 
-        The raylet alone would not do: its workers train on, and Ray still calls the node alive.
+        The raylet alone would not do: its workers train on, and Ray still calls the node alive. A
+        node that was told to leave ends by itself as soon as nothing runs on it.
         """
         raylet = raylet_of(node)
-        for process in [raylet, *raylet.children(recursive=True)]:
+        for process in [raylet, *raylet.children(recursive=True)] if raylet else []:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        wait_until(lambda: node in self.nodes("DEAD"), f"node {node[:8]} is dead")
+        wait_until(lambda: node in self.nodes("DEAD"), f"node {node} is dead")
 
     def _channel(self) -> grpc.Channel:
         return grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
@@ -165,15 +166,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def raylet_of(node: str) -> psutil.Process:
-    """The process that is the node."""
-    found = []
+def raylet_of(node: str) -> psutil.Process | None:
+    """The process that is the node; None if it has ended."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or [""]
-        if words[0].endswith("raylet") and any(node in word for word in words):
-            found.append(process)
-    (raylet,) = found
-    return raylet
+        if words[0].endswith("raylet") and f"--node_id={node}" in words:
+            return process
+    return None
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # of all trials again and again; records are our state
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we have our own
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
+from typing import Any
 
 import ray
 from ray._raylet import Config  # type: ignore[attr-defined]
@@ -24,8 +25,8 @@ _LONGEST_FOLDER = 40
 """Longer folders give names of sockets that the system refuses (107 bytes)."""
 
 
-def start() -> None:
-    """Start Ray here.
+def start(**options: Any) -> None:
+    """Start Ray here, with further options of `ray.init`.
 
     A node of Ray's whose helpers are late is made to wait for them. Another try finds all files in
     memory, so a few tries help.
@@ -41,7 +42,7 @@ def start() -> None:
         begun, before = time.monotonic(), children(os.getpid())
         try:
             with told("waiting for Ray to start on this machine"), awaited(os.getpid()):
-                _init()
+                _init(**options)
             return
         except Exception as error:  # a machine that is too busy gives a bare Exception
             reason = str(error).strip().partition("\n")[0]
@@ -68,7 +69,7 @@ def settings() -> dict[str, str]:
     }
 
 
-def _init() -> None:
+def _init(**options: Any) -> None:
     folder = tempfile.gettempdir()
     ray.init(
         address="local",  # the default looks for a cluster that may be long gone
@@ -77,6 +78,7 @@ def _init() -> None:
         logging_level="ERROR",
         object_store_memory=_OBJECT_STORE_BYTES,
         _temp_dir="/tmp/ray" if len(folder) > _LONGEST_FOLDER else None,
+        **options,
     )
 
 

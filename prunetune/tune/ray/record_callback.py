@@ -40,6 +40,7 @@ class RecordCallback(Callback):  # type: ignore[misc]
         """Close a trial that ended by itself or was stopped."""
         with self._driver.guarded():
             self._driver.complete(trial.config["key"])
+        forget(trial)
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -48,6 +49,16 @@ class RecordCallback(Callback):  # type: ignore[misc]
         with self._driver.guarded():
             fault = self._leaving.fault_of(trial) or fault_of(trial)
             self._driver.fault(trial.config["key"], fault)
+        forget(trial)
+
+
+def forget(trial: Trial) -> None:
+    """Drop what Tune keeps of a trial that has ended; thousands of them would fill the memory."""
+    trial.config = {"key": trial.config["key"]}
+    trial.evaluated_params = {}
+    kept = trial.run_metadata
+    kept.last_result = {"done": True}  # an empty one would be asked for
+    kept.metric_analysis, kept.metric_n_steps = {}, {}
 
 
 def fault_of(trial: Trial) -> faults.Fault:
