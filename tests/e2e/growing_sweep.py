@@ -18,7 +18,7 @@ from prunetune.tune.console import SweepConsole
 from prunetune.tune.ray.tuner import run
 from tests.tune.fakes import make_plan, quick
 
-EPOCHS, SECONDS = 60, 0.5
+EPOCHS, SECONDS = 120, 2.0
 
 
 def plan() -> Plan:
@@ -28,7 +28,7 @@ def plan() -> Plan:
 
 
 def held(spec, store, *, device, offline):
-    """`quick`, with an epoch of half a second while nobody says go."""
+    """`quick`, with an epoch of two seconds while nobody says go."""
 
     def each(spec, folder, number):
         note(folder / "trained", str(number))
