@@ -29,7 +29,7 @@ class NodeType:
 
 
 @dataclass(frozen=True)
-class Growth:
+class GrowthLimit:
     """How far an autoscaler may grow its cluster."""
 
     types: tuple[NodeType, ...] = ()
@@ -37,7 +37,7 @@ class Growth:
     """The number of all nodes that it may start."""
 
 
-NO_GROWTH = Growth()
+NO_GROWTH = GrowthLimit()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TrialShare:
         """How many trials fit on the nodes at a time."""
         return sum(_fit(self.cpus, self.gpus, node) for node in nodes)
 
-    def fit_at_most(self, growth: Growth) -> int:
+    def fit_at_most(self, growth: GrowthLimit) -> int:
         """How many trials fit on all nodes that the autoscaler may start, the largest first."""
         fits = [(_fit(self.cpus, self.gpus, t.resources), t.most) for t in growth.types]
         total, left = 0, growth.most
@@ -72,7 +72,7 @@ class TrialShare:
 
 
 def share(
-    resources: Mapping[str, Any], nodes: Sequence[Node], growth: Growth = NO_GROWTH
+    resources: Mapping[str, Any], nodes: Sequence[Node], growth: GrowthLimit = NO_GROWTH
 ) -> TrialShare:
     """The share of each trial on a cluster of `nodes`, which may grow.
 
@@ -99,7 +99,7 @@ def share(
 
 
 def slots(
-    limit: int | str, part: TrialShare, nodes: Sequence[Node], growth: Growth = NO_GROWTH
+    limit: int | str, part: TrialShare, nodes: Sequence[Node], growth: GrowthLimit = NO_GROWTH
 ) -> int:
     """How many trials may run or wait for a node at a time.
 

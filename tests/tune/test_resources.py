@@ -5,7 +5,7 @@ import pytest
 from prunetune.tune.resources import (
     NO_GROWTH,
     TRIALS_PER_GPU,
-    Growth,
+    GrowthLimit,
     NodeType,
     ResourceError,
     share,
@@ -16,7 +16,7 @@ CPU_2 = {"CPU": 2.0}
 GPU_NODE = {"CPU": 16.0, "GPU": 1.0}
 HEAD = {"memory": 1e9}
 AUTO = {"cpus": 1, "gpus": "auto", "max_concurrent": "auto"}
-SPOT = Growth((NodeType(GPU_NODE, 8), NodeType({"CPU": 4.0}, 100)), most=10)
+SPOT = GrowthLimit((NodeType(GPU_NODE, 8), NodeType({"CPU": 4.0}, 100)), most=10)
 
 
 def room(resources, nodes, growth=NO_GROWTH):

@@ -18,15 +18,15 @@ import yaml
 from ray.exceptions import RayError
 
 from prunetune.tune.ray import cluster
-from prunetune.tune.resources import NO_GROWTH, Growth, NodeType
+from prunetune.tune.resources import NO_GROWTH, GrowthLimit, NodeType
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120
 _OPTION, _GCS = "--autoscaling-config=", "--gcs-address="
-_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_NAMESPACE = Path("/", "var", "run", "secrets", "kubernetes.io", "serviceaccount", "namespace")
 
 
-def growth() -> Growth:
+def growth_limit() -> GrowthLimit:
     """How far the cluster's autoscaler may grow it; NO_GROWTH without an autoscaler.
 
     A task on the head reads that, because the driver may be elsewhere.
@@ -40,7 +40,7 @@ def growth() -> Growth:
         return NO_GROWTH
 
 
-def growth_in(configuration: Mapping[str, Any] | None) -> Growth:
+def growth_in(configuration: Mapping[str, Any] | None) -> GrowthLimit:
     """How far an autoscaler of this configuration may grow its cluster."""
     if not configuration:
         return NO_GROWTH
@@ -55,7 +55,7 @@ def growth_in(configuration: Mapping[str, Any] | None) -> Growth:
         for name, most in bounds.items()
         if most > 0
     )
-    return Growth(types, configuration.get("max_workers", sum(bounds.values())))
+    return GrowthLimit(types, configuration.get("max_workers", sum(bounds.values())))
 
 
 def _configuration() -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 TRIES = 3
 _OBJECT_STORE_BYTES = 100_000_000
 """Enough for reports, the only objects that we store; Ray's default is a third of the memory."""
+_SHORT_FOLDER = str(Path("/", "tmp", "ray"))
 _LONGEST_FOLDER = 40
 """Longer folders give names of sockets that the system refuses (107 bytes)."""
 
@@ -77,7 +79,7 @@ def _init(**options: Any) -> None:
         log_to_driver=False,
         logging_level="ERROR",
         object_store_memory=_OBJECT_STORE_BYTES,
-        _temp_dir="/tmp/ray" if len(folder) > _LONGEST_FOLDER else None,
+        _temp_dir=_SHORT_FOLDER if len(folder) > _LONGEST_FOLDER else None,
         **options,
     )
 

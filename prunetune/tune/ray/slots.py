@@ -8,7 +8,7 @@ from typing import Any
 
 from prunetune.tune.gpu_shares import GpuShares
 from prunetune.tune.ray import cluster
-from prunetune.tune.resources import Growth, TrialShare, slots
+from prunetune.tune.resources import GrowthLimit, TrialShare, slots
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 5.0
@@ -20,7 +20,7 @@ _WORDS_S = 300.0
 class Slots:
     """Counts the slots of the cluster anew every few seconds."""
 
-    def __init__(self, limit: int | str, shares: GpuShares, growth: Growth) -> None:
+    def __init__(self, limit: int | str, shares: GpuShares, growth: GrowthLimit) -> None:
         self._limit, self._shares, self._growth = limit, shares, growth
         self._slots = 1
         self._looked = -_LOOK_S

@@ -127,7 +127,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _start(self, spec: TrialSpec, pulse: Pulse) -> Iterator[TrialReport]:
         setup = self._setup
-        self._title = title(spec)
+        self._title = trial_title(spec)
         make_importable(setup.plugin_folders)
         if setup.trial is not None:
             return setup.trial(spec, setup.store, device=setup.device, offline=setup.offline)
@@ -149,7 +149,7 @@ def _node() -> str | None:
     return get_runtime_context().get_node_id() if is_initialized() else None
 
 
-def title(spec: TrialSpec) -> str:
+def trial_title(spec: TrialSpec) -> str:
     """A trial as a person knows it: its study, what it is for, and its key."""
     number = f"#{spec.number}" if spec.phase == "search" else f"seed {spec.seed}"
     return " ".join([*([spec.study] if spec.study else []), spec.phase, number, spec.key])

@@ -118,7 +118,7 @@ def _sweep(
     driver: Driver, trial: RunTrial | None, offline: bool, plugin_folders: tuple[str, ...]
 ) -> None:
     resources = driver.plan.resources
-    growth = autoscaler.growth() if cluster.is_shared() else NO_GROWTH
+    growth = autoscaler.growth_limit() if cluster.is_shared() else NO_GROWTH
     part = share(resources, cluster.nodes(), growth)
     shares = GpuShares(part, fixed=resources.get("gpus", "auto") != "auto")
     slots = Slots(resources.get("max_concurrent", "auto"), shares, growth)

@@ -4,7 +4,7 @@ from ray.autoscaler._private.kuberay import node_provider
 
 from prunetune.tune.ray import autoscaler
 from prunetune.tune.ray.autoscaler import growth_in
-from prunetune.tune.resources import NO_GROWTH, Growth, NodeType
+from prunetune.tune.resources import NO_GROWTH, GrowthLimit, NodeType
 
 GPU = {"CPU": 8, "GPU": 1}
 CLUSTER = {
@@ -19,12 +19,12 @@ CLUSTER = {
 
 
 def test_worker_nodes_count_and_the_head_does_not():
-    assert growth_in(CLUSTER) == Growth((NodeType(GPU, 6), NodeType({"CPU": 4}, 10)), most=10)
+    assert growth_in(CLUSTER) == GrowthLimit((NodeType(GPU, 6), NodeType({"CPU": 4}, 10)), most=10)
 
 
 def test_the_sum_of_all_kinds_bounds_a_cluster_that_states_no_bound():
     kinds = {name: kind for name, kind in CLUSTER["available_node_types"].items() if name != "any"}
-    assert growth_in({"available_node_types": kinds}) == Growth((NodeType(GPU, 6),), most=6)
+    assert growth_in({"available_node_types": kinds}) == GrowthLimit((NodeType(GPU, 6),), most=6)
 
 
 def test_without_an_autoscaler_nothing_grows():
