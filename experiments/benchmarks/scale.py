@@ -9,6 +9,7 @@ A second start then finds all records there, and its time is that of a restart.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import platform
 import tempfile
@@ -30,8 +31,8 @@ from prunetune.tune.driver import Driver
 from prunetune.tune.ray import local
 from prunetune.tune.ray.token import own_token
 from prunetune.tune.ray.tuner import run
-from tests.tune.fakes import epoch, make_plan, study
 
+fakes: Any = importlib.import_module("tests.tune.fakes")  # as tests are, without types
 EPOCHS, ARMS = 2, 20
 NOTE = """{trials} trials of {epochs} epochs and {seconds:g} s over {slots} slots, {arms} studies;
 Ray {ray}, {cores} cores, load average {before:.0f} before and {after:.0f} after. CPU time and
@@ -47,7 +48,7 @@ def sleeper(seconds: float) -> Any:
         yield {"macs": spec.target_macs, "params": 1}
         for number in range(1, spec.epochs + 1):
             time.sleep(seconds / spec.epochs)
-            yield {"curve": [epoch(number, 0.5 * number / spec.epochs)]}
+            yield {"curve": [fakes.epoch(number, 0.5 * number / spec.epochs)]}
         yield {"status": "completed"}
 
     return trial
@@ -57,10 +58,11 @@ def plan_of(trials: int) -> Plan:
     """A plan of about so many trials: half of the arms inherit weights."""
     each = trials // ARMS - 2
     studies = tuple(
-        study(f"arm{n}", 0.5, inherits=bool(n % 2), trials=each, epochs=EPOCHS) for n in range(ARMS)
+        fakes.study(f"arm{n}", 0.5, inherits=bool(n % 2), trials=each, epochs=EPOCHS)
+        for n in range(ARMS)
     )
     resources = {"cpus": 1, "gpus": 0, "max_concurrent": "auto"}
-    plan = make_plan(trials=1, seeds=2, resources=resources)
+    plan: Plan = fakes.make_plan(trials=1, seeds=2, resources=resources)
     return plan.model_copy(update={"studies": studies})
 
 
