@@ -34,6 +34,8 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     Raises:
         SpecError: the spec cannot run; holds all its problems, those of parsing included.
     """
+    if problems.full:  # what is wrong no longer keeps a part from being bound
+        problems.check(source)
     _load_plugins(spec, problems)
     parts = Parts(spec, problems)
     workload = parts.workload()
@@ -50,7 +52,8 @@ def bind(spec: SweepSpec, problems: Problems, source: str = "") -> Plan:
     if workload:
         check_single_images(spec, problems, cells, workload, dense_space)
     study_builder = StudyBuilder(spec, parts, workload, cells) if workload else None
-    if study_builder and not problems.under(("arms",)):  # budgets do not need the other fields
+    arms_right = not (problems.full or problems.under(("arms",)))
+    if study_builder and arms_right:  # budgets do not need the other fields
         study_builder.find_reach()
     problems.check(source)
     assert workload is not None

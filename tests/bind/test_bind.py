@@ -103,7 +103,6 @@ WRONG = [
     ("digits", "digitz", "workload.dataset", "digits"),
     ("width_scaling", "width_scalin", "arms.thin.method", "width_scaling"),
     ("from: pruned", "from: reinit", "arms.reinit.method.reinit.from", "pruned"),
-    ("from: pruned", "from: {pruned: {}}", "arms.reinit.method.reinit.from", "pruned"),
     ("scope: {choice: [local,", "scope: {choice: [locl,", "scope.choice[0]", "local"),
     ("adamw: {}", "adam: {}", "recipe.optimizer", "adamw"),
     ("[0.01, 0.1]", "[-0.1, 0.1]", "sgd.lr", "above 0"),
@@ -124,6 +123,7 @@ WRONG = [
     ("name: small", "name: mlflow.db", "name", "sweep-mlflow.db"),
     ("dense: {train: {epochs: 4}}", "dense: {checkpoint: {path: no.th, epochs: 4}}",
      "workload.dense.checkpoint", "no.th"),
+    ("from: pruned", "from: {pruned: {}}", "arms.reinit.method.reinit.from", "pruned"),
 ]  # fmt: skip
 
 

@@ -53,6 +53,17 @@ def test_more_than_anybody_asks_for_is_refused_with_its_place(path, value, said,
     assert said in answer
 
 
+def test_a_mistake_beyond_those_that_are_noted_still_keeps_its_arm_from_being_bound(tmp_path):
+    tree = load(QUICK)[0]
+    tree["workload"]["dense"] |= {f"k{i}": i for i in range(600)}
+    del tree["arms"]["pruned"]  # reinit trains its networks
+    file = tmp_path / "sweep.yaml"
+    file.write_text(dump(tree), encoding="utf-8")
+    done = prunetune("plan", file)
+    assert done.returncode == 2
+    assert "at least 500 problems" in done.stderr
+
+
 @pytest.mark.parametrize("size", [MOST_BYTES + 1, None])
 def test_a_file_that_is_too_long_or_has_no_end_is_refused(size: int | None, tmp_path: Path):
     file = tmp_path / "long.yaml" if size else Path("/dev/zero")
