@@ -1,4 +1,4 @@
-"""Settings of all tests: one thread per process; `matrix` tests run only on request."""
+"""Settings of all tests: one thread per process; the longest kinds run only on request."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+ON_REQUEST = ("matrix", "cluster")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect `matrix` tests, unless the expression after -m names them.
+    """Deselect the tests of each kind in `ON_REQUEST` that the expression after -m does not name.
 
     A "not matrix" in addopts would not do: a second -m replaces the first.
     """
-    if "matrix" in config.option.markexpr:
-        return
-    matrix = [item for item in items if item.get_closest_marker("matrix")]
-    if matrix:
-        config.hook.pytest_deselected(items=matrix)
-        items[:] = [item for item in items if not item.get_closest_marker("matrix")]
+    left_out = [kind for kind in ON_REQUEST if kind not in config.option.markexpr]
+    groups: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        groups[any(map(item.get_closest_marker, left_out))].append(item)
+    if groups[True]:
+        config.hook.pytest_deselected(items=groups[True])
+        items[:] = groups[False]
 
 
 BROWSER = ("tests/e2e/test_mlflow_ui.py", "tests/e2e/test_report_page.py")

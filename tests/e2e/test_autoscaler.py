@@ -14,7 +14,7 @@ from tests.e2e.ray_nodes import PATIENCE_S, ROOT, wait_until
 from tests.tune.fakes import starts
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_slots_follow_the_cluster_and_a_drained_node_loses_no_epoch(tmp_path):
     store = Store(tmp_path, "fake")
     with growing_cluster(2, v2=False) as cluster:
