@@ -27,7 +27,7 @@ def masked(key: str, how: str) -> TrialSpec:
 
 @pytest.mark.parametrize("how", METHODS)
 def test_masks_hold_to_the_end_and_training_costs_dense_macs(store: Store, how: str):  # noqa: F811
-    record = run(masked(f"masked {how}", how), store)
+    record = run(masked(f"masked-{how.replace(' ', '-')}", how), store)
     assert record.status == "completed"
     model = rebuild(record.architecture)
     model.load_state_dict(load_state(store.trial_folder(record.key).weights.path))
@@ -43,8 +43,8 @@ def test_masks_hold_to_the_end_and_training_costs_dense_macs(store: Store, how: 
 
 @pytest.mark.parametrize("reports", [1, 2])
 def test_a_masked_trial_resumes_bit_for_bit(store: Store, reports: int):  # noqa: F811
-    whole = run(masked(f"whole masked {reports}", "gradual"), store)
-    trial = masked(f"broken masked {reports}", "gradual")
+    whole = run(masked(f"whole-masked-{reports}", "gradual"), store)
+    trial = masked(f"broken-masked-{reports}", "gradual")
     run(trial, store, limit=reports)
     resumed = run(trial, store)
     same = ("key", "test_outputs")

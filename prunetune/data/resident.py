@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,13 +125,13 @@ class ResidentDataset(ABC):
         return _open(type(self), self.params, root, seed, device)
 
     def _fetch_once(self, root: Path, download: bool) -> None:
-        """Fetch; of all processes that share the folder, one downloads while the others wait."""
+        """Fetch; of all processes of this machine, one downloads while the others wait."""
         try:
             self.fetch(root, may_download=False)
         except DataMissingError:
             if not download:
                 raise
-            with waiting_lock(root / f".{self.name}.lock"):
+            with waiting_lock(_fetching(root)):
                 self.fetch(root, may_download=True)
 
     @abstractmethod
@@ -147,6 +149,12 @@ class ResidentDataset(ABC):
         Raises:
             CorruptDataError: a file has a wrong checksum.
         """
+
+
+def _fetching(root: Path) -> Path:
+    """Where the lock of a download lies: not in `root`, which a failed one does not even make."""
+    of_root = digest([str(root.resolve()), os.getuid()])
+    return Path(tempfile.gettempdir()) / f"prunetune-fetching-{of_root}"
 
 
 @lru_cache(maxsize=2)

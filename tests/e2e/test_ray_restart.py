@@ -135,6 +135,7 @@ def test_a_terminal_that_closes_ends_a_sweep_in_order(tmp_path):
     child, terminal = pty.fork()
     if not child:
         os.chdir(ROOT)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests themselves may be under nohup
         os.execv(sys.executable, [sys.executable, "-m", "tests.e2e.ray_sweep", str(tmp_path)])
     deadline = time.monotonic() + PATIENCE_S
     while not in_training(store):

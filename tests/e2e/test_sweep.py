@@ -147,7 +147,8 @@ def test_a_finished_sweep_is_not_run_again_and_says_that_its_server_is_down(swep
     again = prunetune("sweep", TINY, "--storage", store.storage, "--set", down)
     assert again.returncode == 0
     assert {p: p.stat().st_mtime_ns for p in store.root.glob("records/*.json")} == before
-    away, left = again.stderr.splitlines()
+    reading, away, left = again.stderr.splitlines()
+    assert reading.startswith("prunetune: reading ")
     address = "prunetune: warning: MLflow at http://127.0.0.1:1"
     assert away.startswith(f"{address} does not answer (Connection refused); the sweep goes on")
     assert left.startswith(f"{address} has not heard of {len(before)} trials, ")

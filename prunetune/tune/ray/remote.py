@@ -77,10 +77,10 @@ def run_on_head(
     Raises:
         ClusterError: the cluster went away.
     """
-    events = _events(name, interrupted)
-    if events is None:
-        return None
     try:
+        events = _events(name, interrupted)
+        if events is None:
+            return None
         outcome = _outcome(sweep, events, observers, interrupted)
     except RayTaskError as error:
         raise (error.cause or error) from None
@@ -106,8 +106,12 @@ def _events(name: str, interrupted: Callable[[], bool]) -> Queue | None:
     with told("waiting for the former run of this sweep to end on the cluster"):
         while not interrupted():
             try:
-                return Queue(actor_options=options)
-            except ValueError as error:  # the name is taken
+                queue = Queue(actor_options=options)
+                queue.qsize()  # through the client, a taken name is refused at the first call only
+                return queue
+            except (ValueError, RayError) as error:
+                if "already taken" not in str(error):
+                    raise
                 if time.monotonic() > deadline:
                     raise ClusterError(
                         f"the sweep runs on the cluster already, started from another place: "

@@ -8,6 +8,14 @@ import pytest
 from prunetune.tune.ray.tuner import SIGNALS, Interrupted, _interruptible
 
 
+@pytest.fixture(autouse=True)
+def no_nohup():
+    """These tests themselves may run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_the_first_signal_is_noted_and_the_next_does_what_it_did_before(signum):
     driver = SimpleNamespace(interrupted=None)
