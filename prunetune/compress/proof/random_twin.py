@@ -75,6 +75,9 @@ def random_twin(model: nn.Module, numbers: RandomNumbers) -> nn.Module:
     return with_tensors(model, parameter, buffer)
 
 
+_MANY = 16
+"""Fewer values of a channel, as behind a mean over positions, hardly spread. Centred there, a gate
+would open or close wholly in the cut network, which has another mean."""
 _STATISTICS = ("running_mean", "running_var")
 
 
@@ -128,16 +131,20 @@ def _fit_norm(layer: Any, x: Tensor) -> None:
     if layer.running_mean is None or layer.running_var is None:
         return
     mean, spread = _moments(x, 1)
-    if spread.isfinite().all() and spread.gt(0).all():
-        layer.running_mean.mul_(spread).add_(mean)
-        layer.running_var.mul_(spread.square())
+    if not (spread.isfinite().all() and spread.gt(0).all()):
+        return
+    if x.numel() < _MANY * len(mean):
+        mean, spread = torch.zeros_like(mean), torch.full_like(spread, _size(x))
+    layer.running_mean.mul_(spread).add_(mean)
+    layer.running_var.mul_(spread.square())
 
 
 def _fit_bias(layer: Any, out: Tensor) -> Tensor:
     """Make the bias the mean of a channel, in units of its spread; returns the output with it."""
     channels = -1 - len(layer.kernel_size) if isinstance(layer, _ConvNd) else -1
     mean, spread = _moments(out, channels)
-    if not spread.isfinite().all() or "bias" not in layer._parameters:
+    few = out.numel() < _MANY * len(mean)
+    if few or not spread.isfinite().all() or "bias" not in layer._parameters:
         return out
     shift = layer.bias * spread - mean
     layer.bias.add_(shift)
