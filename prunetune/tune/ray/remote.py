@@ -82,6 +82,8 @@ def run_on_head(
         if events is None:
             return None
         outcome = _outcome(sweep, events, observers, interrupted)
+    except ClusterError:  # a ConnectionError too, but in our words already
+        raise
     except RayTaskError as error:
         raise (error.cause or error) from None
     except (ConnectionError, RayError) as error:
