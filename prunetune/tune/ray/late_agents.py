@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from prunetune.tune.ray.waiting import beside
+
 LATE_S = 6.0
 """Helpers that need longer are late; on a machine at rest they need one or two."""
 _PATIENCE_S = 90.0
@@ -30,14 +32,8 @@ _PORTS = (
 @contextmanager
 def awaited(parent: int) -> Iterator[None]:
     """Stop a node that process `parent` starts in the block for as long as its helpers are late."""
-    done = threading.Event()
-    thread = threading.Thread(target=_attend, args=(parent, done), daemon=True)
-    thread.start()
-    try:
+    with beside(lambda done: _attend(parent, done)):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def children(pid: int) -> set[int]:

@@ -1,4 +1,4 @@
-"""Says from time to time that something is still being waited for, and since when."""
+"""Work beside a wait: says from time to time what is still being waited for, and since when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _log = logging.getLogger(__name__)
@@ -17,8 +17,15 @@ _NEXT_WORDS_S = 30.0
 @contextmanager
 def told(what: str) -> Iterator[None]:
     """Warn after some seconds, and again every half minute, that `what` has not happened yet."""
+    with beside(lambda done: _tell(what, done)):
+        yield
+
+
+@contextmanager
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `work` in a thread of its own beside the block, whose end the event tells it."""
     done = threading.Event()
-    thread = threading.Thread(target=_tell, args=(what, done), daemon=True)
+    thread = threading.Thread(target=work, args=(done,), daemon=True)
     thread.start()
     try:
         yield
