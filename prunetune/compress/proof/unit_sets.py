@@ -23,6 +23,7 @@ from itertools import combinations, zip_longest
 import numpy as np
 
 from prunetune.compress.graph.groups import Group
+from prunetune.compress.network.cut import other_units
 
 _DRAWS = 20
 """How often a set is drawn again; narrow groups have no set without any symmetry."""
@@ -41,13 +42,10 @@ def kept_units(groups: Sequence[Group], seed: int = 0) -> Iterator[list[list[int
     generator = np.random.default_rng(seed)
     some = [_some(group.width, generator) for group in groups]
     yield some
-    yield [_others(group.width, kept, generator) for group, kept in zip(groups, some, strict=True)]
+    yield [generator.permutation(rest or [0]).tolist() for rest in other_units(groups, some)]
     yield [[int(generator.integers(group.width))] for group in groups]
     for units in zip_longest(*(_small_sets(group.width) for group in groups), fillvalue=()):
-        yield [
-            [unit for unit in range(group.width) if unit not in removed]
-            for group, removed in zip(groups, units, strict=True)
-        ]
+        yield other_units(groups, units)
 
 
 def _small_sets(width: int) -> list[tuple[int, ...]]:
@@ -67,12 +65,6 @@ def _some(width: int, generator: np.random.Generator) -> list[int]:
         if width > _WIDE or not is_symmetric(set(kept), width):
             break
     return kept
-
-
-def _others(width: int, units: Sequence[int], generator: np.random.Generator) -> list[int]:
-    """All units but these, in a random order; the only unit stays."""
-    others: list[int] = generator.permutation(sorted(set(range(width)) - set(units))).tolist()
-    return others or [0]
 
 
 def is_symmetric(units: set[int], width: int) -> bool:
