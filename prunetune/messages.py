@@ -22,12 +22,15 @@ CHANNEL = logging.getLogger("prunetune")
 Say = Callable[[int, str], None]
 """Takes one message: its level, as in `logging`, and its text."""
 _USER = re.compile(r"(?<=://)[^/\s]*@")
-_PARAMETER = re.compile(r"([?&]\w*(?:passw|pwd|secret|token)\w*=)[^&#\s'\"]*", re.IGNORECASE)
+SECRET_PARAMETER = re.compile(
+    r"(?P<before>[?&](?P<name>\w*(?:passw|pwd|secret|token)\w*)=)[^&#\s'\"]*", re.IGNORECASE
+)
+"""A parameter of an address that holds a password or a token, by its name."""
 
 
 def without_passwords(text: str) -> str:
     """The text, with no user, password or token in any address: `scheme://host/path`."""
-    return _PARAMETER.sub(r"\1…", _USER.sub("", text))
+    return SECRET_PARAMETER.sub(r"\g<before>…", _USER.sub("", text))
 
 
 @contextmanager

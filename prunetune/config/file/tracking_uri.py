@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from prunetune.config.problems.errors import Problems
-from prunetune.messages import without_passwords
+from prunetune.messages import SECRET_PARAMETER, without_passwords
 
 NO_TRACKING = "none"
 """The word that switches MLflow off."""
@@ -58,7 +58,6 @@ def _dialect(scheme: str) -> str:
 
 _SERVERS = ("http", "https")
 _USER = re.compile(r"://(?P<user>[^/\s]*)@")
-_SECRET_PARAMETER = re.compile(r"[?&](?P<name>\w*(?:passw|pwd|secret|token)\w*)=", re.IGNORECASE)
 _DRIVERS = {
     "postgresql": "psycopg",
     "postgresql+psycopg": "psycopg",
@@ -107,5 +106,5 @@ def _secret(uri: str, scheme: str) -> str | None:
         return "a user or a token"
     if user and ":" in user["user"]:
         return "a password"
-    parameter = _SECRET_PARAMETER.search(uri)
+    parameter = SECRET_PARAMETER.search(uri)
     return f"a secret, as the parameter {parameter['name']!r}" if parameter else None
