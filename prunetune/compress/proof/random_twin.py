@@ -76,8 +76,9 @@ def random_twin(model: nn.Module, numbers: RandomNumbers) -> nn.Module:
 
 
 _MANY = 16
-"""Fewer values of a channel, as behind a mean over positions, hardly spread. Centred there, a gate
-would open or close wholly in the cut network, which has another mean."""
+"""Only a channel with so many values is centred. Behind a mean over positions a channel has one
+value an image, and these hardly differ: its mean is nearly all of it. A cut changes that mean, so a
+gate that was centred on the old one would open or close wholly, and hide what is behind it."""
 _STATISTICS = ("running_mean", "running_var")
 
 
@@ -92,7 +93,8 @@ def kept_in_range(twin: nn.Module) -> Iterator[None]:
     Without this, activations double with every residual block. They would drown the little that a
     late layer adds, and saturate the sigmoid of a gate, which would hide a wrong cut there. A
     channel that is negative everywhere is silenced by a ReLU, and what is behind it hides a wrong
-    cut as well. So the outputs of a channel are spread about a point near zero.
+    cut as well. So the outputs of a channel are spread about a point near zero, if it has enough
+    values (`_MANY`).
     """
     handles: dict[tuple[nn.Module, str], Any] = {}
     for layer in twin.modules():
