@@ -2,7 +2,8 @@
 
 The public API, each name imported when it is first used:
 
-    from prunetune import load_sweep, plan_sweep, run_sweep, load_records, rebuild
+    from prunetune import load_sweep, plan_sweep, run_sweep, SweepSpec
+    from prunetune import load_records, load_curves, frontier, audit, load_winner, rebuild
 """
 
 from __future__ import annotations
@@ -12,17 +13,35 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prunetune.compress.network.rebuild import rebuild
+    from prunetune.config.file.model import SweepSpec
     from prunetune.config.file.parse import load_sweep
-    from prunetune.sweep import load_records, plan_sweep, run_sweep
+    from prunetune.sweep.orchestrate import plan_sweep, run_sweep
+    from prunetune.sweep.results import audit, frontier, load_curves, load_records, load_winner
 
-__all__ = ["load_records", "load_sweep", "plan_sweep", "rebuild", "run_sweep"]
+__all__ = [
+    "SweepSpec",
+    "audit",
+    "frontier",
+    "load_curves",
+    "load_records",
+    "load_sweep",
+    "load_winner",
+    "plan_sweep",
+    "rebuild",
+    "run_sweep",
+]
 
 _HOMES = {
-    "load_records": "prunetune.sweep",
+    "SweepSpec": "prunetune.config.file.model",
+    "audit": "prunetune.sweep.results",
+    "frontier": "prunetune.sweep.results",
+    "load_curves": "prunetune.sweep.results",
+    "load_records": "prunetune.sweep.results",
     "load_sweep": "prunetune.config.file.parse",
-    "plan_sweep": "prunetune.sweep",
+    "load_winner": "prunetune.sweep.results",
+    "plan_sweep": "prunetune.sweep.orchestrate",
     "rebuild": "prunetune.compress.network.rebuild",
-    "run_sweep": "prunetune.sweep",
+    "run_sweep": "prunetune.sweep.orchestrate",
 }
 
 

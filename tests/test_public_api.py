@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import prunetune
+from prunetune.config.problems.errors import SpecError
 
 SOURCE = Path(prunetune.__file__)
 
@@ -22,11 +24,13 @@ def test_every_public_name_is_there_listed_and_documented(name):
     assert "Example:" in (getattr(prunetune, name).__doc__ or "")
 
 
-@pytest.mark.parametrize("name", ["load_sweep", "plan_sweep"])
+@pytest.mark.parametrize("name", ["SweepSpec", "load_sweep", "plan_sweep"])
 def test_an_example_that_needs_no_records_gives_what_it_says(name):
     part = getattr(prunetune, name)
-    (example,) = doctest.DocTestFinder().find(part, globs={name: part})
-    assert doctest.DocTestRunner().run(example) == doctest.TestResults(0, 2)
+    examples = doctest.DocTestFinder(recurse=False).find(part, globs={name: part})
+    results = [doctest.DocTestRunner().run(example) for example in examples]
+    assert sum(result.failed for result in results) == 0
+    assert sum(result.attempted for result in results) >= 2
 
 
 def test_type_checkers_see_the_names_that_are_imported_lazily():
@@ -54,3 +58,29 @@ def test_importing_the_package_imports_nothing_else_of_it():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         prunetune.nothing  # noqa: B018
+
+
+def test_a_sweep_may_be_a_dict_a_file_or_a_spec_and_overrides_are_one_word():
+    tree = {
+        "name": "mine",
+        "workload": {"model": "resnet14", "dataset": "digits"},
+        "budgets": (0.5,),
+        "arms": {
+            "thin": {"method": "width_scaling", "recipe": {"batch_size": {"by_budget": {0.5: 8}}}}
+        },
+    }
+    spec = prunetune.load_sweep(tree)
+    assert spec == prunetune.load_sweep(spec)
+    plans = [prunetune.plan_sweep(s, overrides=["search.trials=3"]) for s in (tree, spec)]
+    assert plans[0] == plans[1] == prunetune.plan_sweep(tree | {"search": {"trials": 3}})
+    for taker in (prunetune.load_sweep, prunetune.plan_sweep, prunetune.run_sweep):
+        assert next(iter(inspect.signature(taker).parameters)) == "source"
+        assert "overrides" in inspect.signature(taker).parameters
+
+
+def test_mistakes_in_a_dict_are_named_by_their_paths():
+    with pytest.raises(SpecError, match=r"arms\.thin\.metod: unknown field") as caught:
+        prunetune.plan_sweep({"name": "mine", "arms": {"thin": {"metod": "width_scaling"}}})
+    assert {problem.path[0] for problem in caught.value.problems} >= {"workload", "budgets"}
+    with pytest.raises(SpecError, match="no sweep file can hold this"):
+        prunetune.load_sweep({"name": object()})

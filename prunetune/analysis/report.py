@@ -15,7 +15,12 @@ from prunetune.analysis.evidence.break_evens import BudgetBreakEven, break_evens
 from prunetune.analysis.evidence.confirmed import confirmed_studies
 from prunetune.analysis.evidence.detectable import detectable_difference
 from prunetune.analysis.evidence.efforts import EffortCurve, effort_curves
-from prunetune.analysis.evidence.frontier import DenseResult, FrontierRow, dense_result, frontier
+from prunetune.analysis.evidence.frontier import (
+    DenseResult,
+    FrontierRow,
+    dense_result,
+    frontier_rows,
+)
 from prunetune.analysis.evidence.growths import changes, effort_after_a_look
 from prunetune.analysis.evidence.images import NO_IMAGES, TestImages
 from prunetune.analysis.evidence.ledger import Ledger, ledger
@@ -91,7 +96,7 @@ def analyse(
     agenda = Agenda(plan, Trials(records))
     confirmed = confirmed_studies(agenda)
     dense = dense_result(plan, records.values())
-    rows = frontier(plan, records.values(), confirmed, dense)
+    rows = frontier_rows(plan, records.values(), confirmed, dense)
     compared = tuple(contests(plan, confirmed))
     grown = changes(plan, records.values())
     images = TestImages(store.test_outputs_of) if store else NO_IMAGES

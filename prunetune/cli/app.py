@@ -25,7 +25,7 @@ VERBS: Sequence[Callable[..., None]] = (
     sweep.plan,
     look.status,
     compare.report,
-    audit.audit,
+    audit.audit_,
     look.ui,
     list.list_,
     list.schema,

@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from prunetune.cli.exits import FAILED_AUDIT, Exit
-from prunetune.cli.look import find_store
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
 
 
-def audit(
+def audit_(
     sweep: Annotated[
         str | None,
         typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, or its folder."),
@@ -34,6 +33,7 @@ def audit(
     if sweep is None:
         raise Exit(2, "name a sweep, or ask for --rules")
     from prunetune.analysis.report import analyse
+    from prunetune.sweep.locate import find_store
     from prunetune.sweep.plan_file import load_plan
 
     with uncollected():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunetune.cli.exits import SURROUNDINGS, Exit
-from prunetune.cli.look import find_store
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
 
@@ -39,6 +38,7 @@ def report(
 ) -> None:
     """Write the report again from the records; of several sweeps also a page that compares them."""
     from prunetune.analysis.page.terminal import text_table
+    from prunetune.sweep.locate import find_store
     from prunetune.sweep.plan_file import load_plan
 
     stores = [find_store(sweep, storage) for sweep in sweeps]

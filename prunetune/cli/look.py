@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,27 +12,11 @@ from prunetune.cli.json_text import print_json
 from prunetune.cli.options import AsJson, Storage, SweepArgument
 from prunetune.records.collector import uncollected
 
-if TYPE_CHECKING:
-    from prunetune.records.store import Store
-
-
-def find_store(sweep: str, storage: str) -> Store:
-    """The store of a sweep, given by its name under the storage, its folder or its sweep file."""
-    from prunetune.records.store import Store
-
-    path = Path(sweep)
-    if (store := Store.of_folder(sweep)) is not None:
-        return store
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        from prunetune.config.file.yaml import read
-
-        return Store(storage, str(read(path)[0].get("name", path.stem)))
-    return Store(storage, sweep)
-
 
 def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = False) -> None:
     """Say which trials are done, which are missing, and which can never run."""
     from prunetune.cli.tables import print_status
+    from prunetune.sweep.locate import find_store
     from prunetune.sweep.status import status_of
 
     with uncollected():
@@ -55,6 +38,7 @@ def ui(
 ) -> None:
     """Tell MLflow what it has missed of a sweep, and open it on the sweep's frontier."""
     from prunetune.sweep import load_plan
+    from prunetune.sweep.locate import find_store
     from prunetune.sweep.tracked import caught_up
     from prunetune.tracking.ui import serve
 

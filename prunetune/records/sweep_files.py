@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from prunetune.records.files import StoredFile, StoredFolder
-from prunetune.records.folders import SharedNetworkFolder, TrialFolder
+from prunetune.records.folders import NetworkFolder, SharedNetworkFolder, TrialFolder
 from prunetune.records.ownership import Ownership
 from prunetune.records.place import Place
 from prunetune.records.places import folder_here, key_folder, storage_place, sweep_folder
-from prunetune.records.record import Record
+from prunetune.records.record import Record, TrialIdentity
 
 StorageAddress = str | os.PathLike[str] | Place
 """A folder, or the address of one in an object store."""
@@ -77,6 +77,12 @@ class SweepFiles:
         """The files of trial `key`, beside its record."""
         return TrialFolder(key_folder(self.root / "trials", key), self._ownership.anchor)
 
+    def network_folder(self, trial: TrialIdentity) -> NetworkFolder:
+        """Where the network of a trial lies: sweeps share dense ones, which have other folders."""
+        if trial.phase == "dense":
+            return self.dense_folder(trial.key)
+        return self.trial_folder(trial.key)
+
     def address(self, file: StoredFile) -> str:
         """The path of a file under the storage, as records name it."""
         return str(file).removeprefix(f"{self.storage}/")
@@ -85,8 +91,7 @@ class SweepFiles:
         """The outputs of a finished trial for every test image; None where they were not kept."""
         if record.test_outputs is None:
             return None
-        dense = record.phase == "dense"
-        folder = self.dense_folder(record.key) if dense else self.trial_folder(record.key)
+        folder = self.network_folder(record)
         return folder.test_outputs if folder.test_outputs.exists() else None
 
     def record_file(self, key: str) -> StoredFile:

@@ -1,4 +1,4 @@
-"""Takes a sweep from its file to its report: `plan_sweep`, `run_sweep`, `load_records`."""
+"""Takes a sweep from its file to its report: `plan_sweep`, `run_sweep`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunetune.config.file.model import SweepSpec
-from prunetune.config.file.parse import check, parse
+from prunetune.config.file.parse import SweepSource, parse, source_name
 from prunetune.config.file.shipped import sweep_file
 from prunetune.config.problems.errors import SpecError
 from prunetune.messages import kept_in, on_console
@@ -23,13 +23,8 @@ from prunetune.sweep.tracked import tracked
 from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from prunetune.analysis.report import Report
     from prunetune.tune import RunResult
-
-Source = str | Path | SweepSpec
-"""A sweep file, the name of a shipped sweep, or a spec built in Python."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class SweepOutcome:
         return sum(record.status == "failed" for record in self.records.values())
 
 
-def plan_sweep(source: Source, *, overrides: Sequence[str] = ()) -> Plan:
+def plan_sweep(source: SweepSource, *, overrides: Sequence[str] = ()) -> Plan:
     """The plan of a sweep: its studies, their epochs and MACs. Trains nothing, opens no data.
 
     Raises:
@@ -68,7 +63,7 @@ def plan_sweep(source: Source, *, overrides: Sequence[str] = ()) -> Plan:
 
 
 def run_sweep(
-    source: Source,
+    source: SweepSource,
     *,
     storage: str | Path = "runs",
     address: str | None = None,
@@ -142,37 +137,13 @@ def _outcome(plan: Plan, store: Store, result: RunResult, report: Report) -> Swe
     )
 
 
-def _parse_and_bind(source: Source, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
+def _parse_and_bind(source: SweepSource, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
     from prunetune.bind import bind
 
-    if isinstance(source, SweepSpec):
-        return source, bind(source, check(source))
     spec, problems = parse(source, overrides)
+    name = source_name(source)
     if spec is None:
-        raise SpecError(problems.found, str(source))
-    if spec.plugins:  # they may lie beside the sweep file
+        raise SpecError(problems.found, name)
+    if spec.plugins and isinstance(source, str | Path):  # they may lie beside the sweep file
         make_importable([str(sweep_file(source).absolute().parent)])
-    return spec, bind(spec, problems, str(source))
-
-
-def load_records(sweep: str, storage: str | Path = "runs") -> pd.DataFrame:
-    """The records of a sweep as a table: one row a trial, facts and config by dotted name.
-
-    Curves are left out.
-
-    Raises:
-        NoSweepError: the storage has no sweep of that name.
-
-    Example:
-        >>> records = load_records("quickstart")
-        >>> records.query("phase == 'confirm'").groupby("arm")["test_acc1"].mean()
-    """
-    import pandas as pd
-
-    from prunetune.analysis.page.csv_tables import facts
-
-    store = Store(storage, sweep)
-    if not store.exists():
-        load_plan(store)
-    records = store.records().values()
-    return pd.DataFrame([facts(record) | record.config for record in records])
+    return spec, bind(spec, problems, name)

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from prunetune.compress.method import CompactModel
 from prunetune.records.files import StoredFile
-from prunetune.records.folders import NetworkFolder
 from prunetune.records.record import Record, TrialSpec
 from prunetune.records.record_builder import TrialReport
 from prunetune.records.store import Store
@@ -18,13 +17,6 @@ from prunetune.train.checkpoint import CheckpointFile
 from prunetune.trial.trainer import Trainer
 
 _log = logging.getLogger(__name__)
-
-
-def network_folder(spec: TrialSpec, store: Store) -> NetworkFolder:
-    """Where the trial's network goes. Sweeps share dense networks, so these have other folders."""
-    if spec.phase == "dense":
-        return store.dense_folder(spec.key)
-    return store.trial_folder(spec.key)
 
 
 def save(file: StoredFile, tensors: dict[str, torch.Tensor]) -> None:
@@ -44,7 +36,7 @@ def judge(
 
     Afterwards the network may have the weights of its best epoch.
     """
-    model, folder, test = network.model, network_folder(spec, store), trainer.splits.test()
+    model, folder, test = network.model, store.network_folder(spec), trainer.splits.test()
     last = trainer.evaluate(model, network.cost, test, outputs=True)
     assert last.log_probs is not None
     assert last.labels is not None

@@ -14,8 +14,8 @@ from prunetune.config.file.parse import check
 from prunetune.records.files import CorruptFileError
 from prunetune.records.key import digest
 from prunetune.records.store import Store
-from prunetune.sweep.orchestrate import load_records
 from prunetune.sweep.plan_file import NoSweepError, load_plan, write_plan
+from prunetune.sweep.results import load_records
 
 SPEC = {
     "name": "small",

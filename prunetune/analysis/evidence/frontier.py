@@ -85,7 +85,7 @@ def dense_result(plan: Plan, records: Iterable[Record]) -> DenseResult:
     )
 
 
-def frontier(
+def frontier_rows(
     plan: Plan,
     records: Iterable[Record],
     confirmed: Mapping[str, ConfirmedStudy],

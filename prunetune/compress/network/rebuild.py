@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -14,7 +14,11 @@ from prunetune.compress.graph.layout import as_stored
 from prunetune.config.parts import Named
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
+from prunetune.records.record import Record
 from prunetune.registry import models
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def architecture_of(
@@ -36,20 +40,27 @@ def layer_widths(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: widths for name, widths in by_layer.items() if widths}
 
 
-def rebuild(architecture: Architecture) -> nn.Module:
+def rebuild(described: Architecture | Record | Mapping[str, Any] | pd.Series) -> nn.Module:
     """The network of an architecture, with PyTorch's default initial weights.
 
     The state of the global random generators stays as it is.
 
+    Args:
+        described: an architecture, or a record (both also as the dicts that JSON files hold), or a
+            row of what `load_records` gives.
+
     Raises:
-        ValueError: the architecture lists other layers than its family has.
+        ValueError: nothing in it is an architecture, or the architecture lists other layers than
+            its family has.
 
     Example:
-        >>> record = json.loads(Path(f"runs/quickstart/records/{key}.json").read_text())
-        >>> model = rebuild(Architecture.model_validate(record["architecture"]))
+        >>> records = load_records("quickstart")
+        >>> key, row = next(records.query("phase == 'confirm'").set_index("key").iterrows())
+        >>> model = rebuild(row)
         >>> weights = f"runs/quickstart/trials/{key}/weights.safetensors"
         >>> model.load_state_dict(safetensors.torch.load_file(weights))
     """
+    architecture = architecture_in(described)
     with torch.random.fork_rng(devices=[]):
         model = family_network(architecture)
         family_widths = layer_widths(model)
@@ -60,6 +71,37 @@ def rebuild(architecture: Architecture) -> nn.Module:
             )
         resize(model, architecture.layers)
     return model
+
+
+def architecture_in(described: Any) -> Architecture:
+    """The architecture in what `rebuild` takes.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if isinstance(described, Architecture):
+        return described
+    is_record = not isinstance(described, Mapping) or "architecture" in described
+    inner = _architecture_of_record(described) if is_record else described
+    if isinstance(inner, Architecture):
+        return inner
+    if not isinstance(inner, Mapping):  # None, and a table's NaN
+        raise ValueError(
+            "no architecture in a record: its trial ended before it had a network"
+            if is_record
+            else f"no architecture: {type(described).__name__}"
+        )
+    return Architecture.model_validate(inner)
+
+
+def _architecture_of_record(record: Any) -> Any:
+    """The field `architecture` of a record, of its JSON, or of a row of a table."""
+    if isinstance(record, Mapping):
+        return record["architecture"]
+    try:
+        return record.architecture
+    except AttributeError:
+        raise ValueError(f"no architecture in {type(record).__name__} {record!r:.60}") from None
 
 
 def resize(model: nn.Module, layers: Mapping[str, tuple[int, ...]]) -> None:

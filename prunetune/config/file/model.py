@@ -137,7 +137,15 @@ class TrackingSpec(Params):
 
 
 class SweepSpec(Params):
-    """A sweep as its file states it."""
+    """A sweep as its file states it; fields and their defaults are those of `prunetune schema`.
+
+    Example:
+        >>> arms = {"thin": {"method": "width_scaling"}, "pruned": {"method": "channel_pruning"}}
+        >>> workload = {"model": "resnet14", "dataset": "digits"}
+        >>> spec = SweepSpec(name="mine", workload=workload, budgets=[0.5, 0.25], arms=arms)
+        >>> spec.search.trials
+        16
+    """
 
     name: SweepName = Field(examples=["my-sweep"], description="the folder of its results")
     question: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.overrides import override
 from prunetune.config.file.shipped import sweep_file
 from prunetune.config.file.yaml import read
-from prunetune.config.problems.errors import Problems, SpecError, YamlPath
+from prunetune.config.problems.errors import Problem, Problems, SpecError, YamlPath
 from prunetune.config.problems.pydantic_errors import note_validation_errors
 
+SweepSource = Path | str | Mapping[str, Any] | SweepSpec
+"""A sweep file, the name of a shipped sweep, the content of a file as a dict, or a spec."""
 
-def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
-    """The sweep in the file, and all mistakes in its form.
+
+def parse(source: SweepSource, overrides: Sequence[str] = ()) -> tuple[SweepSpec | None, Problems]:
+    """The sweep in a source, and all mistakes in its form.
 
     The spec leaves wrong values out, so that binding can check the others; it is None where too
     little remains. `overrides` are `path=value`, as in `search.trials=4`.
@@ -27,7 +30,12 @@ def parse(path: Path | str, overrides: Sequence[str] = ()) -> tuple[SweepSpec | 
     Raises:
         SpecError: there is nothing to parse, because the file is missing or is no YAML.
     """
-    tree, problems = read(sweep_file(path))
+    if isinstance(source, SweepSpec):
+        tree, problems = source.model_dump(mode="json"), Problems()
+    elif isinstance(source, Mapping):
+        tree, problems = _plain(source), Problems()
+    else:
+        tree, problems = read(sweep_file(source))
     override(tree, overrides, problems)
     return parse_tree(tree, problems), problems
 
@@ -39,15 +47,22 @@ def parse_tree(tree: dict[str, Any], problems: Problems) -> SweepSpec | None:
     return spec
 
 
+def source_name(source: SweepSource) -> str:
+    """The source in error messages: the file as it was written; empty for Python objects."""
+    return "" if isinstance(source, Mapping | SweepSpec) else str(source)
+
+
 def check(spec: SweepSpec) -> Problems:
     """The mistakes in the form of a spec that was built in Python."""
-    problems = Problems()
-    parse_tree(spec.model_dump(mode="json"), problems)
-    return problems
+    return parse(spec)[1]
 
 
-def load_sweep(path: Path | str, set: Sequence[str] = ()) -> SweepSpec:
-    """The sweep in a file, or a shipped one by name, with `path=value` overrides in `set`.
+def load_sweep(source: SweepSource, overrides: Sequence[str] = ()) -> SweepSpec:
+    """The sweep in a file, a shipped one by name, or one as a dict.
+
+    Args:
+        source: a path, a name, the content of a sweep file as a dict, or another spec.
+        overrides: `path=value`, as `--set` takes them.
 
     Raises:
         SpecError: the file cannot be read, or is wrong; it holds every problem.
@@ -57,11 +72,29 @@ def load_sweep(path: Path | str, set: Sequence[str] = ()) -> SweepSpec:
         >>> spec.search.trials
         8
     """
-    spec, problems = parse(path, set)
-    problems.check(str(path))
+    spec, problems = parse(source, overrides)
+    problems.check(source_name(source))
     if spec is None:
-        raise SpecError(problems.found, str(path))
+        raise SpecError(problems.found, source_name(source))
     return spec
+
+
+def _plain(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a dict as a file would have it: keys are text, tuples are lists."""
+    try:
+        tree: dict[str, Any] = json.loads(json.dumps(source, default=_as_written))
+    except (TypeError, ValueError) as error:
+        raise SpecError([Problem((), f"no sweep file can hold this: {error}")]) from error
+    return tree
+
+
+def _as_written(value: object) -> object:
+    """A path as text, a number of another library (NumPy's) as a number."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} {value!r}")
 
 
 _NAME: YamlPath = ("name",)

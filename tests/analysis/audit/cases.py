@@ -9,7 +9,7 @@ from typing import Any
 from prunetune.agenda import Agenda, Trials
 from prunetune.analysis.audit.case import Case
 from prunetune.analysis.evidence.confirmed import confirmed_studies
-from prunetune.analysis.evidence.frontier import dense_result, frontier
+from prunetune.analysis.evidence.frontier import dense_result, frontier_rows
 from prunetune.analysis.evidence.other_sweeps import OtherSweep
 from prunetune.analysis.evidence.samples import contests
 from prunetune.analysis.verdicts.comparisons import compare
@@ -39,7 +39,7 @@ class Sweep:
         agenda = Agenda(plan, Trials(records))
         confirmed = confirmed_studies(agenda)
         dense = dense_result(plan, records.values())
-        rows = frontier(plan, records.values(), confirmed, dense)
+        rows = frontier_rows(plan, records.values(), confirmed, dense)
         compared = tuple(contests(plan, confirmed))
         judged = compare(plan, compared)
         at_budgets = verdicts(plan, compared, judged.pairs)
