@@ -77,7 +77,9 @@ class Workload:
     @cached_property
     def info(self) -> Any:
         """The shape, classes, sizes and normalisation of the data set."""
-        return self.data.info()
+        # The first reader may be building the network on "meta"; a data set keeps what it finds.
+        with torch.device("cpu"):
+            return self.data.info()
 
     def data_key(self) -> str:
         """Digest of the data set's files, its options and the seed of its split."""

@@ -23,7 +23,7 @@ from prunetune.analysis.page.strip import strip
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFolder
-from prunetune.records.record import Record
+from prunetune.records.record import Record, TrainMacs
 from tests.analysis.experiments import NAMES, experiment
 from tests.analysis.sweeps import make_plan, noisy, run
 
@@ -183,11 +183,12 @@ def test_second_verdicts_stand_beside_the_first_and_changes_are_strong() -> None
     assert all(str(escape(s.sentence)) in content for s in shown.report.second_verdicts)
 
 
-@pytest.mark.parametrize("kept", ["none", "dense", "no confirms", "half", "lost", "level"])
+@pytest.mark.parametrize("kept", ["none", "dense", "no confirms", "half", "lost", "level", "idle"])
 @pytest.mark.parametrize("options", [{}, {"replicates": 2, "seeds": 1}, {"matchings": ("a", "b")}])
 def test_unfinished_and_failed_sweeps_render(kept: str, options: dict[str, object]) -> None:
     plan, records = sweep(**options)
     lost = {"status": "diverged", "test_acc1": None, "val_acc1": None, "architecture": None}
+    unspent = {"curve": (), "train_macs": TrainMacs()}
     some = {
         "none": lambda i, r: None,
         "dense": lambda i, r: r if r.phase == "dense" else None,
@@ -195,6 +196,7 @@ def test_unfinished_and_failed_sweeps_render(kept: str, options: dict[str, objec
         "half": lambda i, r: r if i % 2 else None,
         "lost": lambda i, r: r if i % 3 else r.model_copy(update=lost),
         "level": lambda i, r: r.model_copy(update={"test_acc1": r.test_acc1 and 0.9}),
+        "idle": lambda i, r: r.model_copy(update={**lost, "status": "failed", **unspent}),
     }
     found = {k: some[kept](i, r) for i, (k, r) in enumerate(records.items())}
     left = {key: record for key, record in found.items() if record is not None}

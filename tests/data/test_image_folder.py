@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from prunetune.config.parts import Named
 from prunetune.config.recipe import Augment
 from prunetune.data.decode import Geometry
 from prunetune.data.files import CorruptDataError, DataMissingError
+from prunetune.workload import Workload
 
 from .conftest import CPU, made, seeded
 
@@ -50,6 +52,15 @@ def test_info_and_labels_come_from_names(folder):
     val = torch.cat([y for _, y in splits.val.batches(4)])
     assert torch.bincount(val).tolist() == [1, 1, 1]
     assert len(splits.train) + len(splits.val) == sum(CLASSES.values())
+
+
+def test_a_workload_opens_after_its_network_was_looked_at(folder):
+    """Whoever builds the network first does so without memory for its weights."""
+    params = {"root": str(folder), "size": 16, "workers": 0}
+    workload = Workload(Named(name="resnet14"), Named(name="image_folder", params=params), 0)
+    assert workload.n_params > 0
+    splits = workload.open(CPU, download=False)
+    assert {y.device for _, y in splits.val.batches(4)} == {CPU}
 
 
 def test_plain_images_are_the_middle_resized(folder):

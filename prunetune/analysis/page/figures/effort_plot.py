@@ -39,12 +39,12 @@ def curves_at(view: PageView, budget: RecordedBudget, matching: str | None) -> l
 def effort_svg(
     view: PageView, curves: Sequence[StudyCurve], effort: Effort, label: str, matching: str | None
 ) -> str | None:
-    """The figure; None where no search has two trials."""
-    if all(len(found.curve.best) < 2 for found in curves):
+    """The figure; None where no search has two trials, or none spent anything."""
+    reach = max((_efforts(found.curve, effort)[-1] for found in curves), default=0.0)
+    if reach == 0 or all(len(found.curve.best) < 2 for found in curves):
         return None
     foot = 13.0 * len(stamp_lines(_WIDTH, view.rung(matching)))
     frame = Frame(_WIDTH, _HEIGHT + foot, 46.0, _WIDTH - 14, 30.0, _HEIGHT - 54)
-    reach = max(_efforts(found.curve, effort)[-1] for found in curves)
     least = min(_efforts(found.curve, effort)[0] for found in curves) if effort == "macs" else 1.0
     x = frame.x(least if least < reach else 0.0, reach)
     y = frame.y(*_range(curves))
