@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import near_match
+from prunetune.contracts import check_contract
 
 _Part = TypeVar("_Part")
 
@@ -73,11 +74,13 @@ class Registry(Generic[_Part]):
 
         Raises:
             ValueError: another part of this kind has the name.
+            ContractError: the part cannot be one of this kind; see `prunetune.contracts`.
         """
 
         def add(part: _Part) -> _Part:
             if name in self._entries:
                 raise ValueError(f"{self.kind}: the name {name!r} is taken")
+            check_contract(self.kind, name, part, params)
             self._entries[name] = Entry(name, part, params)
             return part
 
