@@ -38,11 +38,12 @@ def tell_answer(
     report: Report,
     tracking: MlflowStore,
 ) -> None:
-    """Send each study's result and network, and the report, to MLflow."""
+    """Send each study's result and network, and the report if there is one, to MLflow."""
     tracking.study_results(study_results(report))
     for record, load in winning_networks(plan, store, records):
         tracking.log_winner(record, load)
-    tracking.report(store.report_folder)
+    if store.report_folder.file("report.json").exists():
+        tracking.report(store.report_folder)
 
 
 def study_results(report: Report) -> dict[str, StudyResult]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.plan import Plan
 from prunetune.records.files import StorageError
+from prunetune.records.record import Record
 from prunetune.records.store import Store
 
 if TYPE_CHECKING:
+    from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
 
 _BROKEN_OFF_S = 10.0
@@ -47,8 +49,8 @@ def tracked(plan: Plan, store: Store) -> Iterator[MlflowStore | None]:
 def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
     """The sweep's MLflow, after it was told what it had missed; None where there is none.
 
-    The sweep may be running, or its storage be read-only: then MLflow stays as it is, and a message
-    says so.
+    It waits as long as MLflow takes updates. The sweep may be running, or its storage be read-only:
+    then MLflow stays as it is, and a message says so.
     """
     tracking = _open(plan, store)
     if tracking is None:
@@ -62,28 +64,35 @@ def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
 
 
 def _tell(plan: Plan, store: Store, tracking: MlflowStore) -> None:
-    from prunetune.analysis.report import Report
     from prunetune.sweep.publish import tell_answer
 
     records = store.records()
     tracking.sync(records.values())
+    tell_answer(plan, store, records, _report(plan, store, records), tracking)
+    tracking.finish(None)
+
+
+def _report(plan: Plan, store: Store, records: Mapping[str, Record]) -> Report:
+    """The report as it was written, else as it follows from the records; nothing is written."""
+    from prunetune.analysis.report import Report, analyse
+
     file = store.report_folder.file("report.json")
     if file.exists():
         try:
-            report = Report.model_validate_json(file.read())
+            return Report.model_validate_json(file.read())
         except ValidationError:
             command = f"prunetune report {store.sweep}"
-            _log.warning("%s is not of this version; `%s` writes it anew", file, command)
-        else:
-            tell_answer(plan, store, records, report, tracking)
-    tracking.finish()
+            _log.info("%s is of an older version; `%s` writes it anew", file, command)
+    return analyse(plan, records, store=store)
 
 
 def _open(plan: Plan, store: Store) -> MlflowStore | None:
+    """The sweep's MLflow. There a sweep is called as its folder is, which may have been renamed."""
     from prunetune.tracking.mlflow_store import MlflowStore
 
     uri = plan.tracking["uri"]
     if uri == NO_TRACKING:
         return None
+    plan = plan.model_copy(update={"sweep": store.sweep})
     experiment = plan.tracking["experiment"]
     return MlflowStore(plan, uri, store.mlflow_folder, store.storage_id(), experiment)

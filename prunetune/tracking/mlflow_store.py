@@ -30,6 +30,7 @@ from prunetune.tracking.outages import Outages, is_away
 from prunetune.tracking.owner import Owner
 from prunetune.tracking.updates import (
     EpochsUpdate,
+    OpenUpdate,
     RecordUpdate,
     ReportUpdate,
     StudyUpdate,
@@ -51,6 +52,8 @@ END_S = 60.0
 """How long a command waits at its end for MLflow to hear the rest."""
 _SILENT_S = 3.0
 """How long it waits before it says so."""
+_AGAIN_S = 15.0
+"""How often it says what is left, where nothing limits the wait."""
 
 
 class MlflowStore:
@@ -82,6 +85,7 @@ class MlflowStore:
         self._writer: Writer | None = None  # used by the thread alone
         self._outages = Outages(self.uri, plan.sweep)
         self._left_open = False
+        self._written: set[str] = set()  # keys of finished trials; used by the thread alone
 
     def on_dealt(self, spec: TrialSpec) -> None:
         """A trial begins or is resumed."""
@@ -96,8 +100,8 @@ class MlflowStore:
         self._put(RecordUpdate(record))
 
     def sync(self, records: Iterable[Record]) -> None:
-        """Write the records that MLflow lacks."""
-        self._put(*map(RecordUpdate, records))
+        """Write the records that MLflow lacks, and end what an earlier process left running."""
+        self._put(OpenUpdate(), *map(RecordUpdate, records))
 
     def study_results(self, results: Mapping[str, StudyResult]) -> None:
         """Write results on fresh seeds, by study id; `dense` is the dense network."""
@@ -114,19 +118,27 @@ class MlflowStore:
     def close(self) -> None:
         """Nothing: what follows the run of trials is told too, and then comes `finish`."""
 
-    def finish(self, longest_s: float = END_S) -> None:
-        """Wait until MLflow has heard everything, at most `longest_s`, and say what is left.
+    def finish(self, longest_s: float | None = END_S) -> None:
+        """Wait until MLflow has heard everything, and say what is left.
 
         It does not wait for a server that is away. Later updates need another `finish`.
+
+        Args:
+            longest_s: the longest wait in seconds; None: as long as MLflow takes updates.
         """
-        if self._thread is None:
+        thread = self._thread
+        if thread is None:
             return
         self._backlog.close()
-        self._thread.join(min(_SILENT_S, longest_s))
-        if self._thread.is_alive() and longest_s > _SILENT_S:
+        thread.join(_SILENT_S if longest_s is None else min(_SILENT_S, longest_s))
+        if longest_s is None:
+            while thread.is_alive():
+                self._outages.wait(self._backlog.left())
+                thread.join(_AGAIN_S)
+        elif thread.is_alive() and longest_s > _SILENT_S:
             self._outages.wait(self._backlog.left(), longest_s)
-            self._thread.join(longest_s - _SILENT_S)
-        if self._thread.is_alive() or self._left_open or self._backlog.left():
+            thread.join(longest_s - _SILENT_S)
+        if thread.is_alive() or self._left_open or self._backlog.left():
             self._outages.give_up(self._backlog.left())
 
     def _put(self, *updates: Update) -> None:
@@ -167,6 +179,8 @@ class MlflowStore:
                 self._writer = self._writer or self._open()
                 update.write(self._writer)
                 self._outages.end()
+                if isinstance(update, RecordUpdate):
+                    self._written.add(update.subject)
                 return True
             except Exception as error:
                 unreachable = self._writer is None
@@ -187,10 +201,11 @@ class MlflowStore:
         return Writer(self.plan, self.owner, self.uri, self.experiment, artifacts)
 
     def _leave(self) -> None:
-        """End the runs that are open in MLflow."""
+        """End the runs that are open in MLflow, and compare what it holds with what it was told."""
         try:
             if self._writer:
                 self._writer.leave()
+                self._outages.differs(*self._writer.unlike(self._written))
             self._left_open = False
         except Exception as error:
             self._writer, self._left_open = None, True

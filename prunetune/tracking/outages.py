@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from prunetune.messages import without_passwords
 from prunetune.tracking.updates import Update
@@ -48,10 +48,11 @@ class Outages:
         """MLflow does not take an update, and never will."""
         _log.warning("%s does not take %s: %s", self._name, subject, error and reason(error))
 
-    def wait(self, left: Sequence[Update], longest_s: float) -> None:
-        """The end of the command waits for MLflow."""
+    def wait(self, left: Sequence[Update], longest_s: float | None = None) -> None:
+        """The end of the command waits for MLflow; without a limit if `longest_s` is None."""
         rest = kinds(left) or "the end of its runs"
-        _log.info("%s still has to hear of %s; waiting at most %g s", self._name, rest, longest_s)
+        limit = "waiting for it" if longest_s is None else f"waiting at most {longest_s:g} s"
+        _log.info("%s still has to hear of %s; %s", self._name, rest, limit)
 
     def give_up(self, left: Sequence[Update]) -> None:
         """The command ends although MLflow lacks something."""
@@ -59,6 +60,19 @@ class Outages:
         open_runs = "; until then runs there may still show as running"
         cure = f"the next run of the sweep, or `prunetune ui {self._sweep}`, tells it{open_runs}"
         _log.warning("%s %s; %s", self._name, told, cure)
+
+    def differs(self, missing: Collection[str], running: Collection[str]) -> None:
+        """MLflow lacks trials that it was told of, or shows runs that have ended as running."""
+        if missing:
+            _log.warning(
+                "%s was told of %d trials and does not show them, among them %s; %s",
+                *(self._name, len(missing), min(missing), "is another process changing its runs?"),
+            )
+        if running:
+            _log.warning(
+                "%s shows %d runs of this sweep as running although it has ended, among them %s",
+                *(self._name, len(running), min(running)),
+            )
 
 
 def kinds(updates: Sequence[Update]) -> str:

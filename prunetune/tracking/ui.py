@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import os
 import signal
 import socket
@@ -21,9 +22,13 @@ from prunetune.tracking.outages import cure, reason
 from prunetune.tracking.owner import Owner
 from prunetune.tracking.views import FRONTIER, link
 
+_log = logging.getLogger(__name__)
+
 _HOST = "127.0.0.1"
 _STOP_S = 5.0
 """How long a process may take to end after each signal."""
+_QUIET_S, _AGAIN_S = 5.0, 15.0
+"""How long nothing is said of a server that does not answer yet, and how often afterwards."""
 _LAST_LINES = 5
 """Lines of the server's output that an error quotes."""
 
@@ -40,7 +45,7 @@ def serve(
     port: int = 5000,
     open_browser: bool = True,
     say: Callable[[str], None] = print,
-    start_s: float = 90.0,
+    start_s: float | None = None,
 ) -> None:
     """Show the experiment's frontier in MLflow's UI.
 
@@ -54,10 +59,10 @@ def serve(
         port: the port to listen on; 0 is any free one.
         open_browser: whether to open the link as well as print it.
         say: prints a line for the user.
-        start_s: how long the server may take to answer.
+        start_s: how long the server may take to answer; None: as long as its process lives.
 
     Raises:
-        UiError: there is no such experiment, the port is taken, or no server answers in time.
+        UiError: there is no such experiment, the port is taken, or the server does not answer.
     """
     identifier, view = frontier_of(uri, experiment, owner)
     if uri.startswith(("http://", "https://")):
@@ -96,7 +101,7 @@ def frontier_of(uri: str, experiment: str, owner: Owner | None = None) -> tuple[
 
 @contextmanager
 def server(
-    uri: str, *, port: int = 0, start_s: float = 90.0
+    uri: str, *, port: int = 0, start_s: float | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """An MLflow server on loopback for the block: its address and its process."""
     port = _free(port)
@@ -116,7 +121,7 @@ def server(
             start_new_session=True,  # a process group that can be ended as a whole
         )
         try:
-            _await(process, port, time.monotonic() + start_s, output)
+            _await(process, port, start_s, output)
             yield f"http://{_HOST}:{port}", process
         finally:
             _stop(process)
@@ -137,16 +142,27 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _await(process: subprocess.Popen[bytes], port: int, deadline: float, output: IO[bytes]) -> None:
-    while time.monotonic() < deadline:
+def _await(
+    process: subprocess.Popen[bytes], port: int, longest_s: float | None, output: IO[bytes]
+) -> None:
+    """Wait until the server answers; say so while it takes its time.
+
+    Raises:
+        UiError: the server has ended, or `longest_s` seconds have passed.
+    """
+    began, said = time.monotonic(), _QUIET_S - _AGAIN_S
+    while not _healthy(port):
+        waited = time.monotonic() - began
         if process.poll() is not None:
             output.seek(0)
             lines = b"\n".join(output.read().splitlines()[-_LAST_LINES:]).decode(errors="replace")
             raise UiError(f"MLflow's UI did not start:\n{lines}")
-        if _healthy(port):
-            return
+        if longest_s is not None and waited > longest_s:
+            raise UiError(f"MLflow's UI did not answer on port {port} in time")
+        if waited - said > _AGAIN_S:
+            said = waited
+            _log.info("waiting for MLflow's server to start, for %.0f s now", waited)
         time.sleep(0.2)
-    raise UiError(f"MLflow's UI did not answer on port {port} in time")
 
 
 def _healthy(port: int) -> bool:

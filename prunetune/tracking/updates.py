@@ -68,6 +68,17 @@ class ReplacingUpdate:
 
 
 @dataclass(frozen=True)
+class OpenUpdate(ReplacingUpdate):
+    """The sweep itself: its experiment, its views and the runs of its studies."""
+
+    subject: str = "the experiment"
+    kind: str = "experiment"
+
+    def write(self, writer: Writer) -> None:
+        """Nothing: a writer makes all of that when it is opened."""
+
+
+@dataclass(frozen=True)
 class RecordUpdate(ReplacingUpdate):
     """A finished trial."""
 

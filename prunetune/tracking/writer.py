@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
@@ -115,6 +115,11 @@ class Writer:
             if tracked.status == "RUNNING":
                 trial = tracked.tags.get(layout.KIND) == "trial"
                 self._end(tracked, "KILLED" if trial else "FINISHED")
+
+    def unlike(self, keys: Set[str]) -> tuple[set[str], set[str]]:
+        """What MLflow holds otherwise than it should: missing trials of `keys`, and open runs."""
+        runs = read_runs(self._client, self._experiment_id, self._owner)
+        return set(keys - runs.keys()), {k for k, run in runs.items() if run.status == "RUNNING"}
 
     def _ensure(self, run: Run, start: int | None = None) -> TrackedRun:
         """The run in MLflow: the one with its key, else a new one with all its tags."""

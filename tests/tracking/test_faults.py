@@ -142,7 +142,7 @@ def test_a_slow_server_holds_the_end_up_within_bounds_and_what_is_left_is_said(
     warnings: pytest.LogCaptureFixture,
 ) -> None:
     store = MlflowStore(plan, None, tmp_path, OWNER.storage)
-    monkeypatch.setattr(store, "_open", Mock)
+    monkeypatch.setattr(store, "_open", lambda: Mock(**{"unlike.return_value": (set(), set())}))
     store._put(*(Slow(str(number)) for number in range(5)))
     begun = time.monotonic()
     store.finish(1.0)
