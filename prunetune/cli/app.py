@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from prunetune.cli import audit, compare, list, look, sweep
+from prunetune.cli import audit, clean, compare, list, look, sweep, trial
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
 from prunetune.messages import on_console
@@ -26,9 +26,12 @@ VERBS: Sequence[Callable[..., None]] = (
     look.status,
     compare.report,
     audit.audit_,
+    trial.show,
+    trial.logs,
     look.ui,
     list.list_,
     list.schema,
+    clean.gc,
 )
 for verb in VERBS:
     app.command(name=verb.__name__.rstrip("_"))(verb)

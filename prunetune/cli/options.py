@@ -34,4 +34,10 @@ Override = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the file; repeatable."),
 ]
+TrialArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL", help="A trial's key, or its beginning; of any sweep under the storage."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The same facts as JSON, for scripts.")]

@@ -99,8 +99,13 @@ class TrialFolder(NetworkFolder):
     def drop_checkpoints(self) -> None:
         """Remove all checkpoints. Call it once the record is written: nothing resumes from them."""
         for entry in files_in(self.place):
-            if any(fnmatch(entry.name, pattern) for pattern in _CHECKPOINTS):
+            if is_checkpoint(entry.name):
                 self.file(entry.name).delete()
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether a file of a trial's folder, of this name, is a checkpoint."""
+    return any(fnmatch(name, pattern) for pattern in _CHECKPOINTS)
 
 
 @contextmanager
