@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from prunetune.cli import audit, clean, compare, list, look, sweep, trial
+from prunetune.cli import audit, clean, compare, export, list, look, sweep, trial
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
 from prunetune.messages import on_console
@@ -28,6 +28,7 @@ VERBS: Sequence[Callable[..., None]] = (
     audit.audit_,
     trial.show,
     trial.logs,
+    export.export,
     look.ui,
     list.list_,
     list.schema,

@@ -40,4 +40,7 @@ TrialArgument = Annotated[
         metavar="TRIAL", help="A trial's key, or its beginning; of any sweep under the storage."
     ),
 ]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Never download; the data must be on disk.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The same facts as JSON, for scripts.")]

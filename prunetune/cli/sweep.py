@@ -12,7 +12,7 @@ import typer
 
 from prunetune.cli.exits import DONE, FAILED_TRIALS, Exit
 from prunetune.cli.json_text import print_json
-from prunetune.cli.options import AsJson, Override, Storage, SweepFile
+from prunetune.cli.options import AsJson, Offline, Override, Storage, SweepFile
 from prunetune.cli.streams import printing_in_background
 from prunetune.records.collector import uncollected
 
@@ -33,9 +33,7 @@ def sweep(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run trials again that had failed.")
     ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never download; the data must be on disk.")
-    ] = False,
+    offline: Offline = False,
 ) -> None:
     """Run a sweep, or continue one: prune, scale, train, search, confirm, report."""
     _log.info("reading %s", file)  # at once: the imports take their time on a busy machine

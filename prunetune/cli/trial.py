@@ -22,11 +22,10 @@ def show(trial: TrialArgument, storage: Storage = "runs", as_json: AsJson = Fals
 def logs(trial: TrialArgument, storage: Storage = "runs") -> None:
     """Print what happened to one trial: its epochs, its faults, and the messages that name it."""
     from prunetune.cli.trial_text import log_lines
-    from prunetune.records.store import Store
     from prunetune.sweep.trial_facts import trial_facts, trial_messages
 
     facts = trial_facts(trial, storage)
-    store = Store(storage, facts.sweep)
+    store = facts.store(storage)
     print("\n".join([*log_lines(facts), *trial_messages(store, facts.key)]))
     error = store.trial_folder(facts.key).error
     if error.exists():

@@ -17,7 +17,7 @@ from prunetune.records.files import StoredFile, StoredFolder
 from prunetune.records.folders import is_checkpoint
 from prunetune.records.listing import FileEntry, files_in, folders_in
 from prunetune.records.places import is_sweep_name, storage_place
-from prunetune.records.record import Record
+from prunetune.records.record import Record, TrialSpec
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.plan_file import load_plan
 
@@ -145,7 +145,8 @@ def _shared(storage: str | Path, stores: list[Store]) -> Iterator[Garbage]:
         records = store.records()
         trials = store.trials(records)
         finished &= isinstance(due(Agenda(load_plan(store), Trials(records, trials))), Finished)
-        for trial in (*records.values(), *trials.values()):
+        known: list[Record | TrialSpec] = [*records.values(), *trials.values()]
+        for trial in known:
             named |= {trial.key, *trial.inputs.values()}
         named |= {record.sparsified for record in records.values() if record.sparsified}
     for kind in _SHARED:

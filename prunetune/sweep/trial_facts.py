@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prunetune.config.parts import Params
 from prunetune.records.find_trial import find_trial
+from prunetune.records.folders import NetworkFolder
 from prunetune.records.listing import files_in
 from prunetune.records.loading import load_keyed
 from prunetune.records.record import Record, TrialSpec
@@ -32,6 +33,10 @@ class TrialFacts(Params):
     """When and by what it broke off."""
     files: Mapping[str, int] = {}
     """What is kept of it, as paths under the storage, each with its size in bytes."""
+
+    def store(self, storage: str | Path) -> Store:
+        """The store of its sweep."""
+        return Store(storage, self.sweep)
 
 
 def trial_facts(prefix: str, storage: str | Path) -> TrialFacts:
@@ -77,7 +82,7 @@ def _state(store: Store, unfinished: UnfinishedTrial | None) -> str:
 
 
 def _files(store: Store, key: str, trial: Record | TrialSpec | None) -> dict[str, int]:
-    folders = [store.trial_folder(key)]
+    folders: list[NetworkFolder] = [store.trial_folder(key)]
     if trial is not None and trial.phase == "dense":
         folders.append(store.dense_folder(key))
     return {

@@ -1,0 +1,1 @@
+"""The kinds of files that a network is exported to, one module each."""
