@@ -32,8 +32,8 @@ class UnknownNameError(LookupError):
     def __init__(self, kind: str, name: str, allowed: tuple[str, ...]) -> None:
         self.kind, self.name, self.allowed = kind, name, allowed
         self.near = near_match(name, allowed)
-        hint = f"; did you mean {self.near!r}?" if self.near else ""
-        super().__init__(f"unknown {kind} {name!r}, known are: {', '.join(allowed)}{hint}")
+        hint = f"did you mean {self.near!r}? " if self.near else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}known are: {', '.join(allowed)}")
 
 
 class PluginError(ImportError):

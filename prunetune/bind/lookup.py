@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from prunetune.config.file.model import ArmSpec, SweepSpec
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import Problems, YamlPath, near_match
 from prunetune.config.problems.pydantic_errors import note_validation_errors
+from prunetune.records.user_path import UserPathError, user_path
 from prunetune.registry import KINDS, Entry, UnknownNameError
 from prunetune.workload import Weights, Workload, find_weights
 
@@ -123,8 +123,19 @@ class Parts:
             return None
         stated = params.model_dump(mode="json", exclude_defaults=True)
         if stated.get("root"):  # workers have other working directories
-            stated["root"] = str(Path(stated["root"]).expanduser().absolute())
+            root = self._path(stated["root"], (*path, named.name, "root"))
+            if root is None:
+                return None
+            stated["root"] = root
         return Named(name=named.name, params=stated)
+
+    def _path(self, written: str, path: YamlPath) -> str | None:
+        """The absolute path that the file states at `path`; None after a problem."""
+        try:
+            return str(user_path(written))
+        except UserPathError as error:
+            self.problems.add(path, str(error))
+            return None
 
     def _fact(self, workload: Workload, name: str, path: YamlPath) -> Any | None:
         """A fact of the workload, such as its sizes or MACs; None after a problem."""
@@ -142,9 +153,14 @@ class Parts:
         way = dense.loaded
         if way is None:
             return None
+        place: YamlPath = ("workload", "dense", "checkpoint" if dense.checkpoint else "weights")
+        source = way.model_dump(include={"path", "name"})
+        if "path" in source:
+            source["path"] = self._path(source["path"], (*place, "path"))
+            if source["path"] is None:
+                return None
         try:
-            return find_weights(workload, **way.model_dump(include={"path", "name"}))
+            return find_weights(workload, **source)
         except ValueError as error:
-            place = "checkpoint" if dense.checkpoint else "weights"
-            self.problems.add(("workload", "dense", place), str(error))
+            self.problems.add(place, str(error))
             return None

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from prunetune.config.budget_hints import budget_meant
-from prunetune.config.problems.errors import Problems, YamlPath
+from prunetune.config.problems.errors import MeantError, Problems, YamlPath
 
 BUDGET_FORMS = "a share of the dense MACs (0.5), a speed-up (2.11x), MACs (63M) or {sparsity: 0.9}"
 
@@ -74,13 +74,12 @@ def read_budget(written: Any) -> Budget:
     The text of a number counts as the number, because the keys of `by_budget` are text.
 
     Raises:
-        ValueError: `written` is not a budget; the message says what may have been meant.
+        MeantError: `written` is not a budget; the message says what may have been meant.
     """
     try:
         return _read(written)
     except ValueError as error:
-        meant = budget_meant(written)
-        raise ValueError(f"{error}; did you mean {meant}?" if meant else str(error)) from error
+        raise MeantError(str(error), meant=budget_meant(written)) from error
 
 
 def _read(written: Any) -> Budget:
@@ -122,7 +121,7 @@ def resolve(written: Any, dense_macs: int) -> ResolvedBudget:
     """The recorded form and the target MACs of a written budget.
 
     Raises:
-        ValueError: `written` is not a budget of a network with so many MACs.
+        MeantError: `written` is not a budget of a network with so many MACs.
     """
     budget = read_budget(written)
     recorded = budget.recorded(dense_macs)
@@ -130,7 +129,7 @@ def resolve(written: Any, dense_macs: int) -> ResolvedBudget:
         return ResolvedBudget(recorded, dense_macs)
     target = math.floor(budget.amount * (dense_macs if budget.kind == "share" else 1))
     if not 0 < recorded < 1 or target < 1:
-        raise ValueError(f"out of range, the dense network has {dense_macs:,} MACs")
+        raise MeantError(f"out of range, the dense network has {dense_macs:,} MACs")
     return ResolvedBudget(recorded, target)
 
 
@@ -146,8 +145,10 @@ def resolve_all(
     for i, written in enumerate(budgets):
         try:
             budget = resolve(written, dense_macs)
-        except ValueError as error:
-            problems.add((*path, i), str(error), value=written, allowed=BUDGET_FORMS)
+        except MeantError as error:
+            problems.add(
+                (*path, i), error.message, value=written, allowed=BUDGET_FORMS, meant=error.meant
+            )
             continue
         if budget.budget in resolved:
             refuse_second_spelling(written, spelling[budget.budget], (*path, i), problems)

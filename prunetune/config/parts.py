@@ -5,9 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
+KIND_KEY = "x-kind"
+"""Marks a field that names a part in a JSON Schema, with the kind of the part."""
 NAMED_FORM = "write a name, or {name: {parameters}}"
+
+
+def named_meant(value: Any) -> str | None:
+    """A part as we write it, where it is written as `{name: sgd, lr: 0.1}`; None for all else."""
+    if not isinstance(value, dict):
+        return None
+    word = next((word for word in ("name", "type") if isinstance(value.get(word), str)), None)
+    if word is None:
+        return None
+    params = ", ".join(f"{key}: {given}" for key, given in value.items() if key != word)
+    return f"{{{value[word]}: {{{params}}}}}" if params else str(value[word])
 
 
 class Params(BaseModel):
@@ -21,6 +42,12 @@ class Kind:
     """Marks a `Named` field with the registry that knows the name: `Kind("criteria")`."""
 
     kind: str
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The field's JSON Schema, marked with the kind."""
+        return {**handler(core_schema), KIND_KEY: self.kind}
 
 
 @dataclass(frozen=True)

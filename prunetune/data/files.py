@@ -8,6 +8,8 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from prunetune.records.user_path import user_path
+
 _TIMEOUT_S = 60
 """After so long without an answer a download is given up."""
 
@@ -27,7 +29,7 @@ class CorruptDataError(OSError):
 def data_root(root: str | None) -> Path:
     """`root`, else $PRUNETUNE_DATA, else prunetune's folder in the user's cache."""
     if root or (root := os.environ.get("PRUNETUNE_DATA")):
-        return Path(root).expanduser().resolve()
+        return user_path(root).resolve()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "prunetune"
 

@@ -17,6 +17,7 @@ from prunetune.data.found import found_in_folders
 from prunetune.data.split import split
 from prunetune.data.stream import StreamSplit
 from prunetune.records.key import digest
+from prunetune.records.user_path import user_path
 from prunetune.registry import datasets
 
 
@@ -44,7 +45,7 @@ class ImageFolder:
 
     def __init__(self, params: ImageFolderParams) -> None:
         self.params = params
-        self.root = Path(params.root).expanduser().resolve()
+        self.root = user_path(params.root).resolve()
 
     def info(self) -> DatasetInfo:
         """Classes and sizes from file names, mean and std of ImageNet; see `Dataset`."""

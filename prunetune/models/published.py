@@ -51,8 +51,8 @@ def _known(model: str, weights: str) -> Any:
     if weights not in known.__members__:
         names = ", ".join(known.__members__)
         near = near_match(weights, known.__members__)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise WeightsFileError(f"{model} has no weights {weights!r}; known: {names}{hint}")
+        hint = f"did you mean {near!r}? " if near else ""
+        raise WeightsFileError(f"{model} has no weights {weights!r}; {hint}known: {names}")
     return known[weights]
 
 

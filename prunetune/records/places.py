@@ -11,23 +11,25 @@ from prunetune.records.key import digest
 from prunetune.records.object_path import ObjectPath
 from prunetune.records.place import Place
 from prunetune.records.uri import StorageAddressError, StorageUri, is_uri, parse_uri
+from prunetune.records.user_path import user_path
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def storage_place(storage: str | os.PathLike[str] | Place) -> Place:
-    """The folder of a storage: an absolute path (`~` is the user's home), or one of a store.
+    """The folder of a storage: an absolute path (see `user_path`), or one of a store.
 
     Raises:
         StorageAddressError: an address of another form than ours, or a path whose bytes are no
             text.
+        UserPathError: the path names a variable that is not set.
     """
     if isinstance(storage, ObjectPath):
         return storage
     written = str(storage)
     if isinstance(storage, str) and is_uri(written):
         return ObjectPath(parse_uri(written))
-    path = Path(os.path.expanduser(written)).absolute()
+    path = user_path(written)
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -5,13 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
 from prunetune.config.budget import BUDGET_FORMS, read_budget
 from prunetune.config.file.names import arm_name, module_name, sweep_name
 from prunetune.config.file.tracking_uri import tracking_uri
 from prunetune.config.matching import Matching
+from prunetune.config.problems.errors import MeantError
 from prunetune.config.recipe import Recipe
+
+TREE_KEY = "x-tree-of"
+"""Marks a raw tree in a JSON Schema, with the name of the model that its values will fill."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +32,18 @@ class TreeOf:
 
     model: type[BaseModel]
 
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The field's JSON Schema, marked with the name of the model."""
+        return {**handler(core_schema), TREE_KEY: self.model.__name__}
+
 
 def _checked_budget(written: Any) -> Any:
     try:
         read_budget(written)
-    except ValueError as error:
-        raise ValueError(f"{error}; allowed: {BUDGET_FORMS}") from error
+    except MeantError as error:
+        raise MeantError(error.message, meant=error.meant, allowed=BUDGET_FORMS) from error
     return written
 
 

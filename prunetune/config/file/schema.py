@@ -32,26 +32,6 @@ def skeleton() -> str:
     return _HEAD + ranges + "\n" + "\n".join(field_lines(SweepSpec)) + "\n"
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of a sweep file, for editors; it leaves ranges in raw trees open."""
-    schema = SweepSpec.model_json_schema()
-    parameters = {"type": ["object", "null"]}
-    schema["$defs"]["Named"] = {
-        "title": "Named",
-        "description": "a name or {name: {its parameters}}",
-        "anyOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "minProperties": 1,
-                "maxProperties": 1,
-                "additionalProperties": parameters,
-            },
-        ],
-    }
-    return schema
-
-
 def field_lines(
     model: type[BaseModel], values: BaseModel | None = None, indent: str = ""
 ) -> Iterator[str]:

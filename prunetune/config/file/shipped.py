@@ -11,8 +11,24 @@ _FOLDERS = (_PACKAGE / "sweeps", _PACKAGE.parent / "sweeps")
 
 def shipped_sweeps() -> dict[str, Path]:
     """Name -> sweep file, in alphabetical order."""
-    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    folder = _folder()
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def schema_file() -> Path:
+    """The JSON Schema of a sweep file with the parts of this package, beside the shipped sweeps.
+
+    Raises:
+        FileNotFoundError: the sweeps were not shipped with this installation.
+    """
+    folder = _folder()
+    if folder is None:
+        raise FileNotFoundError(f"no folder {_FOLDERS[0]}")
+    return folder / "sweep.schema.json"
+
+
+def _folder() -> Path | None:
+    return next((folder for folder in _FOLDERS if folder.is_dir()), None)
 
 
 def sweep_file(written: Path | str) -> Path:

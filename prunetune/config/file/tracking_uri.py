@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -89,6 +90,9 @@ def check_tracking(tree: Mapping[str, Any], problems: Problems) -> None:
     if scheme == "file":
         allowed = "a database such as sqlite:////folder/mlflow.db, null, none, or a server"
         problems.add(path, "MLflow keeps no runs in folders any more", value=uri, allowed=allowed)
+    if scheme.startswith("sqlite") and (meant := _expanded(uri)) != uri:
+        message = "`~` and `$NAME` stay as they are in an address"
+        problems.add(path, message, value=uri, meant=meant)
     driver = _DRIVERS.get(scheme)
     if driver and find_spec(driver) is None:
         message = f"needs the Python module {driver}, which is not installed here"
@@ -97,6 +101,12 @@ def check_tracking(tree: Mapping[str, Any], problems: Problems) -> None:
 
 
 _PSYCOPG2 = "postgresql+psycopg2://… uses the module psycopg2, which is installed"
+
+
+def _expanded(uri: str) -> str:
+    """The address of a database file with the home folder and variables put in."""
+    scheme, slashes, file = uri.partition(":///")
+    return scheme + slashes + os.path.expanduser(os.path.expandvars(file))
 
 
 def _secret(uri: str, scheme: str) -> str | None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from prunetune.config.problems.misplaced import field_meant
 from prunetune.messages import without_passwords
 
 YamlPath = tuple[str | int, ...]
@@ -31,6 +32,23 @@ def near_match(name: object, allowed: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.6)), None)
 
 
+class MeantError(ValueError):
+    """A value is refused, and what was perhaps meant is known, or what is allowed there.
+
+    Raised where pydantic validates, so that the problem says each in its place.
+    """
+
+    def __init__(
+        self, message: str, *, meant: str | None = None, allowed: str | None = None
+    ) -> None:
+        self.message, self.meant, self.allowed = message, meant, allowed
+        super().__init__(
+            message
+            + (f"; did you mean {meant}?" if meant else "")
+            + (f"; allowed: {allowed}" if allowed else "")
+        )
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake: its YAML path and line, the message, the value, and what is allowed there."""
@@ -40,6 +58,9 @@ class Problem:
     value: object = None
     allowed: str | None = None
     near: str | None = None
+    """The allowed name that is closest to the value."""
+    meant: str | None = None
+    """What the file should perhaps say instead, as it would say it."""
     line: int | None = None
 
     def __str__(self) -> str:
@@ -47,10 +68,10 @@ class Problem:
         parts = [f"{where}{_shortened(dotted(self.path))}: {_shortened(self.message)}"]
         if self.value is not None:
             parts.append(f"got {_shortened(repr(self.value))}")
+        if meant := self.meant or (self.near and repr(self.near)):
+            parts.append(f"did you mean {_shortened(meant)}?")
         if self.allowed:
             parts.append(f"allowed: {_shortened(self.allowed, 10 * _LONGEST)}")
-        if self.near:
-            parts.append(f"did you mean {self.near!r}?")
         return without_passwords("; ".join(parts))
 
 
@@ -94,9 +115,10 @@ class Problems:
         value: object = None,
         allowed: str | None = None,
         near: str | None = None,
+        meant: str | None = None,
     ) -> None:
         """Note a problem at `path`, with the line of `path` or of its nearest parent."""
-        problem = Problem(path, message, value, allowed, near, self.line(path))
+        problem = Problem(path, message, value, allowed, near, meant, self.line(path))
         if not self.full and problem not in self.found:
             self.found.append(problem)
 
@@ -106,7 +128,8 @@ class Problems:
             return
         names = list(allowed)
         known = ", ".join(names) or "none"
-        self.add(path, "unknown field", allowed=known, near=near_match(path[-1], names))
+        near, meant = near_match(path[-1], names), field_meant(path)
+        self.add(path, "unknown field", allowed=known, near=near, meant=meant)
 
     @property
     def full(self) -> bool:

@@ -12,8 +12,8 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from prunetune.config.parts import Form, Kind, Named
-from prunetune.config.problems.errors import Problems, YamlPath, near_match
+from prunetune.config.parts import Form, Kind, Named, named_meant
+from prunetune.config.problems.errors import MeantError, Problems, YamlPath, near_match
 
 _PLAIN = {
     bool: "true or false",
@@ -149,13 +149,25 @@ def _below(loc: YamlPath, other: YamlPath) -> bool:
 
 def _refuse(details: list[Any], path: YamlPath, problems: Problems, allowed: str | None) -> None:
     value = details[0]["input"]
+    if details[0]["type"] == "value_error":
+        error = details[0]["ctx"]["error"]
+        allowed = error.allowed if isinstance(error, MeantError) else None
     problems.add(
         path,
         ", or ".join(dict.fromkeys(_message(detail) for detail in details)),
         value=value,
-        allowed=None if details[0]["type"] == "value_error" else allowed,
+        allowed=allowed,
         near=near_match(value, _literals(details)) if isinstance(value, str) else None,
+        meant=_meant(details[0], value),
     )
+
+
+def _meant(detail: Any, value: Any) -> str | None:
+    """What the file should perhaps say instead of `value`."""
+    if detail["type"] in ("tuple_type", "list_type"):
+        return f"[{value}]" if isinstance(value, str | int | float) else None
+    error = detail.get("ctx", {}).get("error")
+    return error.meant if isinstance(error, MeantError) else named_meant(value)
 
 
 _TYPES = {
@@ -176,7 +188,8 @@ _TYPES = {
 def _message(detail: Any) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "value_error":
-        return str(context["error"])
+        error = context["error"]
+        return error.message if isinstance(error, MeantError) else str(error)
     if kind in _TYPES:
         return _TYPES[kind]
     if kind == "literal_error":

@@ -74,7 +74,7 @@ class FieldRef:
             )
         except ValidationError as error:
             if meant := self._range_meant(node.value):
-                problems.add(node.path, "is no range here", value=node.value, allowed=meant)
+                problems.add(node.path, "is no range here", value=node.value, meant=meant)
                 return None
             note_validation_errors(error, problems, tree=node.value, path=node.path, of=self.field)
             return None

@@ -15,7 +15,7 @@ _EXTRAS = frozenset({"distribution", "type", "log", "q"})
 def range_meant(value: Any) -> str | None:
     """The range that `value` seems to mean, as a sweep file writes it; None where it means none."""
     if isinstance(value, list | tuple):
-        return _choice(value)
+        return _list_meant(value)
     if not isinstance(value, Mapping):
         return None
     keys = set(value) - _EXTRAS
@@ -32,6 +32,14 @@ def range_meant(value: Any) -> str | None:
         if keys == {word} and isinstance(ends, list | tuple) and len(ends) == 2:
             return _numbers(ends[0], ends[1], word)
     return None
+
+
+def _list_meant(values: list[Any] | tuple[Any, ...]) -> str | None:
+    """A choice of the values; two rising numbers may also be the ends of a range."""
+    choice = _choice(values)
+    if choice and len(values) == 2 and (ends := _numbers(*values, "")) and values[0] < values[1]:
+        return f"{choice} or {ends}"
+    return choice
 
 
 def _choice(options: Any) -> str | None:

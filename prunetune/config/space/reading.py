@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from prunetune.config.budget import BUDGET_FORMS, Budget, read_budget
-from prunetune.config.parts import NAMED_FORM
-from prunetune.config.problems.errors import Problems, YamlPath
+from prunetune.config.parts import NAMED_FORM, named_meant
+from prunetune.config.problems.errors import MeantError, Problems, YamlPath
 from prunetune.config.problems.pydantic_errors import fields_of, nested_model
 from prunetune.config.space.nodes import (
     BY_BUDGET,
@@ -104,9 +104,9 @@ def _names_part(value: Any, path: YamlPath, problems: Problems) -> bool:
         place = (*path, name) if isinstance(name, str) else path
     if not isinstance(name, str) or not isinstance(params, Mapping | None):
         if meant := range_meant(value):
-            problems.add(path, "is no range here", value=value, allowed=meant)
+            problems.add(path, "is no range here", value=value, meant=meant)
         else:
-            problems.add(place, NAMED_FORM, value=value)
+            problems.add(place, NAMED_FORM, value=value, meant=named_meant(value))
         return False
     if name in RESERVED:
         problems.add(place, "a reserved word is no name", value=name, allowed="a name")
@@ -175,8 +175,8 @@ def _read_by_budget(tree: Mapping[str, Any], path: YamlPath, problems: Problems)
         at = (*place, key)
         try:
             budget = read_budget(key)
-        except ValueError as error:
-            problems.add(at, str(error), value=key, allowed=BUDGET_FORMS)
+        except MeantError as error:
+            problems.add(at, error.message, value=key, allowed=BUDGET_FORMS, meant=error.meant)
             continue
         if range_word(value) == BY_BUDGET:
             problems.add(at, "by_budget within by_budget", allowed="a constant or a range")
