@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
@@ -14,9 +15,7 @@ from prunetune.messages import on_console
 
 app = typer.Typer(
     name="prunetune",
-    help="At a given FLOP budget: prune a ResNet, or train a thinner one, and with which recipe?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's Markdown alone would double the time of --help
 )
@@ -38,11 +37,29 @@ for verb in VERBS:
     app.command(name=verb.__name__.rstrip("_"))(verb)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"prunetune {version('prunetune')}")
+        raise typer.Exit
+
+
+@app.callback()
+def prunetune(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """At a given FLOP budget: prune a ResNet, or train a thinner one, and with which recipe?"""
+
+
 def main() -> None:
     """Run the verb and leave with its exit code: 0, 1, 2, 3, 129, 130 or 143."""
     forgive_streams()
     with on_console():
-        code = guarded(lambda: _flushed(app))
+        code = guarded(lambda: _flushed(lambda: app(prog_name="prunetune")))
     sys.exit(code)
 
 

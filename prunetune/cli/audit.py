@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from prunetune.cli.completion import offered_sweeps
 from prunetune.cli.exits import FAILED_AUDIT, Exit
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
@@ -16,7 +17,11 @@ from prunetune.records.collector import uncollected
 def audit_(
     sweep: Annotated[
         str | None,
-        typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, or its folder."),
+        typer.Argument(
+            metavar="SWEEP",
+            help="A sweep's name under the storage, or its folder.",
+            autocompletion=offered_sweeps,
+        ),
     ] = None,
     storage: Storage = "runs",
     as_json: AsJson = False,

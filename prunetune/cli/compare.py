@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunetune.cli.completion import offered_sweeps
 from prunetune.cli.exits import SURROUNDINGS, Exit
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 Sweeps = Annotated[
     list[str],
-    typer.Argument(metavar="SWEEP...", help="Names under the storage, folders or sweep files."),
+    typer.Argument(
+        metavar="SWEEP...",
+        help="Names under the storage, folders or sweep files.",
+        autocompletion=offered_sweeps,
+    ),
 ]
 Destination = Annotated[
     str,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunetune.cli.completion import offered_kinds
 from prunetune.cli.exits import Exit
 from prunetune.cli.options import AsJson, Storage
+
+if TYPE_CHECKING:
+    from prunetune.config.file.json_schema import PartParams
 
 
 def list_(
@@ -18,6 +22,7 @@ def list_(
             metavar="KIND",
             help="criteria, regularizers, methods, models, datasets, optimizers, schedules or "
             "sweeps.",
+            autocompletion=offered_kinds,
         ),
     ],
     storage: Storage = "runs",
@@ -57,19 +62,37 @@ def list_(
 
 
 def schema(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON schema.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON Schema, for editors and other programs.")
+    ] = False,
     with_parts: Annotated[
         bool, typer.Option("--parts", help="With every part's parameters (imports torch).")
     ] = False,
 ) -> None:
-    """Print the sweep file's fields with their defaults."""
-    from prunetune.config.file.schema import json_schema, skeleton
+    """Print the sweep file's fields with their defaults.
+
+    An editor with a YAML language server completes and checks a sweep file that begins with the
+    line `# yaml-language-server: $schema=FILE`, where FILE holds what --json --parts prints.
+    """
+    from prunetune.config.file.schema import skeleton
 
     if as_json:
-        print(json.dumps(json_schema(), indent=1))
+        from prunetune.config.file.json_schema import json_schema
+
+        print(json.dumps(json_schema(part_params() if with_parts else None), indent=1))
         return
     print(skeleton())
     if with_parts:
         from prunetune.cli.tables import parts_text
 
         print(parts_text())
+
+
+def part_params() -> PartParams:
+    """The model of every registered part's parameters."""
+    from prunetune.registry import KINDS
+
+    return {
+        kind: {name: registry.get(name).params for name in registry.names()}
+        for kind, registry in KINDS.items()
+    }

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from prunetune.cli.completion import offered_files, offered_settings, offered_sweeps
+
 
 def _folder(storage: str) -> str:
     if not storage:
@@ -16,11 +18,19 @@ def _folder(storage: str) -> str:
 
 SweepFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A sweep file (YAML), or the name of a shipped sweep."),
+    typer.Argument(
+        metavar="FILE",
+        help="A sweep file (YAML), or the name of a shipped sweep.",
+        autocompletion=offered_files,
+    ),
 ]
 SweepArgument = Annotated[
     str,
-    typer.Argument(metavar="SWEEP", help="A sweep's name under the storage, its folder or file."),
+    typer.Argument(
+        metavar="SWEEP",
+        help="A sweep's name under the storage, its folder or file.",
+        autocompletion=offered_sweeps,
+    ),
 ]
 Storage = Annotated[
     str,
@@ -32,7 +42,12 @@ Storage = Annotated[
 ]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the file; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a value of the file; repeatable.",
+        autocompletion=offered_settings,
+    ),
 ]
 TrialArgument = Annotated[
     str,

@@ -6,9 +6,10 @@ import sys
 from pydantic import BaseModel
 
 from prunetune.config.file.fields import TreeOf
+from prunetune.config.file.json_schema import json_schema
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import parse_tree
-from prunetune.config.file.schema import field_lines, json_schema, skeleton
+from prunetune.config.file.schema import field_lines, skeleton
 from prunetune.config.file.yaml import load
 from prunetune.config.problems.errors import Problems
 from prunetune.config.problems.pydantic_errors import fields_of, nested_model
