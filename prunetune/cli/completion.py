@@ -26,7 +26,7 @@ def _quietly(offer: Callable[[typer.Context, str], Iterator[str]]) -> Offer:
 
     @wraps(offer)
     def quiet(ctx: typer.Context, incomplete: str) -> list[str]:
-        found = []
+        found: list[str] = []
         with suppress(Exception):
             found += (text for text in offer(ctx, incomplete) if text.startswith(incomplete))
         return found

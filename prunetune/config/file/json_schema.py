@@ -45,7 +45,7 @@ def json_schema(parts: PartParams | None = None) -> _Schema:
     sweep's plug-ins may register them.
     """
     params = [model for of_kind in (parts or {}).values() for model in of_kind.values()]
-    models = dict.fromkeys((SweepSpec, Recipe, *params))
+    models: list[type[BaseModel]] = list(dict.fromkeys((SweepSpec, Recipe, *params)))
     refs, whole = models_json_schema([(model, "validation") for model in models])
     names = {model: refs[model, "validation"]["$ref"].rpartition("/")[2] for model in models}
     defs: dict[str, _Schema] = whole["$defs"]

@@ -37,9 +37,10 @@ def range_meant(value: Any) -> str | None:
 def _list_meant(values: list[Any] | tuple[Any, ...]) -> str | None:
     """A choice of the values; two rising numbers may also be the ends of a range."""
     choice = _choice(values)
-    if choice and len(values) == 2 and (ends := _numbers(*values, "")) and values[0] < values[1]:
-        return f"{choice} or {ends}"
-    return choice
+    if choice is None or len(values) != 2:
+        return choice
+    ends = _numbers(values[0], values[1], "")
+    return f"{choice} or {ends}" if ends and values[0] < values[1] else choice
 
 
 def _choice(options: Any) -> str | None:
