@@ -50,7 +50,8 @@ def json_schema(parts: PartParams | None = None) -> _Schema:
     names = {model: refs[model, "validation"]["$ref"].rpartition("/")[2] for model in models}
     defs: dict[str, _Schema] = whole["$defs"]
     searched = [model for kind in _SEARCHED for model in (parts or {}).get(kind, {}).values()]
-    for name in set(_reachable([names[model] for model in (Recipe, *searched)], defs)):
+    with_ranges: list[type[BaseModel]] = [Recipe, *searched]
+    for name in set(_reachable([names[model] for model in with_ranges], defs)):
         _allow_ranges(defs[name])
     tree = defs[names[Recipe]]
     tree["properties"] |= {"from": {"type": "string"}, "match": {"type": "string"}}
