@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from prunetune.cli import audit, clean, compare, export, list, look, sweep, trial
+from prunetune.cli import audit, clean, compare, export, list, look, reproduce, sweep, trial
 from prunetune.cli.exits import guarded
 from prunetune.cli.streams import forgive_streams
 from prunetune.messages import on_console
@@ -28,6 +28,7 @@ VERBS: Sequence[Callable[..., None]] = (
     trial.show,
     trial.logs,
     export.export,
+    reproduce.reproduce,
     look.ui,
     list.list_,
     list.schema,

@@ -39,7 +39,7 @@ def log_lines(facts: TrialFacts) -> Iterator[str]:
         yield f"{fault.at} broke off: {fault.kind}: {fault.error}"
     if record is not None:
         for epoch in record.curve:
-            yield _epoch(epoch, record.epochs_planned)
+            yield epoch_line(epoch, record.epochs_planned)
         yield f"{record.ended_at} {record.status}{f': {record.error}' if record.error else ''}"
 
 
@@ -100,7 +100,8 @@ def _widths(record: Record) -> dict[str, str]:
     return {name: f"{w[0]} -> {w[1]}" for name, w in layers.items() if len(w) > 1}
 
 
-def _epoch(epoch: Epoch, planned: int) -> str:
+def epoch_line(epoch: Epoch, planned: int) -> str:
+    """One epoch of `planned` in a line."""
     return (
         f"epoch {epoch.epoch}/{planned}: train_loss {epoch.train_loss:.4g}, val_loss "
         f"{epoch.val_loss:.4g}, val_acc1 {percent(epoch.val_acc1)}, lr {epoch.lr:.3g}, "

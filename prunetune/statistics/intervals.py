@@ -47,6 +47,26 @@ def mean_interval(values: Sequence[float], grain: float = 0.0, alpha: float = AL
     return Estimate(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
+def prediction_interval(
+    values: Sequence[float], grain: float = 0.0, alpha: float = ALPHA
+) -> tuple[float, float]:
+    """The interval in which one more value lies with probability 1 - alpha; two values or more."""
+    n = len(values)
+    error = math.sqrt(rounded_variance(values, grain) * (1 + 1 / n))
+    half = t_quantile(1 - alpha / 2, n - 1) * error
+    return fmean(values) - half, fmean(values) + half
+
+
+def spread_interval(
+    value: float, groups: Sequence[Sequence[float]], grain: float = 0.0, alpha: float = ALPHA
+) -> tuple[float, float]:
+    """The prediction interval from a single value, with the variance within the groups."""
+    df = sum(len(group) - 1 for group in groups)
+    pooled = sum((len(group) - 1) * rounded_variance(group, grain) for group in groups) / df
+    half = t_quantile(1 - alpha / 2, df) * math.sqrt(2 * pooled)
+    return value - half, value + half
+
+
 def binomial_half_width(accuracy: float, images: int, alpha: float = ALPHA) -> float:
     """Half-width of the interval of one accuracy over random draws of the test images."""
     z = t_quantile(1 - alpha / 2, math.inf) if images else 0.0
