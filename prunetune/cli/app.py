@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prunetune.cli import audit, clean, compare, export, list, look, reproduce, sweep, trial
-from prunetune.cli.exits import guarded
+from prunetune.cli.exits import Leaving, guarded
 from prunetune.cli.streams import forgive_streams
 from prunetune.messages import on_console
 
@@ -58,10 +58,11 @@ def prunetune(
 
 def main() -> None:
     """Run the verb and leave with its exit code: 0, 1, 2, 3, 129, 130 or 143."""
+    leaving = Leaving()
     forgive_streams()
     with on_console():
-        code = guarded(lambda: _flushed(lambda: app(prog_name="prunetune")))
-    sys.exit(code)
+        leaving.code = guarded(lambda: _flushed(lambda: app(prog_name="prunetune")))
+    sys.exit(leaving.code)
 
 
 def _flushed(command: Callable[[], object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from typing import Annotated
 
@@ -44,7 +43,6 @@ def audit_(
     with uncollected():
         store = find_store(sweep, storage)
         findings = analyse(load_plan(store), store.records(), store=store).findings
-        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         print(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=1))
     else:

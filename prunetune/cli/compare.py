@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from pathlib import Path
@@ -56,7 +55,6 @@ def report(
     with uncollected():
         views = [_written(plan, store, damaged) for plan, store in zip(plans, stores, strict=True)]
         comparison = [str(_compare(views, pages, Path(to)))] if len(views) > 1 else []
-        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         reports = [view.report.model_dump(mode="json", by_alias=True) for view in views]
         print(json.dumps(reports if len(reports) > 1 else reports[0], indent=1))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +20,25 @@ class Exit(Exception):  # noqa: N818 - the end of a command, not an error
     def __init__(self, exit_code: int, message: str = "") -> None:
         self.exit_code = exit_code
         super().__init__(message)
+
+
+class Leaving:
+    """Ends this process with `code` after everything that was registered later to run at exit.
+
+    Python would then take millions of objects apart one by one, for up to two seconds; and triton,
+    where something has imported it, would complain of every one that is left.
+    """
+
+    def __init__(self) -> None:
+        self.code = FAILED_TRIALS  # a defect, of which Python prints the traceback
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(self.code)
 
 
 def guarded(command: Callable[[], object]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Annotated
 
 import typer
@@ -21,7 +20,6 @@ def status(sweep: SweepArgument, storage: Storage = "runs", as_json: AsJson = Fa
 
     with uncollected():
         state = status_of(find_store(sweep, storage))
-        gc.freeze()  # the collector's search at exit passes over what was read
     if as_json:
         print_json(state)
     else:

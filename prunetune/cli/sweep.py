@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import shlex
 import sys
@@ -88,7 +87,6 @@ def plan(
         from prunetune.sweep import plan_sweep
         from prunetune.sweep.forecast import forecast
 
-        gc.freeze()  # the collector's search at exit passes over what was imported
         forecasted = forecast(plan_sweep(file, overrides=overrides or ()), storage, timed=timed)
         if as_json:
             print_json(forecasted)

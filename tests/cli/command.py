@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 from contextlib import redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
@@ -17,5 +16,4 @@ def prunetune(*words: object) -> CompletedProcess[str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = guarded(lambda: app(args, prog_name="prunetune"))
-    gc.unfreeze()  # `plan` exempts all objects of its process from the garbage collector
     return CompletedProcess(args, code, out.getvalue(), err.getvalue())
