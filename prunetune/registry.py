@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import near_match
 from prunetune.contracts import check_contract
+from prunetune.user_code.find import missing_cure
 
 _Part = TypeVar("_Part")
 
@@ -156,16 +157,8 @@ def load_plugins(modules: Iterable[str]) -> None:
         try:
             importlib.import_module(module)
         except Exception as error:  # its author has to mend it
-            why = f"cannot be imported: {_one_line(error)}{_cure(error, module)}"
+            why = f"cannot be imported: {_one_line(error)}{missing_cure(error, module)}"
             raise PluginError(f"plug-in {module!r} {why}") from error
-
-
-def _cure(error: Exception, module: str) -> str:
-    """Where to put a plug-in that is missing."""
-    if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
-        return ""
-    first = module.partition(".")[0]
-    return f"; put {first} beside the sweep file, or install it (on all nodes of a cluster)"
 
 
 def make_importable(folders: Iterable[str]) -> None:

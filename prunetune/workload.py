@@ -20,6 +20,7 @@ from prunetune.models.pretrained import WeightsFileError, load_state, match_stat
 from prunetune.records.key import canonical, digest
 from prunetune.records.seeds import child_seed
 from prunetune.registry import datasets, models
+from prunetune.user_code.params import ClassParams
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +95,11 @@ class Workload:
     def params(self) -> Any:
         """The checked parameters of the dense model."""
         return models.checked(self.model)[1]
+
+    def modules(self) -> tuple[str, ...]:
+        """The modules that have the classes of the user's which this workload names."""
+        checked = (models.checked(self.model)[1], datasets.checked(self.dataset)[1])
+        return tuple(params.module for params in checked if isinstance(params, ClassParams))
 
     def build(self) -> nn.Module:
         """The dense network on torch's default device, with torch's own initial weights."""

@@ -100,7 +100,7 @@ def _plan(
         resources=spec.resources.model_dump(mode="json"),
         limits=spec.limits.model_dump(mode="json"),
         tracking=spec.tracking.model_dump(mode="json"),
-        plugins=spec.plugins,
+        plugins=tuple(dict.fromkeys([*spec.plugins, *workload.modules()])),
         seed=spec.seed,
         left_alone=_left_alone(workload, studies),
         registration=register(

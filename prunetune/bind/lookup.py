@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from prunetune.bind.own_network import check_network
 from prunetune.config.file.model import ArmSpec, SweepSpec
 from prunetune.config.parts import Named
 from prunetune.config.problems.errors import Problems, YamlPath, near_match
 from prunetune.config.problems.pydantic_errors import note_validation_errors
 from prunetune.records.user_path import UserPathError, user_path
 from prunetune.registry import KINDS, Entry, UnknownNameError
+from prunetune.user_code.find import ClassError
+from prunetune.user_code.params import ClassParams
 from prunetune.workload import Weights, Workload, find_weights
+
+_Fact = TypeVar("_Fact")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +78,11 @@ class Parts:
         model = self._checked("models", spec.model, ("workload", "model"))
         dataset = self._checked("datasets", spec.dataset, ("workload", "dataset"))
         bare = Workload(model or Named(name=""), dataset or Named(name=""), self.spec.seed)
-        info = dataset and self._fact(bare, "info", ("workload", "dataset"))
-        if not info or not model or not self._fact(bare, "macs", ("workload", "model")):
+        info = dataset and self._fact(lambda: bare.info, dataset, ("workload", "dataset"))
+        if not info or not model:
+            return None
+        right = self._fact(lambda: check_network(bare), model, ("workload", "model"))
+        if not right or not self._fact(lambda: bare.macs, model, ("workload", "model")):
             return None
         return Workload(bare.model, bare.dataset, bare.seed, self._weights(bare))
 
@@ -121,6 +130,11 @@ class Parts:
                 error, self.problems, tree=named.params, path=place, of=entry.params
             )
             return None
+        if isinstance(params, ClassParams):
+            pinned = self._fact(params.pinned, named, path)
+            if pinned is None:
+                return None
+            params = pinned
         stated = params.model_dump(mode="json", exclude_defaults=True)
         if stated.get("root"):  # workers have other working directories
             root = self._path(stated["root"], (*path, named.name, "root"))
@@ -137,10 +151,12 @@ class Parts:
             self.problems.add(path, str(error))
             return None
 
-    def _fact(self, workload: Workload, name: str, path: YamlPath) -> Any | None:
-        """A fact of the workload, such as its sizes or MACs; None after a problem."""
+    def _fact(self, ask: Callable[[], _Fact], named: Named, path: YamlPath) -> _Fact | None:
+        """What `ask` finds out about a part, such as its sizes or MACs; None after a problem."""
         try:
-            return getattr(workload, name)
+            return ask()
+        except ClassError as error:
+            self.problems.add((*path, named.name, error.field), str(error))
         except (ValueError, OSError) as error:
             self.problems.add(path, str(error))
         except (RuntimeError, OverflowError, MemoryError, TypeError) as error:  # of torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
@@ -18,6 +18,13 @@ class Family(Protocol):
     The channels that can be removed are found by tracing the network. A module that cannot be
     traced declares its units with the methods of `prunetune.compress.graph.groups.DeclaresUnits`.
     """
+
+    scales_groups: ClassVar[bool] = False
+    """Whether a thin network is the dense one with all its coupled channels scaled by one factor;
+    for families without stage widths."""
+    draws_in_constructor: ClassVar[bool] = False
+    """Whether `build` draws the initial weights, by a rule that only the network's own code knows;
+    `initialise` is then not called for a network that is trained."""
 
     def build(self, params: Any, classes: int, input_shape: Shape) -> nn.Module:
         """A fresh network with PyTorch's default weights; works under `torch.device("meta")` too.
@@ -45,7 +52,10 @@ class Family(Protocol):
         """`params` with other stage widths; if `inner` is None, blocks take their stage's width."""
 
     def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """Layers that keep all output channels: the classifier, and a fixed residual stream."""
+        """Layers that keep all output channels: the classifier, and a fixed residual stream.
+
+        Of a family without this method, the layers are kept that compute the logits.
+        """
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
         """The state dict of published weights.
@@ -58,14 +68,10 @@ class Family(Protocol):
         """The number of classes that these weights were trained for; downloads nothing."""
 
 
-class BaseFamily:
-    """Defaults for most families: only the classifier is kept whole; weights have no names."""
+class WithoutPublishedWeights:
+    """For a family whose weights have no names."""
 
     name: str
-
-    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
-        """The classifier."""
-        return [classifier(model)]
 
     def published(self, weights: str, *, download: bool = True) -> dict[str, Tensor]:
         """Always WeightsFileError: weights are loaded from a file, by its path."""
@@ -80,6 +86,14 @@ class BaseFamily:
             f"{weights}: no weights of {self.name} go by a name; "
             "give a file: {checkpoint: {path: …}}"
         )
+
+
+class BaseFamily(WithoutPublishedWeights):
+    """Defaults for most families: only the classifier is kept whole; weights have no names."""
+
+    def ignored_layers(self, model: nn.Module) -> list[nn.Module]:
+        """The classifier."""
+        return [classifier(model)]
 
 
 class TorchvisionWeights:
@@ -106,8 +120,10 @@ class ScalableFamily(BaseFamily):
         return params.model_copy(update={"widths": widths, "inner": inner})
 
 
-class FixedFamily(BaseFamily):
-    """A family whose networks cannot be scaled by width."""
+class WithoutStages:
+    """For a family whose networks have no stages that could be scaled by width."""
+
+    name: str
 
     def stage_widths(self, params: Any) -> None:
         """None: the widths cannot be chosen."""
@@ -121,6 +137,10 @@ class FixedFamily(BaseFamily):
     ) -> Any:
         """Always ValueError: the network has no stage widths."""
         raise ValueError(f"{self.name} cannot be scaled by width")
+
+
+class FixedFamily(WithoutStages, BaseFamily):
+    """A family whose networks cannot be scaled by width."""
 
 
 def classifier(model: nn.Module) -> nn.Linear:

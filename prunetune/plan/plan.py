@@ -88,6 +88,8 @@ class Plan(Params):
     limits: dict[str, Any]
     tracking: dict[str, Any]
     plugins: tuple[str, ...] = ()
+    """Modules that every process imports first: the plug-ins of the sweep file, and the modules of
+    the classes that it names."""
     seed: int
     left_alone: tuple[LeftAlone, ...] = ()
     """Channels of the dense network that no method prunes. Where there are none, or where no study

@@ -144,6 +144,6 @@ def _parse_and_bind(source: SweepSource, overrides: Sequence[str]) -> tuple[Swee
     name = source_name(source)
     if spec is None:
         raise SpecError(problems.found, name)
-    if spec.plugins and isinstance(source, str | Path):  # they may lie beside the sweep file
+    if isinstance(source, str | Path):  # code of the user's may lie beside the sweep file
         make_importable([str(sweep_file(source).absolute().parent)])
     return spec, bind(spec, problems, name)

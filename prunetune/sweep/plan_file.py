@@ -64,14 +64,22 @@ def _rewritten(before: dict[str, Any], facts: dict[str, Any]) -> list[str]:
 
 
 def _same_data(before: dict[str, Any], plan: Plan) -> None:
-    """Raise GrowthError where the data files or the dense weights differ under the same name."""
-    pairs = {
-        "workload.dataset": (before["data_key"], plan.data_key),
-        "workload.dense": (before["dense"]["sha256"], plan.dense.sha256),
+    """Raise GrowthError where data, dense weights or code differ under the same name."""
+    files, code = "other files than the sweep began with", "other code than the sweep began with"
+    then, present = before["dense"], plan.dense
+    same = {
+        f"workload.dataset: {files}": before["data_key"] == plan.data_key,
+        f"workload.dense: {files}": then["sha256"] == present.sha256,
+        f"workload.model: {code}": _code(then["architecture"]) == _code(present.architecture),
     }
-    changed = [path for path, (then, now_) in pairs.items() if then != now_]
+    changed = [problem for problem, holds in same.items() if not holds]
     if changed:
-        raise GrowthError([f"{path}: other files than the sweep began with" for path in changed])
+        raise GrowthError(changed)
+
+
+def _code(architecture: dict[str, Any]) -> Any:
+    """The digest of the network's code, where the network is a class of the user's."""
+    return architecture["params"].get("digest") if architecture["model"] == "module" else None
 
 
 def load_plan(store: Store) -> Plan:

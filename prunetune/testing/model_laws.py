@@ -14,10 +14,10 @@ from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.budget.counting import count_by_module
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.network.cut import cut
+from prunetune.compress.network.logits import kept_whole, output_layers
 from prunetune.compress.network.rebuild import layer_widths, rebuild
 from prunetune.compress.proof.proved_groups import try_groups
 from prunetune.config.parts import Named
-from prunetune.models.family import classifier
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
 from prunetune.registry import models
@@ -117,7 +117,7 @@ def _torch_flops(model: nn.Module, input_shape: Shape) -> int:
 
 def _check_groups(network: Network) -> None:
     """Assert that no channels are followed to the wrong places."""
-    ignored = models.get(network.name).part.ignored_layers(network.model)
+    ignored = kept_whole(network.model, network.architecture)
     try:
         groups, refused = try_groups(network.model, network.input_shape, ignored)
     except ValueError as error:
@@ -135,8 +135,11 @@ def _check_groups(network: Network) -> None:
 
 def _check_ignored(network: Network) -> None:
     model = network.model
-    ignored = models.get(network.name).part.ignored_layers(model)
-    assert any(layer is classifier(model) for layer in ignored), (
+    ignored = kept_whole(model, network.architecture)
+    kept = {id(layer) for layer in ignored}
+    outputs = output_layers(model, network.input_shape)
+    assert outputs, f"model {network}: no convolution or linear layer computes its logits"
+    assert all(id(layer) in kept for layer in outputs), (
         f"model {network}: ignored_layers lacks the classifier, so its classes would be pruned"
     )
     layers = {id(layer) for layer in model.modules()}

@@ -84,6 +84,7 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("mobilenet_v2", {"stem": "cifar", "widths": (8, 8, 8, 8, 16, 16, 16, 32, 64)}),
     ("vit_tiny", {"patch": 8}),
     ("mnasnet0_5", {}),
+    ("module", {"class": "torchvision.models.squeezenet1_1", "args": {"num_classes": 4}}),
 ]
 """One of every family, at widths that a test can afford."""
 

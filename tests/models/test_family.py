@@ -15,7 +15,7 @@ from torch import nn
 from prunetune.models.family import classifier
 from prunetune.registry import models
 
-NAMES = models.names()
+NAMES = [name for name in models.names() if name != "module"]  # it is any network of a user
 SCALED = [n for n in NAMES if models.get(n).part.stage_widths(models.get(n).params()) is not None]
 MEMBERS = defaultdict(list)
 for _name in NAMES:

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from prunetune.compress.graph.layout import as_stored
+from prunetune.compress.network.constructed import constructed
 from prunetune.config.parts import Named
 from prunetune.protocols import Shape
 from prunetune.records.architecture import Architecture
@@ -116,11 +117,26 @@ def resize(model: nn.Module, layers: Mapping[str, tuple[int, ...]]) -> None:
 
 
 def fresh(architecture: Architecture, seed: int) -> nn.Module:
-    """The network with its family's initial weights, drawn from `seed` alone."""
+    """The network with its family's initial weights, drawn from `seed` alone.
+
+    A family that draws while it builds does so at the widths of the architecture. Where its code
+    insists on its own widths, the layers of other widths have PyTorch's default weights.
+    """
+    family = models.get(architecture.model).part
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed GPUs as well
-        model = rebuild(architecture)
-        models.get(architecture.model).part.initialise(model)
+        if not getattr(family, "draws_in_constructor", False):
+            model = rebuild(architecture)
+            family.initialise(model)
+            return model
+        drawn = constructed(
+            lambda: family_network(architecture), architecture.layers, _widths, _resize
+        )
+        torch.default_generator.manual_seed(seed)
+        model = family_network(architecture)
+        resize(model, architecture.layers)
+    if drawn is not None:  # what its code computed from its widths must be as in a cut network
+        model.load_state_dict(drawn.state_dict())
     return model
 
 

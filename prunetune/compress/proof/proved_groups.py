@@ -10,6 +10,7 @@ from torch import nn
 
 from prunetune.compress.graph.groups import Group, Refused
 from prunetune.compress.graph.traced import traced_groups
+from prunetune.compress.network.logits import kept_whole
 from prunetune.compress.network.rebuild import family_network, layer_widths
 from prunetune.compress.network.undrawn import undrawn
 from prunetune.compress.proof.prover import Prover
@@ -65,7 +66,7 @@ def prunable_groups(model: nn.Module, architecture: Architecture) -> tuple[Group
         _prove_family(architecture)
     left_alone, groups = _left_alone[key], _groups.get(key)
     if groups is None or groups.widths != layer_widths(model):
-        ignored = models.get(architecture.model).part.ignored_layers(model)
+        ignored = kept_whole(model, architecture)
         traced = traced_groups(model, architecture.input_shape, ignored).groups
         names = {entry.layer for entry in left_alone}
         found = tuple(group for group in traced if group.name not in names)
@@ -156,7 +157,7 @@ def _prove_family(architecture: Architecture) -> None:
     """Prove the cuts of the family's network, and keep what was proved for this process."""
     with undrawn():
         model = family_network(architecture)
-    ignored = models.get(architecture.model).part.ignored_layers(model)
+    ignored = kept_whole(model, architecture)
     key = _key(architecture)
     _groups[key] = prove(model, architecture.input_shape, ignored)
     _left_alone[key] = _groups[key].left_alone

@@ -8,7 +8,8 @@ import torch
 from prunetune.compress.budget.costs import count_macs
 from prunetune.compress.method import Infeasible, Target
 from prunetune.compress.methods.channel_pruning.method import ChannelPruning, ChannelPruningParams
-from prunetune.compress.methods.copycat import Copycat, CopycatParams, Profile
+from prunetune.compress.methods.copycat import Copycat, CopycatParams
+from prunetune.compress.methods.profile import Profile
 from prunetune.compress.methods.reinit import Reinit, ReinitParams
 from prunetune.records.architecture import Architecture
 from tests.compress.nets import architecture, context, image

@@ -14,6 +14,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from prunetune.compress.method import CompactModel, Context, Infeasible, Target, try_to_reach
+from prunetune.compress.methods.width_scaling.groups import (
+    reach_by_groups,
+    scales_groups,
+    thin_by_groups,
+)
 from prunetune.compress.methods.width_scaling.solver import ScaledWidths, WidthSolver
 from prunetune.compress.methods.width_scaling.variants import FewerBlocks, NarrowerBlocks
 from prunetune.config.parts import Params
@@ -74,7 +79,10 @@ class WidthScalingParams(Params):
 
 @methods.register("width_scaling", params=WidthScalingParams)
 class WidthScaling:
-    """All stages narrower by one factor, with a few extra channels inside blocks to fit."""
+    """All stages narrower by one factor, with a few extra channels inside blocks to fit.
+
+    A network without stages (`module`) is scaled group by group; see `groups.py`.
+    """
 
     inherits: ClassVar[bool] = False
     takes_architecture: ClassVar[bool] = False
@@ -88,18 +96,37 @@ class WidthScaling:
         Raises:
             Infeasible: the widths are too coarse, or the family cannot have them.
         """
+        if self._scales_groups(context.architecture):
+            return thin_by_groups(context)
         scaled, architecture = _solve(self._solver(context.architecture), context.target)
         model = context.build(architecture)
         return CompactModel(model, architecture, scaled.macs, departures=_departures(scaled))
 
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """Whether the method meets each target; see `prunetune.compress.method.reach`."""
+        if self._scales_groups(architecture):
+            return reach_by_groups(architecture, targets)
         solver = self._solver(architecture)
         smallest_macs = solver.smallest_macs()
         return tuple(
             try_to_reach(target, smallest_macs, [partial(_macs, solver, target)])
             for target in targets
         )
+
+    def _scales_groups(self, architecture: Architecture) -> bool:
+        """Whether the network has no stages, and all its groups are scaled.
+
+        Raises:
+            ValueError: the parameters ask for what only stages and blocks have.
+        """
+        if not scales_groups(architecture):
+            return False
+        if self.params.by != "width" or self.params.profile is not None:
+            raise ValueError(
+                f"width_scaling: {architecture.model} has no stages and blocks: all its groups of "
+                "coupled channels are scaled by one factor; leave out by and profile"
+            )
+        return True
 
     def _solver(self, architecture: Architecture) -> WidthSolver:
         profile = self.params.profile
