@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -162,14 +162,25 @@ def _open(
     kind: type[ResidentDataset], params: DatasetParams, root: Path, seed: int, device: torch.device
 ) -> Splits:
     dataset = kind(params)
-    info = dataset.info()
     images = dataset.load(root, train=True)
+    return resident_splits(
+        dataset.info(), images, lambda: dataset.load(root, train=False), seed, device
+    )
+
+
+def resident_splits(
+    info: DatasetInfo,
+    images: Images,
+    load_test: Callable[[], Images],
+    seed: int,
+    device: torch.device,
+) -> Splits:
+    """The splits of all training `images`, and of the test images once somebody asks for them."""
     train, val = split(images.labels, info.train_size, info.val_size, seed)
 
     @cache
     def test() -> ResidentSplit:
-        test_images = dataset.load(root, train=False)
-        return ResidentSplit(test_images.take(torch.arange(info.test_size), device), info)
+        return ResidentSplit(load_test().take(torch.arange(info.test_size), device), info)
 
     return Splits(
         info=info,

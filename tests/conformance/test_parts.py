@@ -104,7 +104,7 @@ def test_models(name: str, params: dict[str, Any]) -> None:
     [
         pytest.param(name, marks=pytest.mark.slow) if name.startswith("cifar") else name
         for name in datasets.names()
-        if name != "image_folder"
+        if name not in ("image_folder", "dataset")  # of no images of their own
     ],
 )
 def test_datasets(name: str) -> None:

@@ -35,7 +35,7 @@ def forget(folder: Path) -> None:
     code_digest.cache_clear()
 
 
-def copied(folder: Path) -> Path:
-    """A sweep file in `folder`, with the network beside it."""
-    shutil.copytree(OWN, folder, ignore=shutil.ignore_patterns("__pycache__"))
+def copied(folder: Path, source: Path = OWN) -> Path:
+    """A sweep file in `folder`, with the code beside it."""
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder / "sweep.yaml"
