@@ -37,6 +37,24 @@ def count(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def in_milliseconds(seconds: float) -> str:
+    """A time in milliseconds without the unit, to three digits: `1.23`, `45.6`."""
+    value = 1000 * seconds
+    return f"{value:.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
+def correlation_words(
+    batch: int, networks: int, linear: float | None, in_rank: float | None
+) -> str:
+    """How closely times follow MACs, in a sentence."""
+    if linear is None or in_rank is None:
+        return f"batch {batch}: too few networks to say how closely time follows MACs"
+    return (
+        f"batch {batch}: time follows MACs with a correlation of {linear:.2f} (Pearson), "
+        f"{in_rank:.2f} in rank, over {networks} networks"
+    )
+
+
 def p_value(p: float | None) -> str:
     """A corrected p: `p = 0.012`, `p < 0.001`."""
     if p is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from prunetune.cli import audit, clean, compare, export, list, look, reproduce, sweep, trial
+from prunetune.cli import audit, bench, clean, compare, export, list, look, reproduce, sweep, trial
 from prunetune.cli.exits import Leaving, guarded
 from prunetune.cli.streams import forgive_streams
 from prunetune.messages import on_console
@@ -28,6 +28,7 @@ VERBS: Sequence[Callable[..., None]] = (
     trial.show,
     trial.logs,
     export.export,
+    bench.bench,
     reproduce.reproduce,
     look.ui,
     list.list_,

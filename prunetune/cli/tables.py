@@ -24,14 +24,15 @@ _MOST_TRIALS = 20
 """At most so many unfinished trials are listed."""
 
 
-def _console() -> Console:
+def table_console() -> Console:
+    """A console as wide as the terminal, or in a file wide enough for a row a line."""
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(width=_PIPE_WIDTH, highlight=False)
 
 
 def print_forecast(forecast: Forecast) -> None:
     """Print what `prunetune plan` says."""
-    console = _console()
+    console = table_console()
     if forecast.question:
         console.print(forecast.question, markup=False)
     dense = f"{forecast.dense_macs:,} MACs, {forecast.dense_params:,} parameters"
@@ -98,7 +99,7 @@ def _print_reach(console: Console, row: StudyForecast) -> None:
 
 def print_status(status: SweepStatus) -> None:
     """Print what `prunetune status` says."""
-    console = _console()
+    console = table_console()
     table = Table(title=f"{status.sweep}  {status.done}/{status.owed}")
     for name in ("study", *PHASES, "best val acc1", "confirmed test acc1", "ended otherwise"):
         table.add_column(name, justify="left" if name == "study" else "right")
@@ -136,7 +137,7 @@ def print_parts(rows: Sequence[dict[str, str]]) -> None:
         table.add_column(HEADINGS[fact], no_wrap=fact == "name")
     for row in rows:
         table.add_row(*(Text(row.get(fact, "")) for fact in facts))
-    _console().print(table)
+    table_console().print(table)
 
 
 def parts_text() -> str:

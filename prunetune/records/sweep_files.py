@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from prunetune.records.files import StoredFile, StoredFolder
+from pydantic import ValidationError
+
+from prunetune.records.bench import Bench, device_slug
+from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
 from prunetune.records.folders import NetworkFolder, SharedNetworkFolder, TrialFolder
+from prunetune.records.listing import files_in, folders_in
 from prunetune.records.ownership import Ownership
 from prunetune.records.place import Place
 from prunetune.records.places import folder_here, key_folder, storage_place, sweep_folder
@@ -97,6 +102,26 @@ class SweepFiles:
     def record_file(self, key: str) -> StoredFile:
         """The record of trial `key`, as JSON."""
         return self._file(f"records/{key}.json")
+
+    def bench_file(self, key: str, device: str) -> StoredFile:
+        """How fast the network of trial `key` is on a device, as JSON."""
+        folder = key_folder(self.root / "bench", key)
+        return StoredFile(folder / f"{device_slug(device)}.json", self._ownership.anchor)
+
+    def benches(self) -> Iterator[Bench]:
+        """How fast networks of the sweep are, on each device on which they were timed.
+
+        Raises:
+            CorruptFileError: a file is not what its name promises.
+        """
+        for key in folders_in(self.root / "bench"):
+            for entry in files_in(self.root / "bench" / key):
+                if entry.name.endswith(".json"):
+                    file = self._file(f"bench/{key}/{entry.name}")
+                    try:
+                        yield Bench.model_validate_json(file.read())
+                    except ValidationError as error:
+                        raise CorruptFileError(f"{file} holds no times of a network") from error
 
     @property
     def _index(self) -> Place:
