@@ -38,7 +38,7 @@ def other_sweeps(store: Store, plan: Plan) -> tuple[OtherSweep, ...]:
     A sweep uses the same images if its data key is the same, or if its data set differs in nothing
     but the part of the training images that it uses.
     """
-    names = [name for name in sweep_names(store.storage) if name != plan.sweep]
+    names = [name for name in sweep_names(store.storage) if name != store.sweep]
     found = (_other(Store(store.storage, name), plan) for name in names)
     return tuple(sweep for sweep in found if sweep is not None)
 

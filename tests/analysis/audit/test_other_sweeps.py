@@ -39,6 +39,11 @@ def test_all_networks_on_the_same_data_are_counted(tmp_path: Path, plan: Plan) -
     assert {epochs: len(values) for epochs, values in found.dense_lengths.items()} == {20: 4}
 
 
+def test_a_sweep_in_a_folder_of_another_name_is_no_other_sweep(tmp_path: Path, plan: Plan) -> None:
+    store = stored(tmp_path, "2026-11-29-here", plan)
+    assert other_sweeps(store, plan.model_copy(update={"sweep": "here"})) == ()
+
+
 @pytest.mark.parametrize(
     ("theirs", "same"),
     [
