@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from prunetune.cli.completion import offered_sweeps
-from prunetune.cli.exits import FAILED_AUDIT, Exit
+from prunetune.cli.exits import FAILED_AUDIT, SURROUNDINGS, Exit
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
 
@@ -40,12 +40,15 @@ def audit_(
     from prunetune.sweep.locate import find_store
     from prunetune.sweep.plan_file import load_plan
 
+    damaged: list[str] = []
     with uncollected():
         store = find_store(sweep, storage)
-        findings = analyse(load_plan(store), store.records(), store=store).findings
+        findings = analyse(load_plan(store), store.records(damaged), store=store).findings
     if as_json:
         print(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=1))
     else:
         print(findings_text(store.sweep, findings))
+    if damaged:
+        raise Exit(SURROUNDINGS, "\n".join(damaged))
     if any(finding.severity == "error" for finding in findings):
         raise Exit(FAILED_AUDIT)

@@ -1,4 +1,4 @@
-"""One damaged record: `status` and `report` show the rest and name it, `sweep` stops before it."""
+"""One damaged record: looking at a sweep shows the rest and names it, `sweep` stops before it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def test_the_rest_is_shown_and_the_file_is_named(store: Store, phase: str) -> No
     told = prunetune("report", store.root)
     assert (told.returncode, str(file) in told.stderr) == (3, True)
     assert "index.html" in told.stdout
+    judged = prunetune("audit", store.root)
+    assert (judged.returncode, str(file) in judged.stderr) == (3, True)
+    assert judged.stdout
 
 
 def test_a_damaged_trial_is_named(store: Store) -> None:

@@ -15,9 +15,10 @@ from tests.tune.fakes import starts
 
 
 @pytest.mark.cluster
-def test_slots_follow_the_cluster_and_a_drained_node_loses_no_epoch(tmp_path):
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+def test_slots_follow_the_cluster_and_a_drained_node_loses_no_epoch(tmp_path, v2):
     store = Store(tmp_path, "fake")
-    with growing_cluster(2, v2=False) as cluster:
+    with growing_cluster(2, v2=v2) as cluster:
         log = tmp_path / "log"
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.growing_sweep", str(tmp_path), cluster.address],
