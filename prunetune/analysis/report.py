@@ -23,6 +23,12 @@ from prunetune.analysis.evidence.frontier import (
 )
 from prunetune.analysis.evidence.growths import changes, effort_after_a_look
 from prunetune.analysis.evidence.images import NO_IMAGES, TestImages
+from prunetune.analysis.evidence.latencies import (
+    Latency,
+    LatencyCorrelation,
+    latencies,
+    latency_correlations,
+)
 from prunetune.analysis.evidence.ledger import Ledger, ledger
 from prunetune.analysis.evidence.other_sweeps import other_sweeps
 from prunetune.analysis.evidence.point_costs import point_costs
@@ -79,6 +85,10 @@ class Report(Frozen):
     """At which training length an arm from scratch equals one that inherits weights."""
     beyond_top1: tuple[BeyondTop1, ...] = ()
     """Likelihood, calibration, classes and disagreement, where outputs per image were kept."""
+    latencies: tuple[Latency, ...] = ()
+    """The networks that `prunetune bench` has timed."""
+    latency_correlations: tuple[LatencyCorrelation, ...] = ()
+    """How closely their times follow their MACs."""
     findings: tuple[Finding, ...] = ()
     """What the audit found, the gravest first."""
 
@@ -101,6 +111,7 @@ def analyse(
     grown = changes(plan, records.values())
     images = TestImages(store.test_outputs_of) if store else NO_IMAGES
     growths = len(effort_after_a_look(grown))
+    timed = latencies(plan, records, store.benches()) if store else []
     judged = compare(plan, compared, images, grown=growths)
     at_budgets = verdicts(plan, compared, judged.pairs)
     points = point_costs(agenda)
@@ -129,5 +140,7 @@ def analyse(
         efforts=effort_curves(agenda, detectable_difference(plan, confirmed.values())),
         break_evens=break_evens(plan, confirmed, points),
         beyond_top1=beyond_top1(plan, records, confirmed, store.test_outputs_of) if store else (),
+        latencies=tuple(timed),
+        latency_correlations=tuple(latency_correlations(timed)),
         findings=audit_findings(case),
     )

@@ -23,6 +23,7 @@ from prunetune.analysis.page.figures.differences_plot import MOST_COMPARISONS, d
 from prunetune.analysis.page.figures.parallel_plot import parallel_svg
 from prunetune.analysis.page.figures.widths_plot import winner_widths
 from prunetune.analysis.page.importance_table import importance_table
+from prunetune.analysis.page.latency_table import latency_tables
 from prunetune.analysis.page.literature import published_results
 from prunetune.analysis.page.notes import omissions, setting, unfinished
 from prunetune.analysis.page.points import command, point_entries
@@ -91,6 +92,7 @@ def measurements(view: PageView) -> dict[str, Any]:
         "cost_lines": cost_lines(view),
         "break_evens": break_even_lines(view),
         "beyond": beyond_lines(view),
+        "latency_tables": latency_tables(view),
     }
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prunetune.analysis.evidence.frontier import FrontierRow
 from prunetune.analysis.format import count
 from prunetune.analysis.page.figures.svg import Scale, segment, text, text_width
+from prunetune.analysis.page.latency_table import latency_of_study
 from prunetune.analysis.page.prices import PRICES, training_of_one
 from prunetune.analysis.page.view import PageView, budget_name
 from prunetune.config.budget import kind_of_budget
 
 _SMALL, _LINE = 10.5 / 12, 13.0
+_MOST_LATENCIES = 6
+"""Latencies that the frontier offers; the tables have all."""
 WIDE, NARROW = 760.0, 380.0
 """Widths of figures in pixels: on a desktop and in print, and on a phone."""
 
@@ -50,7 +54,23 @@ def axes(view: PageView) -> list[Axis]:
                 price.name,
             )
         )
-    return known
+    return [*known, *_latency_axes(view)]
+
+
+def _latency_axes(view: PageView) -> Iterator[Axis]:
+    """Latency at each batch under each set of conditions, if networks of studies were timed."""
+    timed = [row for row in view.report.latencies if row.study != "dense"]
+    settings = dict.fromkeys((row.conditions, row.batch) for row in timed)
+    several = len({conditions for conditions, _ in settings}) > 1
+    for number, (conditions, batch) in enumerate(list(settings)[:_MOST_LATENCIES]):
+        latency = partial(latency_of_study, view, conditions, batch)
+        yield Axis(
+            f"latency{number}",
+            f"latency, batch {batch}" + (f", {conditions}" if several else ""),
+            f"milliseconds an image, batch {batch} ({conditions})",
+            lambda row, latency=latency: latency(row.study),  # type: ignore[misc]
+            latency("dense"),
+        )
 
 
 @dataclass(frozen=True)
