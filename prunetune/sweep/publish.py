@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from prunetune.records.files import StoredFile
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.tracking.layout import StudyResult
+from prunetune.tracking.lines import Effort
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
@@ -38,12 +39,14 @@ def tell_answer(
     report: Report,
     tracking: MlflowStore,
 ) -> None:
-    """Send each study's result and network, and the report if there is one, to MLflow."""
+    """Send each study's result, effort and network, and the report with its plan, to MLflow."""
     tracking.study_results(study_results(report))
+    tracking.efforts({curve.study: Effort(curve.best, curve.macs) for curve in report.efforts})
     for record, load in winning_networks(plan, store, records):
         tracking.log_winner(record, load)
-    if store.report_folder.file("report.json").exists():
-        tracking.report(store.report_folder)
+    files = (store.plan_file, store.sweep_file)
+    kept = [file for file in files if file.exists()]
+    tracking.report(store.report_folder, kept, surroundings(records.values()))
 
 
 def study_results(report: Report) -> dict[str, StudyResult]:
@@ -60,6 +63,17 @@ def study_results(report: Report) -> dict[str, StudyResult]:
     if dense.mean is not None and dense.low is not None and dense.high is not None:
         results["dense"] = StudyResult(dense.mean, dense.low, dense.high, dense.n, dense.macs)
     return results
+
+
+def surroundings(records: Iterable[Record]) -> dict[str, str]:
+    """By what the records were computed: device and versions; several are listed."""
+    values: dict[str, set[str]] = {}
+    for record in records:
+        versions = {f"versions.{name}": version for name, version in record.versions.items()}
+        for name, value in {"device": record.device, "dtype": record.dtype, **versions}.items():
+            if value:
+                values.setdefault(name, set()).add(value)
+    return {name: ", ".join(sorted(several)) for name, several in sorted(values.items())}
 
 
 def winning_networks(

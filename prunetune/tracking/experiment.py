@@ -32,8 +32,10 @@ class TrackedRun:
     """The end in milliseconds since 1970; None while the run is open."""
     metrics: dict[str, float] = field(default_factory=dict)
     """The last value of each metric when the experiment was read."""
-    described: bool = False
-    """Whether its parameters and its data set are logged for certain."""
+    params: set[str] = field(default_factory=set)
+    """The names of its parameters."""
+    has_data: bool = False
+    """Whether its data set is logged."""
     steps: set[tuple[str, int]] | None = None
     """(metric, step) of every logged value; None until they are looked up."""
 
@@ -107,7 +109,8 @@ def _tracked(run: MlflowRun) -> TrackedRun:
         dict(run.data.tags),
         None if is_open else run.info.end_time,
         dict(run.data.metrics),
-        described=not is_open,  # the writer of an open run may have died before it described it
+        set(run.data.params),
+        has_data=bool(run.inputs and run.inputs.dataset_inputs),
     )
 
 

@@ -2,12 +2,12 @@
 
 The experiment is the sweep, a parent run is a study or the dense network, a child run is a trial,
 and one run holds the report. The tag `prunetune.key` identifies a run: it is a trial's key, a
-study's id, or the word `dense` or `report`.
+study's id, or the word `dense` or `report`. Further runs are lines for charts: see `lines.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from prunetune.colors import DENSE, arm_colors
 from prunetune.config.space.space import Config
 from prunetune.plan import MASKED, Plan, Study
 from prunetune.records.record import Epoch, Record, Status, TrialSpec
+from prunetune.tracking.short_names import short_params
 
 KEY = "prunetune.key"
 KIND = "prunetune.kind"
@@ -26,8 +27,9 @@ PLAN = "prunetune.plan"
 RUNNING = "running"
 """Value of the status tag while a trial has no record."""
 _COLOR = "mlflow.runColor"
+_COMMIT = "mlflow.source.git.commit"
 NOTE = "mlflow.note.content"
-_DENSE_KEY = "dense"
+DENSE_KEY = "dense"
 _REPORT_KEY = "report"
 
 
@@ -79,18 +81,20 @@ class MetricPoint:
 def parent_runs(plan: Plan) -> Iterator[Run]:
     """The parent run of the dense network, then the parent runs of all studies."""
     yield Run(
-        _DENSE_KEY,
-        _DENSE_KEY,
-        tags=_tags(plan, kind="study", key=_DENSE_KEY, study=_DENSE_KEY, arm=None),
+        DENSE_KEY,
+        DENSE_KEY,
+        tags=tags_of(plan, kind="study", key=DENSE_KEY, study=DENSE_KEY, arm=None),
     )
     for study in plan.studies:
-        yield Run(study.id, study.id, tags=_study_tags(plan, study), params=_params(study, {}))
+        yield Run(
+            study.id, study.id, tags=_study_tags(plan, study), params=_params(plan, study, {})
+        )
 
 
 def trial_run(plan: Plan, trial: TrialSpec | Record) -> Run:
     """The run of a trial; its spec and its record give the same run."""
-    study = trial.study or _DENSE_KEY
-    tags = _tags(
+    study = trial.study or DENSE_KEY
+    tags = tags_of(
         plan,
         kind="trial",
         key=trial.key,
@@ -104,13 +108,19 @@ def trial_run(plan: Plan, trial: TrialSpec | Record) -> Run:
     )
     label = f"#{trial.number}" if trial.phase == "search" else f"{trial.phase} {trial.seed}"
     name = label if trial.phase == "dense" else f"{study} {label}"
-    return Run(trial.key, name, parent=study, tags=tags, params=_params(trial, trial.config))
+    params = _params(plan, trial, trial.config)
+    if trial.phase == "search":
+        params |= short_params(plan, plan.study(study), trial.config)
+    return Run(trial.key, name, parent=study, tags=tags, params=params)
 
 
-def report_run(plan: Plan) -> Run:
-    """The run that holds the report's files."""
-    tags = _tags(plan, kind="report", key=_REPORT_KEY)
-    return Run(_REPORT_KEY, _REPORT_KEY, tags={**tags, PLAN: plan.fingerprint})
+def report_run(plan: Plan, surroundings: Mapping[str, str] | None = None) -> Run:
+    """The run that holds the report's files; `surroundings` say by what it was computed."""
+    tags = tags_of(plan, kind="report", key=_REPORT_KEY)
+    facts = {f"prunetune.{name}": value for name, value in (surroundings or {}).items()}
+    if commit := (surroundings or {}).get("versions.commit"):
+        facts[_COMMIT] = commit
+    return Run(_REPORT_KEY, _REPORT_KEY, tags={**tags, **facts, PLAN: plan.fingerprint})
 
 
 def curve_points(epoch: Epoch, at: int) -> list[MetricPoint]:
@@ -153,7 +163,7 @@ def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
     note = study.infeasible or (
         f"MACs and parameters count the weights that are left: {MASKED}" if study.masked else None
     )
-    return _tags(
+    return tags_of(
         plan,
         kind="study",
         key=study.id,
@@ -165,17 +175,22 @@ def _study_tags(plan: Plan, study: Study) -> dict[str, str]:
     ) | ({NOTE: note} if note else {})
 
 
-def _tags(plan: Plan, **facts: object) -> dict[str, str]:
+def tags_of(plan: Plan, **facts: object) -> dict[str, str]:
     """Facts as tags. A fact `arm` adds the arm's colour; arm None is the dense network."""
-    tags = {f"prunetune.{name}": str(value) for name, value in facts.items() if value is not None}
-    tags[SWEEP] = plan.sweep
     if "arm" in facts:
-        tags[_COLOR] = arm_colors(plan.arms()).get(str(facts["arm"]), DENSE)
-    return tags
+        color = arm_colors(plan.arms()).get(str(facts["arm"]), DENSE)
+        facts = {**facts, "arm": facts["arm"] or dense_arm(plan)}
+    tags = {f"prunetune.{name}": str(value) for name, value in facts.items() if value is not None}
+    return tags | {SWEEP: plan.sweep} | ({_COLOR: color} if "arm" in facts else {})
 
 
-def _params(trial: TrialSpec | Record | Study, config: Config) -> dict[str, str]:
+def dense_arm(plan: Plan) -> str:
+    """What the dense network is called where arms have names."""
+    return "dense network" if "dense" in plan.arms() else "dense"
+
+
+def _params(plan: Plan, trial: TrialSpec | Record | Study, config: Config) -> dict[str, str]:
     """The config by dotted name, arm and budget; values are written by str(), as MLflow does."""
-    facts = {"arm": trial.arm, "budget": trial.budget}
+    facts = {"arm": trial.arm or dense_arm(plan), "budget": trial.budget}
     given = {name: value for name, value in facts.items() if value is not None}
     return {name: str(value) for name, value in {**config, **given}.items()}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunetune.plan import Plan
-from prunetune.records.files import StoredFolder
+from prunetune.records.files import StoredFile, StoredFolder
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.backlog import Backlog
 from prunetune.tracking.environment import (
@@ -26,10 +26,12 @@ from prunetune.tracking.environment import (
     store_uri,
 )
 from prunetune.tracking.layout import StudyResult
+from prunetune.tracking.lines import Effort, effort_lines, frontier_lines
 from prunetune.tracking.outages import Outages, is_away
 from prunetune.tracking.owner import Owner
 from prunetune.tracking.updates import (
     EpochsUpdate,
+    LinesUpdate,
     OpenUpdate,
     RecordUpdate,
     ReportUpdate,
@@ -105,11 +107,28 @@ class MlflowStore:
 
     def study_results(self, results: Mapping[str, StudyResult]) -> None:
         """Write results on fresh seeds, by study id; `dense` is the dense network."""
-        self._put(*(StudyUpdate(study_id, result) for study_id, result in results.items()))
+        lines = tuple(frontier_lines(self.plan, results))
+        studies = (StudyUpdate(study_id, result) for study_id, result in results.items())
+        self._put(*studies, LinesUpdate(lines, "frontier"))
 
-    def report(self, folder: StoredFolder) -> None:
-        """Upload the report's folder: page, tables and figures become artifacts."""
-        self._put(ReportUpdate(folder))
+    def efforts(self, efforts: Mapping[str, Effort]) -> None:
+        """Write the search effort of studies, by study id."""
+        self._put(LinesUpdate(tuple(effort_lines(self.plan, efforts)), "search effort"))
+
+    def report(
+        self,
+        folder: StoredFolder,
+        files: Sequence[StoredFile] = (),
+        surroundings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Upload the report: page, tables and figures become artifacts.
+
+        Args:
+            folder: the report's folder; one without files is none.
+            files: what is uploaded beside it, such as the plan and the sweep file.
+            surroundings: facts for tags, such as `device` and `versions.torch`.
+        """
+        self._put(ReportUpdate(folder, tuple(files), surroundings or {}))
 
     def log_winner(self, record: Record, load: LoadNetwork) -> None:
         """Log the network of a winning trial as a model of its run, unless the run has one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from prunetune.records.files import StoredFolder
+from prunetune.records.files import StoredFile, StoredFolder
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking.layout import StudyResult
+from prunetune.tracking.lines import Line
 
 if TYPE_CHECKING:
     from prunetune.tracking.models import LoadNetwork
@@ -114,17 +116,39 @@ class StudyUpdate(ReplacingUpdate):
 
 
 @dataclass(frozen=True)
+class LinesUpdate(ReplacingUpdate):
+    """Lines of one kind for the charts: the frontiers, or the search efforts."""
+
+    lines: tuple[Line, ...]
+    kind: str
+
+    @property
+    def subject(self) -> str:
+        """The kind."""
+        return f"lines of {self.kind}"
+
+    def write(self, writer: Writer) -> None:
+        """Write each line as a run."""
+        for line in self.lines:
+            writer.line(line)
+
+
+@dataclass(frozen=True)
 class ReportUpdate(ReplacingUpdate):
-    """A new report, in `folder`."""
+    """A new report: the files of a folder, other files beside them, and facts for its tags."""
 
     folder: StoredFolder
+    files: tuple[StoredFile, ...] = ()
+    surroundings: Mapping[str, str] = field(default_factory=dict)
     subject: str = "report"
     kind: str = "report"
 
     def write(self, writer: Writer) -> None:
-        """Upload the folder."""
-        with self.folder.local() as path:
-            writer.report(path)
+        """Upload all files."""
+        with self.folder.local() as folder:
+            writer.report(
+                folder, {file.name: file.read() for file in self.files}, self.surroundings
+            )
 
 
 @dataclass(frozen=True)

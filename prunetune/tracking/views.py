@@ -9,17 +9,25 @@ view that is sorted by a metric all rows are shown. Proven with MLflow 3.17 in a
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from prunetune.plan import Plan
+from prunetune.tracking.charts import line, parallel, scatter
+from prunetune.tracking.layout import KIND
+from prunetune.tracking.lines import EFFORT_MACS, EFFORT_METRIC, FRONTIER_METRIC
 from prunetune.tracking.owner import Owner
+from prunetune.tracking.short_names import axes
 
 VIEW_TAG = "mlflow.sharedViewState."
-FRONTIER, RECIPES, CURVES = "frontier", "recipes", "curves"
-MAX_AXES = 12
-"""A parallel-coordinates chart with more axes cannot be read."""
+FRONTIER, RECIPES, CURVES, EFFORT = "frontier", "recipes", "curves", "effort"
+_CURVES_AT_ONCE = 40
+"""Of more trials, the best are drawn: more lines cannot be told apart."""
+_LOSS_OF_CHANCE = 1.5
+"""Axes of losses end at so many times the loss of a network that guesses: one trial whose loss is
+800 would flatten the curves of all others."""
 
 PAGE_STATE: dict[str, Any] = {
     "searchFilter": "",
@@ -68,7 +76,7 @@ class View:
             "deleted": False,
             "isGenerated": False,
             "columns": self.columns,
-            "cardHeight": 520,
+            "cardHeight": 440,
         }
         common = {"metricSectionId": self.key, "deleted": False, "isGenerated": False}
         charts = [
@@ -91,7 +99,7 @@ def saved_views(plan: Plan, owner: Owner, suffix: str = "") -> tuple[View, ...]:
         owner: whose runs they show.
         suffix: ends their keys and names, where another owner has views in the same experiment.
     """
-    views = (_frontier(), _recipes(plan), _curves())
+    views = (_frontier(), _recipes(plan), _curves(plan), _effort())
     return tuple(_owned(view, owner, suffix) for view in views)
 
 
@@ -114,69 +122,63 @@ def _owned(view: View, owner: Owner, suffix: str) -> View:
 
 def _frontier() -> View:
     metrics = ("confirm_acc1", "confirm_acc1_low", "confirm_acc1_high", "confirm_n", "macs")
-    page = _of_kind("study", selectedColumns=[f"metrics.`{name}`" for name in metrics])
-    return View(FRONTIER, "Frontier (confirmed)", (_scatter("macs", "confirm_acc1"),), page)
+    charts = (
+        line(FRONTIER_METRIC, log_steps=True),
+        scatter("macs", "confirm_acc1"),
+    )
+    page = {
+        "searchFilter": f"tags.`{KIND}` != 'trial' AND tags.`{KIND}` != 'effort'",
+        "orderByKey": f"metrics.`{FRONTIER_METRIC}`",  # the arms stand before their studies
+        "selectedColumns": [f"metrics.`{name}`" for name in metrics],
+    }
+    return View(FRONTIER, "Frontier (confirmed)", charts, page)
 
 
 def _recipes(plan: Plan) -> View:
-    charts = (*map(_parallel, _axes(plan)), _scatter("macs", "val_acc1"))
+    charts = (*map(parallel, _axes(plan)), scatter("macs", "val_acc1"))
     columns = ["metrics.`val_acc1`", "metrics.`mac_ratio`", "params.`arm`", "params.`budget`"]
     page = _of_kind("trial", orderByKey="metrics.`val_acc1`", selectedColumns=columns)
+    page["searchFilter"] += " AND tags.`prunetune.phase` = 'search'"
     return View(RECIPES, "Recipes and trials", charts, page)
 
 
-def _curves() -> View:
-    charts = tuple(
-        {
-            "type": "LINE",
-            "metricKey": metric,
-            "selectedMetricKeys": [metric],
-            "lineSmoothness": 0,
-            "useGlobalLineSmoothing": False,
-            "runsCountToCompare": 100,
-        }
-        for metric in ("val_acc1", "val_loss", "train_loss")
+def _curves(plan: Plan) -> View:
+    highest = _LOSS_OF_CHANCE * math.log(plan.dense.architecture["classes"])
+    charts = (
+        line("val_acc1", runs=_CURVES_AT_ONCE),
+        line("val_loss", highest=highest, runs=_CURVES_AT_ONCE),
+        line("train_loss", highest=highest, runs=_CURVES_AT_ONCE),
     )
     page = _of_kind("trial", orderByKey="metrics.`val_acc1`")
     return View(CURVES, "Training curves", charts, page, columns=2)
 
 
+def _effort() -> View:
+    charts = (
+        line(EFFORT_METRIC),
+        line(EFFORT_METRIC, steps_of=EFFORT_MACS),
+    )
+    page = _of_kind("effort", orderByKey=f"metrics.`{EFFORT_METRIC}`")
+    return View(EFFORT, "Search effort", charts, page)
+
+
 def _axes(plan: Plan) -> list[list[str]]:
-    """The searched paths in groups, one group for each chart; the paths of all trials come first.
+    """The axes of searched values in groups, one group for each chart; those of all trials first.
 
     A parallel-coordinates chart leaves out every run that lacks one of its parameters. So each set
-    of studies, and each condition under which a path is searched, has a chart of its own.
+    of studies, and each condition under which a value is searched, has a chart of its own.
     """
     studies: dict[str, list[str]] = {}
     when: dict[str, Any] = {}
     for study in plan.studies:
-        for dimension in study.space.dimensions:
-            if dimension.searched:
-                studies.setdefault(dimension.path, []).append(study.id)
-                when[dimension.path] = dimension.when
+        for dimension, name in axes(plan, study):
+            studies.setdefault(name, []).append(study.id)
+            when[name] = dimension.when
     together: dict[str, list[str]] = {repr(([study.id for study in plan.studies], ())): []}
-    for path, ids in studies.items():
-        together.setdefault(repr((ids, when[path])), []).append(path)
-    return list(together.values())
-
-
-def _parallel(paths: list[str]) -> dict[str, Any]:
-    return {
-        "type": "PARALLEL",
-        "selectedParams": ["arm", "budget", *paths][:MAX_AXES],
-        "selectedMetrics": ["val_acc1"],
-        "showAllRuns": True,
-        "runsCountToCompare": 1000,
-    }
-
-
-def _scatter(x: str, y: str) -> dict[str, Any]:
-    axes = {
-        axis: {"key": key, "type": "METRIC", "dataAccessKey": key}
-        for axis, key in (("xaxis", x), ("yaxis", y))
-    }
-    return {"type": "SCATTER", **axes, "runsCountToCompare": 1000}
+    for name, ids in studies.items():
+        together.setdefault(repr((ids, when[name])), []).append(name)
+    return [group for group in together.values() if group] or [[]]
 
 
 def _of_kind(kind: str, **page: Any) -> dict[str, Any]:
-    return {"searchFilter": f"tags.`prunetune.kind` = '{kind}'", **page}
+    return {"searchFilter": f"tags.`{KIND}` = '{kind}'", **page}

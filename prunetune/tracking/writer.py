@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from mlflow import MlflowClient
@@ -24,6 +25,7 @@ from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.tracking import layout
 from prunetune.tracking.experiment import TrackedRun, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
+from prunetune.tracking.lines import Line
 from prunetune.tracking.models import LoadNetwork, log_winner
 from prunetune.tracking.owner import Owner
 
@@ -94,12 +96,35 @@ class Writer:
             self._client.log_batch(tracked.run_id, metrics=metrics)
             tracked.metrics |= new
 
-    def report(self, folder: Path) -> None:
-        """Upload the files of `folder` as artifacts of the run `report`, replacing earlier ones."""
-        run = layout.report_run(self._plan)
+    def line(self, line: Line) -> None:
+        """Write a line, anew where a point that was written before is not on it any more."""
+        tracked = self._runs.get(line.run.key)
+        points = {(p.name, p.step): p.value for p in line.points}
+        if tracked and not self._points(tracked).items() <= points.items():
+            self._discard(line.run.key)
+        tracked = self._ensure(line.run)
+        self._log(tracked, line.run, line.points)
+        self._end(tracked, "FINISHED")
+
+    def report(
+        self, folder: Path, files: Mapping[str, bytes], surroundings: Mapping[str, str]
+    ) -> None:
+        """Upload files as artifacts of the run `report`, replacing earlier ones.
+
+        Args:
+            folder: its files are uploaded.
+            files: further ones, by name.
+            surroundings: facts for the run's tags.
+        """
+        run = layout.report_run(self._plan, surroundings)
         tracked = self._ensure(run)
         self._log(tracked, run)
-        self._client.log_artifacts(tracked.run_id, str(folder))
+        if folder.is_dir():
+            self._client.log_artifacts(tracked.run_id, str(folder))
+        with TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                (Path(scratch) / name).write_bytes(content)
+            self._client.log_artifacts(tracked.run_id, scratch)
         self._end(tracked, "FINISHED")
 
     def winner(self, record: Record, load: LoadNetwork) -> None:
@@ -159,7 +184,7 @@ class Writer:
         wanted = {**self._tags(run), **(tags or {})}
         new_tags = {key: value for key, value in wanted.items() if tracked.tags.get(key) != value}
         new_points = self._missing(tracked, points)
-        params = {} if tracked.described else run.params
+        params = {name: v for name, v in run.params.items() if name not in tracked.params}
         calls = zip_longest(
             _slices([Metric(p.name, p.value, p.at, p.step) for p in new_points], _METRICS_PER_CALL),
             _slices([Param(k, v) for k, v in params.items()], _PARAMS_PER_CALL),
@@ -168,9 +193,10 @@ class Writer:
         )
         for metrics, param_slice, tag_slice in calls:
             self._client.log_batch(tracked.run_id, metrics, param_slice, tag_slice)
-        if run.parent and not tracked.described:
+        if run.parent and run.params and not tracked.has_data:
             self._client.log_inputs(tracked.run_id, [self._data_set()])
-        tracked.described = True
+            tracked.has_data = True
+        tracked.params |= params.keys()
         tracked.tags.update(new_tags)
         if tracked.steps is not None:
             tracked.steps.update((p.name, p.step) for p in new_points)
@@ -178,14 +204,18 @@ class Writer:
     def _missing(self, tracked: TrackedRun, points: Sequence[MetricPoint]) -> list[MetricPoint]:
         """The points at steps where their metric has no value yet, one for each step."""
         if points and tracked.steps is None:
-            tracked.steps = {
-                (name, metric.step)
-                for name in tracked.metrics
-                for metric in self._client.get_metric_history(tracked.run_id, name)
-            }
+            tracked.steps = set(self._points(tracked))
         # A resumed trial reports its past epochs again, so a step may come twice.
         by_step = {(p.name, p.step): p for p in points}
         return [p for step, p in by_step.items() if step not in (tracked.steps or ())]
+
+    def _points(self, tracked: TrackedRun) -> dict[tuple[str, int], float]:
+        """(metric, step) -> value, of all that a run held when it was read."""
+        return {
+            (name, metric.step): metric.value
+            for name in tracked.metrics
+            for metric in self._client.get_metric_history(tracked.run_id, name)
+        }
 
     def _end(self, tracked: TrackedRun, status: str, at: int | None = None) -> None:
         if tracked.status != status:

@@ -57,8 +57,10 @@ def test_records_come_back_as_runs(tracked: Tracked) -> None:
     found = by_key(client, plan.sweep)
     for record in records:
         run = found[record.key]
-        said = {"arm": record.arm, "budget": record.budget, **record.config}
-        assert run.data.params == {k: str(v) for k, v in said.items() if v is not None}
+        said = {"arm": record.arm or "dense", "budget": record.budget, **record.config}
+        dotted = {k: v for k, v in run.data.params.items() if k in said}
+        assert dotted == {k: str(v) for k, v in said.items() if v is not None}
+        assert dotted == run.data.params or record.phase == "search"
         logged = curves(client, run)
         for name in ("val_acc1", "val_loss", "train_loss"):
             assert logged.pop(name) == [(e.epoch, getattr(e, name)) for e in record.curve]
@@ -76,6 +78,7 @@ def test_records_come_back_as_runs(tracked: Tracked) -> None:
             **{k: getattr(record, k) for k in ("sweep", "phase", "arm", "budget", "method")},
             **{k: getattr(record, k) for k in ("seed", "status", "key")},
             "kind": "trial",
+            "arm": record.arm or "dense",
             "criterion": record.config.get("method.criterion"),
         }
         ours = {k: v for k, v in run.data.tags.items() if k.startswith("prunetune.")}
@@ -117,10 +120,9 @@ def test_trials_hang_under_their_studies(tracked: Tracked) -> None:
 
 def test_every_arm_has_one_colour(tracked: Tracked) -> None:
     client, plan, _ = tracked
-    colors = arm_colors(plan.arms())
+    colors = {**arm_colors(plan.arms()), "dense": DENSE}
     for run in runs(client, plan.sweep):
-        arm = run.data.tags.get("prunetune.arm")
-        assert run.data.tags["mlflow.runColor"] == (colors[arm] if arm else DENSE)
+        assert run.data.tags["mlflow.runColor"] == colors[run.data.tags["prunetune.arm"]]
 
 
 def test_watching_a_sweep_and_replaying_it_write_the_same(

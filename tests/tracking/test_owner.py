@@ -8,6 +8,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from prunetune.tracking.lines import frontier_lines
 from prunetune.tracking.mlflow_store import MlflowStore
 from prunetune.tracking.owner import STORAGE, VIEWS, Owner
 from prunetune.tracking.ui import frontier_of
@@ -38,7 +39,8 @@ def test_a_sweep_in_three_storages_has_thrice_its_runs(storage: Path, client: Ml
         tell(storage, owner)
         before[owner] = held(client, owner)
     sizes = {len(of_one) for of_one in before.values()}
-    assert sizes == {1 + len(PLAN.studies) + len(list(make_specs(PLAN)))}
+    lines = len(list(frontier_lines(PLAN, make_results(PLAN))))
+    assert sizes == {1 + len(PLAN.studies) + len(list(make_specs(PLAN))) + lines}
     tell(storage, OWNERS[1], status="failed", epochs=1)  # every trial is tried again
     after = {owner: held(client, owner) for owner in OWNERS}
     assert after[OWNERS[0]] == before[OWNERS[0]]

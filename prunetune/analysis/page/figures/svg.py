@@ -49,7 +49,8 @@ def segment(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
 def mark(x: float, y: float, arm: int, *children: str, class_: str = "mark") -> str:
     """The mark of arm number `arm`, in its shape and colour.
 
-    Colours repeat after eight arms. Shapes then shift by one, so that 64 arms differ.
+    Shapes repeat after eight arms and shift by one each time, so that of 64 arms no two have both
+    colour and shape in common.
     """
     shape = _SHAPES[(arm + arm // len(_SHAPES)) % len(_SHAPES)]
     position = f"translate({_number(x)},{_number(y)})"
