@@ -13,7 +13,7 @@ from prunetune.records.files import StoredFile
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.tracking.layout import StudyResult
-from prunetune.tracking.lines import Effort
+from prunetune.tracking.lines import EffortPoints
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
@@ -41,7 +41,9 @@ def tell_answer(
 ) -> None:
     """Send each study's result, effort and network, and the report with its plan, to MLflow."""
     tracking.study_results(study_results(report))
-    tracking.efforts({curve.study: Effort(curve.best, curve.macs) for curve in report.efforts})
+    tracking.efforts(
+        {curve.study: EffortPoints(curve.best, curve.macs) for curve in report.efforts}
+    )
     for record, load in winning_networks(plan, store, records):
         tracking.log_winner(record, load)
     files = (store.plan_file, store.sweep_file)

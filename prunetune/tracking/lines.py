@@ -20,7 +20,7 @@ EFFORT_METRIC, EFFORT_MACS = "best_val_acc1", "search_macs"
 
 
 @dataclass(frozen=True)
-class Effort:
+class EffortPoints:
     """The search effort of one study: values after 1, 2, … trials."""
 
     best: tuple[float, ...]
@@ -58,7 +58,7 @@ def frontier_lines(plan: Plan, results: Mapping[str, StudyResult]) -> Iterator[L
         )
 
 
-def effort_lines(plan: Plan, efforts: Mapping[str, Effort]) -> Iterator[Line]:
+def effort_lines(plan: Plan, efforts: Mapping[str, EffortPoints]) -> Iterator[Line]:
     """One line for each study of which the search effort is known."""
     for study in plan.studies:
         if effort := efforts.get(study.id):

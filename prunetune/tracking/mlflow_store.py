@@ -26,7 +26,7 @@ from prunetune.tracking.environment import (
     store_uri,
 )
 from prunetune.tracking.layout import StudyResult
-from prunetune.tracking.lines import Effort, effort_lines, frontier_lines
+from prunetune.tracking.lines import EffortPoints, effort_lines, frontier_lines
 from prunetune.tracking.outages import Outages, is_away
 from prunetune.tracking.owner import Owner
 from prunetune.tracking.updates import (
@@ -111,7 +111,7 @@ class MlflowStore:
         studies = (StudyUpdate(study_id, result) for study_id, result in results.items())
         self._put(*studies, LinesUpdate(lines, "frontier"))
 
-    def efforts(self, efforts: Mapping[str, Effort]) -> None:
+    def efforts(self, efforts: Mapping[str, EffortPoints]) -> None:
         """Write the search effort of studies, by study id."""
         self._put(LinesUpdate(tuple(effort_lines(self.plan, efforts)), "search effort"))
 

@@ -14,7 +14,7 @@ from prunetune.config.space.space import Config, Dimension, Float, Int
 from prunetune.plan import Plan, Study
 
 
-def axes(plan: Plan, study: Study) -> Iterator[tuple[Dimension, str]]:
+def search_axes(plan: Plan, study: Study) -> Iterator[tuple[Dimension, str]]:
     """The searched dimensions of a study, each with the name of its axis: `log10 lr`."""
     searched = {d.path: None for s in plan.studies for d in s.space.dimensions if d.searched}
     names = _shortened(tuple(searched))
@@ -27,7 +27,7 @@ def axes(plan: Plan, study: Study) -> Iterator[tuple[Dimension, str]]:
 def short_params(plan: Plan, study: Study, config: Config) -> dict[str, str]:
     """The searched values of a configuration by the names of their axes."""
     params = {}
-    for dimension, name in axes(plan, study):
+    for dimension, name in search_axes(plan, study):
         if dimension.path in config:
             value = config[dimension.path]
             params[name] = f"{math.log10(value):.4f}" if _in_logarithms(dimension) else str(value)

@@ -19,10 +19,10 @@ from prunetune.tracking.charts import line, parallel, scatter
 from prunetune.tracking.layout import KIND
 from prunetune.tracking.lines import EFFORT_MACS, EFFORT_METRIC, FRONTIER_METRIC
 from prunetune.tracking.owner import Owner
-from prunetune.tracking.short_names import axes
+from prunetune.tracking.short_names import search_axes
 
 VIEW_TAG = "mlflow.sharedViewState."
-FRONTIER, RECIPES, CURVES, EFFORT = "frontier", "recipes", "curves", "effort"
+FRONTIER, RECIPES, CURVES, EFFORT_VIEW = "frontier", "recipes", "curves", "effort"
 _CURVES_AT_ONCE = 40
 """Of more trials, the best are drawn: more lines cannot be told apart."""
 _LOSS_OF_CHANCE = 1.5
@@ -159,7 +159,7 @@ def _effort() -> View:
         line(EFFORT_METRIC, steps_of=EFFORT_MACS),
     )
     page = _of_kind("effort", orderByKey=f"metrics.`{EFFORT_METRIC}`")
-    return View(EFFORT, "Search effort", charts, page)
+    return View(EFFORT_VIEW, "Search effort", charts, page)
 
 
 def _axes(plan: Plan) -> list[list[str]]:
@@ -171,7 +171,7 @@ def _axes(plan: Plan) -> list[list[str]]:
     studies: dict[str, list[str]] = {}
     when: dict[str, Any] = {}
     for study in plan.studies:
-        for dimension, name in axes(plan, study):
+        for dimension, name in search_axes(plan, study):
             studies.setdefault(name, []).append(study.id)
             when[name] = dimension.when
     together: dict[str, list[str]] = {repr(([study.id for study in plan.studies], ())): []}

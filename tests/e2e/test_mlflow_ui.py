@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from prunetune.colors import DENSE, arm_colors
 from prunetune.plan import Plan
 from prunetune.records.record import TrialSpec
-from prunetune.tracking.lines import Effort
+from prunetune.tracking.lines import EffortPoints
 from prunetune.tracking.mlflow_store import MlflowStore
 from tests.tracking.dump import by_key
 from tests.tracking.sweeps import (
@@ -37,7 +37,7 @@ from tests.tracking.sweeps import (
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT_MS = 120_000
-EFFORT = Effort((0.7, 0.8, 0.85), (1e9, 2e9, 3e9))
+EFFORT = EffortPoints((0.7, 0.8, 0.85), (1e9, 2e9, 3e9))
 SERVE = "import sys; from prunetune.tracking.ui import serve; serve({uri!r}, {name!r}, port={port})"
 DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot.data.map(
     trace => ({type: trace.type, x: trace.x, y: trace.y, color: trace.marker.color})))"""

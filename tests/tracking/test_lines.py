@@ -19,7 +19,7 @@ from prunetune.tracking.lines import (
     EFFORT_MACS,
     EFFORT_METRIC,
     FRONTIER_METRIC,
-    Effort,
+    EffortPoints,
     frontier_lines,
 )
 from prunetune.tracking.mlflow_store import MlflowStore
@@ -82,8 +82,8 @@ def test_the_dense_network_is_called_as_no_arm_is(arms: tuple[str, ...]) -> None
 def test_search_effort_hangs_under_its_study_and_follows_the_records(
     plan: Plan, client: MlflowClient, tell: Tell
 ) -> None:
-    first = Effort((0.5, 0.6), (1e9, 2e9))
-    grown = Effort((0.52, 0.61, 0.7), (1e9, 2e9, 3e9))
+    first = EffortPoints((0.5, 0.6), (1e9, 2e9))
+    grown = EffortPoints((0.52, 0.61, 0.7), (1e9, 2e9, 3e9))
     for effort in (first, grown, grown):
         tell(lambda store, effort=effort: store.efforts({"thin@0.5": effort}))
     runs = by_key(client, plan.sweep)

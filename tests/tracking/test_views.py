@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from prunetune.plan import Plan
 from prunetune.tracking.layout import trial_run
 from prunetune.tracking.mlflow_store import MlflowStore
-from prunetune.tracking.short_names import _shortened, axes
+from prunetune.tracking.short_names import _shortened, search_axes
 from prunetune.tracking.views import link, saved_views
 from tests.tracking.sweeps import OWNER, make_plan, make_record, make_spec
 
@@ -62,7 +62,7 @@ def test_a_search_trial_bears_what_its_axes_show() -> None:
     for study in plan.studies:
         spec = make_spec(plan, study, 0)
         params = trial_run(plan, spec).params
-        for dimension, name in axes(plan, study):
+        for dimension, name in search_axes(plan, study):
             value = spec.config[dimension.path]
             shown = params[name]
             if name.startswith("log10 "):
