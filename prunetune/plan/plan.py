@@ -41,6 +41,12 @@ class DensePlan(Params):
     macs: int
     params: int
 
+    @property
+    def network(self) -> str:
+        """The name of the dense network: that of its family, or of the user's class."""
+        named = self.architecture.get("params", {}).get("class", self.architecture["model"])
+        return str(named)
+
 
 class Comparison(Params):
     """One member of the family of comparisons, which is fixed before the first trial."""

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def recorded_clock(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) 
     """
     by_device: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for former, records in sweeps:
-        if former.dense.macs != plan.dense.macs or _model(former) != _model(plan):
+        if former.dense.macs != plan.dense.macs or former.dense.network != plan.dense.network:
             continue
         masked = {study.id for study in former.studies if study.masked}
         for record in (r for r in records if r.curve and r.macs):
@@ -52,7 +51,3 @@ def recorded_clock(plan: Plan, sweeps: Iterable[tuple[Plan, Iterable[Record]]]) 
     )
     points = tuple(sorted((macs, median(seconds)) for macs, seconds in seconds_by_macs.items()))
     return Clock(f"finished trials on {device}", points)
-
-
-def _model(plan: Plan) -> Any:
-    return plan.dense.architecture["model"]

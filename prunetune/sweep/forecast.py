@@ -91,7 +91,7 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
     return Forecast(
         sweep=plan.sweep,
         question=plan.question,
-        model=str(plan.dense.architecture["model"]),
+        model=plan.dense.network,
         dense_macs=plan.dense.macs,
         dense_params=plan.dense.params,
         dataset=workload.dataset,

@@ -19,6 +19,7 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -36,29 +37,48 @@ def code_digest(module: str) -> str:
     Raises:
         ClassError: the module has no file.
     """
-    texts: dict[str, str] = {}
-    libraries: dict[str, str] = {}
-    to_read = [module]
+    code = _code_of(module)
+    if not code.files and not code.libraries:
+        raise ClassError(f"{module} has no file, so other processes cannot import it")
+    texts = {
+        name: hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+        for name, file in code.files.items()
+    }
+    return digest({"texts": texts, "libraries": code.libraries})
+
+
+def own_modules(module: str) -> tuple[str, ...]:
+    """The module and all that it imports, as far as they are not installed."""
+    return tuple(_code_of(module).files)
+
+
+@dataclass
+class _Code:
+    """The code that a module stands on."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    """Module that is not installed -> its file."""
+    libraries: dict[str, str] = field(default_factory=dict)
+    """Library -> its version, of those that are part of keys."""
+
+
+def _code_of(module: str) -> _Code:
+    code, to_read, installed = _Code(), [module], set(sys.stdlib_module_names)
     while to_read:
         name = to_read.pop()
         top = name.partition(".")[0]
-        if name in texts or top in libraries or top in sys.stdlib_module_names:
-            continue
-        file = _file_of(top if _is_installed(top) else name)
-        if file is None:
+        if name in code.files or top in installed:
             continue
         if _is_installed(top):
-            libraries[top] = _version(top)
-            continue
-        data = file.read_bytes().replace(b"\r\n", b"\n")
-        texts[name] = hashlib.sha256(data).hexdigest()
-        to_read += _parents(name)
-        if file.suffix == ".py":
-            to_read += _imports(data, name, is_package=file.name == "__init__.py")
-    if not texts and not libraries:
-        raise ClassError(f"{module} has no file, so other processes cannot import it")
-    known = {name: version for name, version in libraries.items() if name not in _NO_PART_OF_KEYS}
-    return digest({"texts": texts, "libraries": known})
+            installed.add(top)
+            if top not in _NO_PART_OF_KEYS:
+                code.libraries[top] = _version(top)
+        elif (file := _file_of(name)) is not None:
+            code.files[name] = file
+            to_read += _parents(name)
+            if file.suffix == ".py":
+                to_read += _imports(file, name)
+    return code
 
 
 def _parents(name: str) -> list[str]:
@@ -67,10 +87,10 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
-    """The modules that the text of module `name` may import, inside functions too."""
-    package = name if is_package else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(data)):
+def _imports(file: Path, name: str) -> Iterator[str]:
+    """The modules that module `name` may import, inside functions too."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

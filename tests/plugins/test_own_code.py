@@ -116,6 +116,12 @@ def test_the_line_of_the_file_is_named(tmp_path: Path) -> None:
     assert only_problem(sweep).line == 5
 
 
+def test_there_are_no_stages_and_blocks_to_scale(tmp_path: Path) -> None:
+    sweep = copied(tmp_path / "own")
+    with pytest.raises(SpecError, match="module has no stages and blocks: all its groups of"):
+        planned(sweep, "arms.thin.method={width_scaling: {by: depth}}")
+
+
 def comment(text: str) -> str:
     return f"{text}\n# one more line\n"
 

@@ -19,13 +19,15 @@ from prunetune.compress.methods.reinit import Reinit, ReinitParams
 from prunetune.compress.methods.width_scaling.method import WidthScaling, WidthScalingParams
 from prunetune.compress.network.rebuild import fresh, rebuild
 from prunetune.config.parts import Params
+from prunetune.models.module import ModuleParams
 from prunetune.plan import Plan
 from prunetune.records.architecture import Architecture
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
 from prunetune.testing import check_model
-from prunetune.testing.networks import as_if_trained
+from prunetune.testing.model_laws import check_rebuild
+from prunetune.testing.networks import Network, as_if_trained
 from prunetune.trial import run_trial
 from prunetune.user_code.find import ClassError
 from tests.plugins.installing import python
@@ -76,7 +78,8 @@ def networks(dense: Architecture) -> dict[tuple[str, float], CompactModel]:
     return made
 
 
-def test_the_architecture_is_class_arguments_and_widths(dense: Architecture) -> None:
+def test_the_architecture_is_class_arguments_and_widths(plan: Plan, dense: Architecture) -> None:
+    assert plan.dense.network == "small_cnn.SmallCNN"
     assert dense.model == "module"
     assert dense.params["class"] == "small_cnn.SmallCNN"
     assert dense.params["args"] == {"classes": 10, "width": 16}
@@ -205,3 +208,25 @@ def test_a_constructor_that_insists_on_its_widths_gets_default_weights_instead(
     assert first["0.weight"].shape == (3, 1, 3, 3)
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert not torch.equal(first["0.weight"], other["0.weight"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet10t"])
+def test_a_network_of_an_installed_library(name: str) -> None:
+    pytest.importorskip("timm", reason="timm is no dependency; it is not installed here")
+    named = {"class": f"timm.models.{name}", "args": {"num_classes": 4}}
+    params = ModuleParams.model_validate(named).pinned()
+    facts = params.model_dump(mode="json", exclude_defaults=True)
+    network = Network("module", facts, (3, 32, 32), 4)
+    macs, shape = count_macs(network.model, network.input_shape), network.input_shape
+    for budget in BUDGETS:
+        target = Target(int(macs * budget), macs, TOLERANCE)
+        context = Context(network.architecture, target, torch.Generator(), lambda a: fresh(a, 1))
+        thin = WidthScaling(WidthScalingParams()).run(context)
+        context.dense = network.model
+        pruned = ChannelPruning(ChannelPruningParams(recalibrate=0)).run(context)
+        context.source = pruned.architecture
+        for compact in (thin, pruned, Reinit(ReinitParams(arm="pruned")).run(context)):
+            assert target.lowest <= compact.macs <= target.macs
+            assert count_macs(compact.model, shape) == compact.macs
+            check_rebuild(name, compact.architecture, compact.model)

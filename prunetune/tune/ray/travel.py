@@ -18,6 +18,8 @@ from typing import Any
 
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 
+from prunetune.user_code.code_digest import own_modules
+
 _PACKAGE = Path(__file__).parents[2]
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -41,11 +43,14 @@ def packed(plugins: Iterable[str], folders: Iterable[str]) -> Iterator[dict[str,
 def modules_beside(plugins: Iterable[str], folders: Iterable[str]) -> list[Path]:
     """The files and packages in the folders that the plug-ins are made of.
 
-    These are the plug-ins themselves and what this process has imported beside them. What is
-    installed does not travel: it brings libraries that every node must have.
+    These are the plug-ins themselves with all that their text imports, and what this process has
+    imported beside them. What is installed does not travel: it brings libraries that every node
+    must have.
     """
     loaded = [name for name, module in list(sys.modules.items()) if hasattr(module, "__file__")]
-    roots = dict.fromkeys(name.partition(".")[0] for name in [*plugins, *loaded])
+    named = list(plugins)
+    imported = [name for plugin in named for name in own_modules(plugin)]
+    roots = dict.fromkeys(name.partition(".")[0] for name in [*named, *imported, *loaded])
     found = []
     for folder in map(Path, folders):
         if _INSTALLED.isdisjoint(folder.parts):

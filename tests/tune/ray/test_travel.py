@@ -45,6 +45,14 @@ def test_what_a_plug_in_has_imported_beside_it_travels_too(beside, monkeypatch):
     assert [path.name for path in found] == ["my_part.py", "unused.py"]
 
 
+def test_what_a_plug_in_imports_later_travels_too(beside, monkeypatch):
+    (beside / "my_part.py").write_text("def late():\n    import unused\n")
+    monkeypatch.syspath_prepend(str(beside))
+    found = modules_beside(["my_part"], [str(beside)])
+    assert [path.name for path in found] == ["my_part.py", "unused.py"]
+    assert "my_part" not in sys.modules
+
+
 def test_installed_plug_ins_do_not_travel(tmp_path):
     folder = tmp_path / "site-packages"
     folder.mkdir()
