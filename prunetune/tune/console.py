@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from prunetune.agenda import Agenda, StatusRow, Trials, counts, status_rows
+from prunetune.agenda import Agenda, Task, Trials, remaining, status_rows, task_of
 from prunetune.analysis.format import percent
 from prunetune.plan import Plan
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
+from prunetune.tune.sweep_table import sweep_table, tally
+from prunetune.tune.time_left import TimeLeft
 
 _REFRESH_S = 0.5
 
@@ -35,13 +37,17 @@ class SweepConsole:
         self._plan = plan
         self._trials = Trials(store.records(), store.trials())
         self._agenda = Agenda(plan, self._trials)
-        self._running: dict[str, int] = {}
+        self._running: dict[str, tuple[Task, int]] = {}
+        """The running trials by key, each with the number of its epochs that are done."""
+        self._slots = 1
         self._console = console or _SteadyConsole(highlight=False, soft_wrap=True)
+        self._redraws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._refreshed = 0.0
         self._start = time.monotonic()
-        self._epochs_planned = counts(plan).total.epochs
-        self._epochs_before = self._epochs_settled()
+        self._time_left = TimeLeft.of_plan(plan)
+        for record in self._trials.records.values():
+            self._learn(record, epochs_known=0)
 
     def say(self, sentences: Iterable[str]) -> None:
         """Print one line for each sentence, above the table if there is one."""
@@ -53,50 +59,63 @@ class SweepConsole:
         """A trial runs."""
         self._trials.deal(spec)
         self._trials.begin(spec.key)
-        self._running[spec.key] = 0
+        self._running[spec.key] = (task_of(self._plan, spec.study, spec.phase), 0)
+        self._slots = len(self._running)
         self._refresh()
 
     def on_epoch(self, spec: TrialSpec, epoch: Epoch) -> None:
         """A running trial has finished an epoch."""
-        self._running[spec.key] = epoch.epoch
+        begun = task_of(self._plan, spec.study, spec.phase), 0
+        task, done = self._running.get(spec.key, begun)
+        if epoch.epoch > done:
+            self._time_left.epoch(task, epoch.seconds)
+            self._running[spec.key] = (task, epoch.epoch)
         self._refresh()
 
     def on_record(self, record: Record) -> None:
         """A trial ended; print a line if there is no table."""
         self._trials.end(record)
-        self._running.pop(record.key, None)
-        if self._console.is_terminal:
+        _, epochs_known = self._running.pop(record.key, (None, 0))
+        self._learn(record, epochs_known)
+        if self._redraws:
             self._refresh()
         else:
-            rows = status_rows(self._agenda)
-            self._console.print(f"{_done(rows)}  {trial_line(record)}", markup=False)
+            left = f"  {left}" if (left := self.left()) else ""
+            done = tally(status_rows(self._agenda))
+            self._console.print(f"{done}  {trial_line(record)}{left}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the last state of the table on the terminal."""
+        """Leave the last state of all studies on the terminal."""
         if self._live is not None:
-            self._refreshed = 0.0
-            self._refresh()
+            self._live.update(self.table(), refresh=True)
             self._live.stop()
+            self._live = None
 
-    def table(self) -> Table:
-        """The state of every study, with the time left in the caption."""
-        rows = status_rows(self._agenda)
-        table = Table(title=f"{self._plan.sweep}  {_done(rows)}", caption=self._caption())
-        for name in ("study", "done", "running", "best val acc1", "confirmed test acc1"):
-            table.add_column(name, justify="left" if name == "study" else "right")
-        for row in rows:
-            failed = f" ({row.ended['failed']} failed)" if row.ended.get("failed") else ""
-            table.add_row(
-                row.study,
-                f"{_done([row])}{failed}",
-                str(row.running or ""),
-                "" if row.val_acc1 is None else percent(row.val_acc1),
-                f"{percent(row.confirm_acc1)} (n={row.confirm_n})" if row.confirm_n else "",
-            )
-        return table
+    def table(self, height: int | None = None) -> Table:
+        """The state of the studies, with the time left in the caption; see `sweep_table`."""
+        elapsed = _duration(time.monotonic() - self._start)
+        parts = [f"{len(self._running)} running", f"{elapsed} elapsed", self.left()]
+        caption = ", ".join(part for part in parts if part)
+        return sweep_table(self._plan.sweep, status_rows(self._agenda), caption, height)
+
+    def left(self) -> str:
+        """How long the rest takes, in words; empty while that is unknown, and once all is done."""
+        waiting, running = list(remaining(self._agenda)), self._running.values()
+        seconds = self._time_left.seconds(waiting, running, self._slots)
+        known = seconds is not None and (waiting or running)
+        return f"about {_duration(seconds or 0.0)} left" if known else ""
+
+    def _learn(self, record: Record, epochs_known: int) -> None:
+        """Learn from a finished trial, of whose epochs the first are known already."""
+        task = task_of(self._plan, record.study, record.phase)
+        for epoch in record.curve[epochs_known:]:
+            self._time_left.epoch(task, epoch.seconds)
+        training = sum(epoch.seconds for epoch in record.curve)
+        total = record.wall_s.get("total", training)
+        self._time_left.ended(task, len(record.curve), total - training)
 
     def _refresh(self) -> None:
-        if not self._console.is_terminal or time.monotonic() - self._refreshed < _REFRESH_S:
+        if not self._redraws or time.monotonic() - self._refreshed < _REFRESH_S:
             return
         self._refreshed = time.monotonic()
         if self._live is None:
@@ -104,21 +123,7 @@ class SweepConsole:
             above = sys.stderr.isatty()
             self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=above)
             self._live.start()
-        self._live.update(self.table(), refresh=True)
-
-    def _caption(self) -> str:
-        elapsed = time.monotonic() - self._start
-        caption = f"{len(self._running)} running, {_duration(elapsed)} elapsed"
-        settled = self._epochs_settled()
-        if settled > self._epochs_before and self._epochs_planned > settled:
-            pace = elapsed / (settled - self._epochs_before)
-            caption += f", about {_duration(pace * (self._epochs_planned - settled))} left"
-        return caption
-
-    def _epochs_settled(self) -> int:
-        """Epochs trained or no longer needed; a finished trial counts all that it planned."""
-        ended = sum(record.epochs_planned for record in self._trials.records.values())
-        return ended + sum(self._running.values())
+        self._live.update(self.table(self._console.height), refresh=True)
 
 
 def trial_line(record: Record) -> str:
@@ -136,11 +141,6 @@ def trial_line(record: Record) -> str:
         *([record.error.partition("\n")[0]] if record.error else []),
     ]
     return "  ".join(parts)
-
-
-def _done(rows: Iterable[StatusRow]) -> str:
-    tallies = [tally for row in rows for tally in row.phases.values()]
-    return f"{sum(t.done for t in tallies)}/{sum(t.total - t.closed for t in tallies)}"
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from contextlib import suppress
 
 import pytest
@@ -12,7 +13,7 @@ from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.console import SweepConsole
-from tests.tune.fakes import LR, epoch, make_plan
+from tests.tune.fakes import LR, epoch, make_plan, study
 
 
 def play(plan, observer, until=10**6):
@@ -71,6 +72,80 @@ def test_the_time_left_is_told_from_this_run_alone(plan, tmp_path):
     play(plan, observer, until=3)
     assert "left" in observer.table().caption
     observer.close()
+
+
+def test_a_log_tells_the_time_left_until_nothing_is(plan, tmp_path):
+    out = io.StringIO()
+    observer = SweepConsole(plan, Store(tmp_path, "fake"), Console(file=out, soft_wrap=True))
+    play(plan, observer)
+    lines = out.getvalue().splitlines()
+    assert all(" left" in line for line in lines[:-1])
+    assert " left" not in lines[-1]
+
+
+@pytest.fixture
+def large_plan():
+    """60 studies, the names of which are as long as names are in practice."""
+    budgets = [round(0.9 - 0.01 * i, 2) for i in range(30)]
+    arms = (("thin_scratch_b_rethinking", False), ("pruned_by_anything", True))
+    studies = tuple(
+        study(arm, budget, inherits=inherits, trials=1)
+        for arm, inherits in arms
+        for budget in budgets
+    )
+    return make_plan(trials=1, seeds=1, studies=studies)
+
+
+def text(table):
+    """The lines of the table as 80 columns show it."""
+    out = io.StringIO()
+    Console(file=out, width=80).print(table)
+    return [line for line in out.getvalue().splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("height", [12, 24, 50, 200])
+def test_sixty_studies_fit_a_terminal_of_80_columns(large_plan, tmp_path, height):
+    names = ["dense", *(study.id for study in large_plan.studies)]
+    for until in (0, 5, 70, 10**6):
+        observer = SweepConsole(large_plan, Store(tmp_path, "fake"), Console(file=io.StringIO()))
+        play(large_plan, observer, until)
+        lines = text(observer.table(height))
+        assert len(lines) < height
+        assert max(map(len, lines)) <= 80
+        shown = [line.split()[0] for line in lines if line.split()[0] in names]
+        assert shown == [name for name in names if name in shown]
+        assert len(shown) >= min(61, height - 7)
+        hidden = len(names) - len(shown)
+        assert (f"and {hidden} more studies" in " ".join(lines)) == (hidden > 0)
+
+
+def test_what_runs_is_never_folded(large_plan, tmp_path):
+    observer = SweepConsole(large_plan, Store(tmp_path, "fake"), Console(file=io.StringIO()))
+    trials = Trials()
+    agenda = Agenda(large_plan, trials)
+    running = []
+    while len(running) < 4:
+        now = due(agenda)
+        spec = now.spec if isinstance(now, Deal) else search_spec(large_plan, now, {LR: 0.1}, {})
+        trials.deal(spec)
+        trials.begin(spec.key)
+        observer.on_dealt(spec)
+        running.append(spec.study or "dense")
+    shown = [line.split()[0] for line in text(observer.table(14))]
+    assert set(running) <= set(shown)
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_colours_are_left_out_where_they_are_not_wanted(plan, tmp_path, monkeypatch, term):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", term)
+    out = io.StringIO()
+    observer = SweepConsole(plan, Store(tmp_path, "fake"), Console(file=out, force_terminal=True))
+    records = play(plan, observer)
+    observer.close()
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-8]|4[0-8]|9[0-7])[;m]", out.getvalue())
+    if term == "dumb":  # it cannot redraw
+        assert len(out.getvalue().splitlines()) == len(records)
 
 
 def test_a_reader_that_leaves_ends_nothing(plan, tmp_path, monkeypatch):
