@@ -55,6 +55,14 @@ def offered_sweeps(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
 
 @_quietly
+def offered_trials(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Keys of the trials under the storage."""
+    from prunetune.records.find_trial import known_keys
+
+    yield from dict.fromkeys(known_keys(ctx.params.get("storage") or "runs"))
+
+
+@_quietly
 def offered_kinds(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     """What `prunetune list` lists."""
     from prunetune.registry import KINDS

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from prunetune.cli.completion import offered_files, offered_settings, offered_sweeps
+from prunetune.cli.completion import (
+    offered_files,
+    offered_settings,
+    offered_sweeps,
+    offered_trials,
+)
 
 
 def _folder(storage: str) -> str:
@@ -52,7 +57,9 @@ Override = Annotated[
 TrialArgument = Annotated[
     str,
     typer.Argument(
-        metavar="TRIAL", help="A trial's key, or its beginning; of any sweep under the storage."
+        metavar="TRIAL",
+        help="A trial's key, or its beginning; of any sweep under the storage.",
+        autocompletion=offered_trials,
     ),
 ]
 Offline = Annotated[

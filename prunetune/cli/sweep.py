@@ -53,7 +53,7 @@ def sweep(
             again = shlex.join(["prunetune", *sys.argv[1:]])
             raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
         _print_outcome(outcome)
-        for sentence in outcome.last_words:
+        for sentence in (*outcome.last_words, *outcome.next_steps):
             print(sentence)
     raise Exit(*_ending(outcome))
 
@@ -61,7 +61,7 @@ def sweep(
 def _print_outcome(outcome: SweepOutcome) -> None:
     from prunetune.analysis.page.terminal import text_table
 
-    print(f"\n{text_table(outcome.report)}\n\n{outcome.folder}/index.html")
+    print(f"\n{text_table(outcome.report)}\n")
 
 
 def _ending(outcome: SweepOutcome) -> tuple[int, str]:

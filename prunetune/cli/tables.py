@@ -41,8 +41,14 @@ def print_forecast(forecast: Forecast) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_forecast_table(forecast))
     console.print(_cost(forecast), markup=False)
+    if forecast.rough:
+        console.print(_rough_table(forecast))
     compared = plural(len(forecast.family), "comparison")
-    console.print(f"plan {forecast.hash}; family: {compared} at single budgets", markup=False)
+    lost = len(forecast.impossible)
+    cannot = f"; {lost} more cannot take place, but count in their correction" if lost else ""
+    console.print(
+        f"plan {forecast.hash}; family: {compared} at single budgets{cannot}", markup=False
+    )
     for sentence in forecast.power:
         console.print(sentence, markup=False)
     for note in forecast.notes:
@@ -62,7 +68,7 @@ def _cost(forecast: Forecast) -> str:
     time = (
         f"{timedelta(seconds=round(forecast.seconds))} on one slot ({forecast.timed_by})"
         if forecast.seconds is not None
-        else "unknown: no such network has been trained here yet (--timed measures it)"
+        else "not measured here yet (--timed measures 20 steps; finished trials tell more)"
     )
     return (
         f"in all, if no trial is stopped early: {forecast.trials:,} trials, "
@@ -84,6 +90,18 @@ def _forecast_table(forecast: Forecast) -> Table:
     return table
 
 
+def _rough_table(forecast: Forecast) -> Table:
+    table = Table(title="ROUGH times, never measured here: within a factor of about three")
+    table.add_column("trials run one at a time on")
+    for heading in ("dense epochs an hour", "epochs an hour at the smallest budget", "whole sweep"):
+        table.add_column(heading, justify="right")
+    for row in forecast.rough:
+        epochs = (row.dense_epochs_per_hour, row.smallest_epochs_per_hour)
+        whole = str(timedelta(seconds=float(f"{row.seconds:.1e}")))
+        table.add_row(row.device, *(f"{float(f'{each:.1e}'):,.0f}" for each in epochs), whole)
+    return table
+
+
 def _print_reach(console: Console, row: StudyForecast) -> None:
     """Print the budgets that a scope cannot meet, each with the nearest MACs that it can."""
     for reach in row.reach:
@@ -95,6 +113,7 @@ def _print_reach(console: Console, row: StudyForecast) -> None:
             )
     if row.infeasible:
         console.print(f"{row.study} will not run: {row.infeasible}", markup=False)
+        console.print(f"  what to do: {row.cure}", markup=False)
 
 
 def print_status(status: SweepStatus) -> None:

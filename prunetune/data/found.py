@@ -44,11 +44,14 @@ def _facts(info: DatasetInfo) -> str:
     )
 
 
-def found_in_folders(train: Listing, test: Listing) -> tuple[str, ...]:
-    """What lies in the folders of the training images and of the test images."""
+def found_in_folders(train: Listing, test: Listing, size: int) -> tuple[str, ...]:
+    """What lies in the folders of the training images and of the test images.
+
+    `size` is the height and width that the images get.
+    """
     paths = [path for part in (train, test) for images in part.images.values() for path in images]
     return (
-        _sizes(paths),
+        f"{_sizes(paths)}; each becomes {size}x{size} (`size: {size}`)",
         f"test images: {test.folder}",
         *(f"not read: {folder}" for folder in _passed_over(train.folder.parent, test.folder)),
         *(f"no test images of {name!r}" for name in train.images if name not in test.images),

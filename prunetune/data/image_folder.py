@@ -86,7 +86,7 @@ class ImageFolder:
 
     def found(self) -> tuple[str, ...]:
         """What lies in the folders, in words, with the sizes of some images; see `Finder`."""
-        return found_in_folders(self.train_listing, self.test_listing)
+        return found_in_folders(self.train_listing, self.test_listing, self.params.size)
 
     @cached_property
     def classes(self) -> dict[str, int]:

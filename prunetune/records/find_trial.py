@@ -50,6 +50,16 @@ def find_trial(storage: StorageAddress, prefix: str) -> FoundTrial:
     return FoundTrial((ended or stores)[0], key, tuple(store.sweep for store in stores))
 
 
+def known_keys(storage: StorageAddress) -> Iterator[str]:
+    """The keys of all trials under a storage; those that sweeps share come once for each.
+
+    Raises:
+        StorageError: the storage cannot be read.
+    """
+    for store in _stores(storage):
+        yield from sorted(_keys(store))
+
+
 def _stores(storage: StorageAddress) -> Iterator[Store]:
     place = storage_place(storage)
     for name in folders_in(place):

@@ -16,8 +16,10 @@ from prunetune.records.files import CorruptFileError
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.clock import Clock, recorded_clock
+from prunetune.sweep.cure import cure
 from prunetune.sweep.plan_file import load_plan
 from prunetune.sweep.protocol_notes import protocol_notes
+from prunetune.sweep.rough_time import RoughTime, rough_times
 from prunetune.sweep.workload_facts import WorkloadFacts, workload_facts
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ class StudyForecast(Params):
     seconds: float | None
     """If trials run one at a time; None if nothing was measured."""
     infeasible: str | None = None
+    cure: str | None = None
+    """What to do about a study that cannot run."""
     reach: tuple[Reach, ...] = ()
 
 
@@ -59,7 +63,13 @@ class Forecast(WorkloadFacts):
     """If trials run one at a time: divide by the number that run at once."""
     timed_by: str | None
     """The source of the time: finished trials on a device, or steps measured now."""
+    rough: tuple[RoughTime, ...] = ()
+    """Where nothing was measured: the time by class of device, within a factor of about three."""
     family: tuple[Comparison, ...]
+    """The comparisons that can take place."""
+    impossible: tuple[Comparison, ...] = ()
+    """Those of the plan that cannot, because an arm does not reach the budget. They count in the
+    correction of the others."""
     detectable: float | None
     """The smallest difference of two arms at one budget that is found with a probability of 80 %;
     None where nothing can be decided."""
@@ -104,13 +114,30 @@ def forecast(plan: Plan, storage: str | Path, *, timed: bool = False) -> Forecas
         train_macs=whole.train_macs,
         seconds=None if None in times else sum(t for t in times if t is not None),
         timed_by=clock.source if clock else None,
-        family=plan.family,
+        rough=() if clock else rough_times(plan),
+        family=tuple(each for each in plan.family if _can_take_place(plan, each)),
+        impossible=tuple(each for each in plan.family if not _can_take_place(plan, each)),
         detectable=at_budget[0].detectable if at_budget else None,
         prospects=known,
         power=tuple(prospect_sentences(plan, known)),
         hash=plan.fingerprint,
         notes=protocol_notes(plan),
     )
+
+
+def _can_take_place(plan: Plan, comparison: Comparison) -> bool:
+    """Whether both arms have a study that runs at the budget and under the matching."""
+
+    def runs(arm: str) -> bool:
+        return any(
+            study.arm == arm
+            and study.budget == comparison.budget
+            and study.matching in (comparison.matching, None)
+            for study in plan.studies
+            if plan.infeasible(study.id) is None
+        )
+
+    return runs(comparison.a) and runs(comparison.b)
 
 
 def _measured(plan: Plan) -> Clock:
@@ -144,6 +171,7 @@ def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> Study
         train_macs=amount.train_macs,
         seconds=_seconds(plan, study, amount, clock) if clock else None,
         infeasible=plan.infeasible(study.id),
+        cure=cure(plan, study),
         reach=study.reach,
     )
 

@@ -1,11 +1,18 @@
-"""What is missing or doubtful when a sweep ends, in sentences."""
+"""What is missing or doubtful when a sweep ends, and what comes next, in sentences."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prunetune.agenda import Agenda, StudyOutcome, status_rows
 from prunetune.analysis.format import listing, plural
+from prunetune.sweep.commands import command
+
+if TYPE_CHECKING:
+    from prunetune.analysis.report import Report
 
 
 def machine_losses(agenda: Agenda) -> Iterator[str]:
@@ -25,6 +32,24 @@ def _loss(outcome: StudyOutcome) -> str:
         f"{trials} ({listing(r.key for r in lost)}) ended without a result: {errors}. {winner}; "
         "--retry-failed runs what is lost again, and may change the winner"
     )
+
+
+def next_steps(
+    report: Report,
+    sweep: str,
+    storage: str | Path,
+    folder: object,
+    mlflow: str | None = None,
+) -> Iterator[str]:
+    """Where the answer lies, on MLflow's server too if it has it, and what to type next."""
+    counted = Counter(finding.severity for finding in report.findings)
+    said = listing(plural(n, severity) for severity, n in counted.items()) if counted else "nothing"
+    yield f"page: {folder}/index.html (beside it report.json, frontier.csv, trials.csv, figures)"
+    if mlflow is not None:
+        yield f"MLflow: {mlflow}"
+    yield f"next: {command('ui', sweep, storage)}  # frontier, recipes and curves in MLflow"
+    yield f"      {command('audit', sweep, storage)}  # what is unfair or doubtful: {said}"
+    yield f"      {command('status', sweep, storage)}  # trials and winners of every study"
 
 
 def missing_trials(agenda: Agenda, hours: float) -> str:

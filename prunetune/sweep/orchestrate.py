@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.parse import SweepSource, parse, source_name
 from prunetune.config.file.shipped import sweep_file
-from prunetune.config.problems.errors import SpecError
+from prunetune.config.problems.errors import Problems, SpecError
 from prunetune.messages import kept_in, on_console
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.registry import make_importable, plugin_folders
-from prunetune.sweep.last_words import machine_losses, missing_trials
+from prunetune.sweep.first_words import announced, asked
+from prunetune.sweep.last_words import machine_losses, missing_trials, next_steps
+from prunetune.sweep.mlflow_link import link_told
 from prunetune.sweep.plan_file import load_plan, write_plan
+from prunetune.sweep.rough_time import seconds_on_cores
 from prunetune.sweep.tracked import tracked
 from prunetune.sweep.workload_facts import workload_facts
 
@@ -41,6 +45,8 @@ class SweepOutcome:
     """The report's folder, or its address in an object store."""
     last_words: tuple[str, ...] = ()
     """What is doubtful because machines failed, and what is missing because hours are used up."""
+    next_steps: tuple[str, ...] = ()
+    """Where the answer lies, and commands that show more of it."""
 
     @property
     def failed(self) -> int:
@@ -59,7 +65,7 @@ def plan_sweep(source: SweepSource, *, overrides: Sequence[str] = ()) -> Plan:
         >>> [study.id for study in plan.studies][:2]
         ['thin@0.5 marginal', 'thin@0.35 marginal']
     """
-    return _parse_and_bind(source, overrides)[1]
+    return _bound(source, *_parsed(source, overrides))
 
 
 def run_sweep(
@@ -87,10 +93,13 @@ def run_sweep(
         >>> [(pair.a, pair.b, pair.winner) for pair in outcome.report.frontiers]
         [('thin', 'pruned', 'pruned'), ('pruned', 'reinit', 'pruned')]
     """
+    spec, problems = _parsed(source, overrides)
+    if not problems.found:
+        _say(asked(spec))  # before torch and Ray are imported, which takes seconds
     from prunetune import tune
     from prunetune.sweep.publish import publish
 
-    spec, plan = _parse_and_bind(source, overrides)
+    plan = _bound(source, spec, problems)
     facts = workload_facts(plan)
     store = Store(storage, plan.sweep)
     if data := os.environ.get("PRUNETUNE_DATA"):  # workers run in other folders
@@ -107,8 +116,12 @@ def run_sweep(
                     store.set_aside(key)
                     store.trial_folder(key).breaks.delete()
         console = tune.SweepConsole(plan, store)
-        console.say(facts.sentences())
-        with tracked(plan, store) as tracking:
+        seconds = None if address else _rough_seconds(plan)
+        console.say([*facts.sentences(), *announced(plan, store, seconds)])
+        with (
+            tracked(plan, store) as tracking,
+            link_told(tracking, plan.sweep, storage, console.say) as mlflow,
+        ):
             observers: list[Any] = [console, *([tracking] if tracking else [])]
             outcome = tune.run(
                 plan,
@@ -119,7 +132,21 @@ def run_sweep(
                 plugin_folders=plugin_folders(plan.plugins),
             )
             report = publish(plan, store, tracking)
-    return _outcome(plan, store, outcome, report)
+    steps = next_steps(report, plan.sweep, storage, store.report_folder, mlflow.address)
+    return replace(_outcome(plan, store, outcome, report), next_steps=tuple(steps))
+
+
+def _say(sentences: Iterable[str]) -> None:
+    """Print the sentences; a full disk or a reader that left stops nobody."""
+    with suppress(OSError):
+        print("\n".join(sentences), flush=True)
+
+
+def _rough_seconds(plan: Plan) -> float | None:
+    """Very rough seconds of the plan on this machine's CPU cores; None where it has a GPU."""
+    import torch
+
+    return None if torch.cuda.is_available() else seconds_on_cores(plan, os.cpu_count() or 1)
 
 
 def _outcome(plan: Plan, store: Store, result: RunResult, report: Report) -> SweepOutcome:
@@ -137,13 +164,16 @@ def _outcome(plan: Plan, store: Store, result: RunResult, report: Report) -> Swe
     )
 
 
-def _parse_and_bind(source: SweepSource, overrides: Sequence[str]) -> tuple[SweepSpec, Plan]:
+def _parsed(source: SweepSource, overrides: Sequence[str]) -> tuple[SweepSpec, Problems]:
+    spec, problems = parse(source, overrides)
+    if spec is None:
+        raise SpecError(problems.found, source_name(source))
+    return spec, problems
+
+
+def _bound(source: SweepSource, spec: SweepSpec, problems: Problems) -> Plan:
     from prunetune.bind import bind
 
-    spec, problems = parse(source, overrides)
-    name = source_name(source)
-    if spec is None:
-        raise SpecError(problems.found, name)
     if isinstance(source, str | Path):  # code of the user's may lie beside the sweep file
         make_importable([str(sweep_file(source).absolute().parent)])
-    return spec, bind(spec, problems, name)
+    return bind(spec, problems, source_name(source))

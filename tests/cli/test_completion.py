@@ -51,6 +51,8 @@ def test_names_are_offered(tmp_path: Path) -> None:
     assert set(shipped_sweeps()) <= set(offered("plan", ""))
     assert offered("status", "--storage", tmp_path, "m") == ["mine"]
     assert offered("list", "cri") == ["criteria"]
+    (tmp_path / "mine" / "records" / "00ff00ff00ff00ff.json").touch()
+    assert offered("show", "--storage", tmp_path, "00f") == ["00ff00ff00ff00ff"]
 
 
 def test_settings_are_offered_with_arms_and_criteria() -> None:

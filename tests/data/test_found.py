@@ -39,7 +39,8 @@ def test_image_folders_state_sizes_and_what_was_passed_over(tmp_path):
     (root / "train" / "ant" / "._0.png").write_bytes(b"")
     assert what_was_found(opened(root)) == (
         "2 classes; 12 images to train on, 4 held out for validation, 4 for test; shown as 3x8x8",
-        "images in files: width 10 to 17, height 30 to 31 pixels (all looked at)",
+        "images in files: width 10 to 17, height 30 to 31 pixels (all looked at); each becomes 8x8 "
+        "(`size: 8`)",
         f"test images: {root / 'val'}",
         f"not read: {root / 'test'}",
         f"skipped in {root / 'train'}: names that begin with a dot (1)",
