@@ -57,12 +57,15 @@ def json_schema(parts: PartParams | None = None) -> _Schema:
     tree["properties"] |= {"from": {"type": "string"}, "match": {"type": "string"}}
     defs["Range"] = _RANGE
     defs["Named"] = _named_form({})
-    for kind in {*(parts or {}), *_kinds_in(defs)}:
+    for kind in sorted({*(parts or {}), *_kinds_in(defs)}):
         known = {name: names[model] for name, model in (parts or {}).get(kind, {}).items()}
         form = _named_form(known)
         if kind in _SEARCHED:
             form["anyOf"].append({"$ref": "#/$defs/Range"})
         defs[kind] = form
+    for model in defs.values():  # the first paragraph of a docstring is for everybody
+        if "description" in model:
+            model["description"] = model["description"].partition("\n\n")[0]
     whole = _with_kinds({**defs.pop(names[SweepSpec]), "$defs": defs})
     return {"$schema": _DIALECT, **whole}
 
