@@ -7,7 +7,7 @@ import math
 from prunetune.plan import Plan, Study
 
 
-def cure(plan: Plan, study: Study) -> str | None:
+def cure_of(plan: Plan, study: Study) -> str | None:
     """What to change in the sweep file so that the study runs; None if it does."""
     if plan.infeasible(study.id) is None:
         return None

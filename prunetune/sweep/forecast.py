@@ -16,7 +16,7 @@ from prunetune.records.files import CorruptFileError
 from prunetune.records.record import Record
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.clock import Clock, recorded_clock
-from prunetune.sweep.cure import cure
+from prunetune.sweep.cure import cure_of
 from prunetune.sweep.plan_file import load_plan
 from prunetune.sweep.protocol_notes import protocol_notes
 from prunetune.sweep.rough_time import RoughTime, rough_times
@@ -171,7 +171,7 @@ def _row(plan: Plan, study: Study, amount: Amount, clock: Clock | None) -> Study
         train_macs=amount.train_macs,
         seconds=_seconds(plan, study, amount, clock) if clock else None,
         infeasible=plan.infeasible(study.id),
-        cure=cure(plan, study),
+        cure=cure_of(plan, study),
         reach=study.reach,
     )
 

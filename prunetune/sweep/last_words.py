@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prunetune.agenda import Agenda, StudyOutcome, status_rows
 from prunetune.analysis.format import listing, plural
-from prunetune.sweep.commands import command
+from prunetune.sweep.commands import shell_command
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
@@ -47,9 +47,9 @@ def next_steps(
     yield f"page: {folder}/index.html (beside it report.json, frontier.csv, trials.csv, figures)"
     if mlflow is not None:
         yield f"MLflow: {mlflow}"
-    yield f"next: {command('ui', sweep, storage)}  # frontier, recipes and curves in MLflow"
-    yield f"      {command('audit', sweep, storage)}  # what is unfair or doubtful: {said}"
-    yield f"      {command('status', sweep, storage)}  # trials and winners of every study"
+    yield f"next: {shell_command('ui', sweep, storage)}  # frontier, recipes and curves in MLflow"
+    yield f"      {shell_command('audit', sweep, storage)}  # what is unfair or doubtful: {said}"
+    yield f"      {shell_command('status', sweep, storage)}  # trials and winners of every study"
 
 
 def missing_trials(agenda: Agenda, hours: float) -> str:

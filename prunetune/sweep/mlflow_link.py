@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunetune.sweep.commands import command
+from prunetune.sweep.commands import shell_command
 
 if TYPE_CHECKING:
     from prunetune.tracking.mlflow_store import MlflowStore
 
-Say = Callable[[Iterable[str]], None]
+Tell = Callable[[Iterable[str]], None]
 _AGAIN_S = 2.0
 """Pause before a server is asked again for an experiment that it does not have yet."""
 
@@ -29,7 +29,7 @@ class MlflowLink:
 
 @contextmanager
 def link_told(
-    tracking: MlflowStore | None, sweep: str, storage: str | Path, say: Say
+    tracking: MlflowStore | None, sweep: str, storage: str | Path, say: Tell
 ) -> Iterator[MlflowLink]:
     """Tell where MLflow shows the sweep while the block runs.
 
@@ -40,7 +40,7 @@ def link_told(
     if tracking is not None and _is_server(tracking):
         threading.Thread(target=_ask, args=(tracking, found, say, over), daemon=True).start()
     elif tracking is not None:
-        say([f"MLflow: `{command('ui', sweep, storage)}` shows all of it, from now on"])
+        say([f"MLflow: `{shell_command('ui', sweep, storage)}` shows all of it, from now on"])
     try:
         yield found
     finally:
@@ -63,7 +63,7 @@ def _is_server(tracking: MlflowStore) -> bool:
     return tracking.uri.startswith(("http://", "https://"))
 
 
-def _ask(tracking: MlflowStore, found: MlflowLink, say: Say, over: threading.Event) -> None:
+def _ask(tracking: MlflowStore, found: MlflowLink, say: Tell, over: threading.Event) -> None:
     while not over.wait(_AGAIN_S):
         if (address := _frontier_link(tracking)) is not None:
             found.address = address

@@ -17,7 +17,7 @@ from prunetune.config.file.parse import load_sweep
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.store import Store
 from prunetune.sweep import mlflow_link
-from prunetune.sweep.commands import command
+from prunetune.sweep.commands import shell_command
 from prunetune.sweep.first_words import announced
 from prunetune.sweep.mlflow_link import link_told
 from prunetune.tracking import ui
@@ -63,7 +63,7 @@ def test_the_work_is_told_and_what_is_done_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("storage", ["runs", "with space", "s3://b/f?region=x", "it's"])
 def test_commands_mean_to_the_shell_what_they_say(storage: str) -> None:
-    words = shlex.split(command("ui", "my sweep", storage))
+    words = shlex.split(shell_command("ui", "my sweep", storage))
     assert words[:3] == ["prunetune", "ui", "my sweep"]
     assert words[3:] == ([] if storage == "runs" else ["--storage", storage])
 
@@ -81,7 +81,7 @@ class Tracking:
 def test_a_local_store_is_opened_by_a_command(tmp_path: Path) -> None:
     tracking = Tracking("sqlite:///mlflow.db")
     with link_told(tracking, "s", tmp_path, tracking.said.extend) as link:  # type: ignore[arg-type]
-        assert command("ui", "s", tmp_path) in tracking.said[0]
+        assert shell_command("ui", "s", tmp_path) in tracking.said[0]
     assert link.address is None
 
 
