@@ -99,7 +99,11 @@ def _plan(
         replicates=spec.search.replicates,
         resources=spec.resources.model_dump(mode="json"),
         limits=spec.limits.model_dump(mode="json"),
-        tracking=spec.tracking.model_dump(mode="json"),
+        tracking={  # fields that came later are left out at their default, for the plan's hash
+            "uri": spec.tracking.uri,
+            "experiment": spec.tracking.experiment,
+            **spec.tracking.model_dump(mode="json", exclude_defaults=True),
+        },
         plugins=tuple(dict.fromkeys([*spec.plugins, *workload.modules()])),
         seed=spec.seed,
         left_alone=_left_alone(workload, studies),

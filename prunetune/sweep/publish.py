@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prunetune.agenda import study_outcomes
 from prunetune.plan import Plan
@@ -18,7 +18,7 @@ from prunetune.tracking.lines import EffortPoints
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
-    from prunetune.tracking.models import LoadNetwork
+    from prunetune.tracking.models import LoadNetwork, Network
 
 
 def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
@@ -88,15 +88,26 @@ def winning_networks(
             continue
         weights = store.trial_folder(record.key).weights
         if weights.exists():
-            yield record, partial(_load, record.architecture, weights)
+            yield record, partial(_load, plan, record, record.architecture, weights)
 
 
-def _load(architecture: Architecture, weights: StoredFile) -> tuple[Any, Any]:
-    """The network in eval mode, and an example of its input."""
+def _load(plan: Plan, record: Record, architecture: Architecture, weights: StoredFile) -> Network:
+    """A confirmed network, an example of its input, and what its user must know."""
     import torch
 
-    from prunetune.workload import load_network
+    from prunetune.tracking.models import Network
+    from prunetune.workload import Workload, load_network
 
+    info = Workload.from_json(plan.workload).info
     with weights.local() as path:
         model = load_network(architecture, path)
-    return model.eval(), torch.zeros(1, *architecture.input_shape).numpy()
+    facts = {
+        "input": "(pixels / 255 - mean) / std, one value of mean and std for each channel",
+        "mean": list(info.mean),
+        "std": list(info.std),
+        "trial": record.key,
+        "test_acc1": record.test_acc1,
+        "architecture": architecture.model_dump(mode="json"),
+    }
+    noise = torch.randn(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
+    return Network(model.eval(), noise.numpy(), facts)

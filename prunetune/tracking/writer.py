@@ -26,7 +26,7 @@ from prunetune.tracking import layout
 from prunetune.tracking.experiment import TrackedRun, open_experiment, read_runs
 from prunetune.tracking.layout import NOTE, RUNNING, STATUS, MetricPoint, Run, StudyResult
 from prunetune.tracking.lines import Line
-from prunetune.tracking.models import LoadNetwork, log_winner
+from prunetune.tracking.models import LoadNetwork, log_winner, register_winner
 from prunetune.tracking.owner import Owner
 
 _METRICS_PER_CALL = 798
@@ -128,11 +128,15 @@ class Writer:
         self._end(tracked, "FINISHED")
 
     def winner(self, record: Record, load: LoadNetwork) -> None:
-        """Log a winner's network as a model of its trial's run, unless the run has it."""
+        """Log a winner's network as a model of its trial's run, and register it on request."""
         self.record(record)
         run_id = self._runs[record.key].run_id
         classes = Architecture.model_validate(self._plan.dense.architecture).classes
-        log_winner(self._client, self._experiment_id, run_id, self._owner, record, load, classes)
+        model_id = log_winner(
+            self._client, self._experiment_id, run_id, self._owner, record, load, classes
+        )
+        if self._plan.tracking.get("register_models"):
+            register_winner(self._client, run_id, self._owner, record, model_id)
 
     def leave(self) -> None:
         """End the runs that are open: parents are finished, trials were cut short."""

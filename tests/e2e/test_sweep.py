@@ -9,9 +9,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from prunetune import load_records
+from prunetune.data.dataset import DatasetParams
+from prunetune.data.digits import Digits
 from prunetune.plan import Plan
 from prunetune.records.store import Store
 from prunetune.sweep import load_plan, plan_sweep
@@ -20,6 +23,7 @@ from prunetune.sweep.status import status_of
 from prunetune.sweep.tracked import caught_up
 
 TINY = Path(__file__).parent / "tiny.yaml"
+WITHOUT_US = Path(__file__).parent / "without_prunetune.py"
 SECONDS = 240
 
 
@@ -177,6 +181,21 @@ def test_the_ui_tells_mlflow_what_it_missed(swept):
     assert study.data.metrics["confirm_n"] == 2
     models = client.search_logged_models([experiment], filter_string="name = 'thin@0_5 scratch_b'")
     assert {m.source_run_id for m in models} <= {r.info.run_id for r in runs}
+
+
+def test_winners_are_as_accurate_as_their_records_where_prunetune_is_not_installed(swept, tmp_path):
+    store = swept[0]
+    records = store.records()
+    test = Digits(DatasetParams()).load(tmp_path, train=False)
+    pixels = test.pixels.permute(0, 3, 1, 2).numpy()
+    np.savez(tmp_path / "test.npz", pixels=pixels, labels=test.labels.numpy())
+    folders = [path.parent for path in (store.storage / "mlartifacts").rglob("MLmodel")]
+    assert len(folders) >= 3
+    words = [sys.executable, "-W", "ignore", WITHOUT_US, tmp_path / "test.npz", *folders]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for line in told.stdout.splitlines():
+        trial, accuracy, stated = json.loads(line)
+        assert accuracy == pytest.approx(stated, abs=1e-6) == records[trial].test_acc1
 
 
 def test_data_that_are_not_there_are_nobodys_failure(tmp_path):

@@ -134,6 +134,10 @@ class TrackingSpec(Params):
         default=None, description="null: a local store beside the results; none: no MLflow"
     )
     experiment: str | None = Field(default=None, description="null: the sweep's name")
+    register_models: bool = Field(
+        default=False,
+        description="one registered model for each budget, with each arm's winner as a version",
+    )
 
 
 class SweepSpec(Params):
