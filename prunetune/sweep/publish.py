@@ -18,7 +18,7 @@ from prunetune.tracking.lines import EffortPoints
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
-    from prunetune.tracking.models import LoadNetwork, Network
+    from prunetune.tracking.models import LoadNetwork, LoggedNetwork
 
 
 def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
@@ -91,11 +91,13 @@ def winning_networks(
             yield record, partial(_load, plan, record, record.architecture, weights)
 
 
-def _load(plan: Plan, record: Record, architecture: Architecture, weights: StoredFile) -> Network:
+def _load(
+    plan: Plan, record: Record, architecture: Architecture, weights: StoredFile
+) -> LoggedNetwork:
     """A confirmed network, an example of its input, and what its user must know."""
     import torch
 
-    from prunetune.tracking.models import Network
+    from prunetune.tracking.models import LoggedNetwork
     from prunetune.workload import Workload, load_network
 
     info = Workload.from_json(plan.workload).info
@@ -110,4 +112,4 @@ def _load(plan: Plan, record: Record, architecture: Architecture, weights: Store
         "architecture": architecture.model_dump(mode="json"),
     }
     noise = torch.randn(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
-    return Network(model.eval(), noise.numpy(), facts)
+    return LoggedNetwork(model.eval(), noise.numpy(), facts)

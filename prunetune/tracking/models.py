@@ -30,7 +30,7 @@ _MODEL = "prunetune.model"
 
 
 @dataclass(frozen=True)
-class Network:
+class LoggedNetwork:
     """A network as it is logged."""
 
     model: Any
@@ -41,7 +41,7 @@ class Network:
     """What a user of the model must know, as JSON; the model's metadata."""
 
 
-LoadNetwork = Callable[[], Network]
+LoadNetwork = Callable[[], LoggedNetwork]
 """Gives a network; called only if it is needed."""
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from prunetune.records.files import StoredFolder
 from prunetune.tracking.environment import store_uri
 from prunetune.tracking.mlflow_store import MlflowStore
-from prunetune.tracking.models import Network
+from prunetune.tracking.models import LoggedNetwork
 from prunetune.tracking.ui import server
 from tests.tracking.dump import by_key, curves
 from tests.tracking.sweeps import (
@@ -67,7 +67,7 @@ def test_epochs_appear_while_the_trial_runs_and_all_files_go_to_the_server(
     (tmp_path / "report" / "index.html").write_text("a page")
     store.on_record(record)
     store.study_results(make_results(plan))
-    store.log_winner(record, lambda: Network(model, images))
+    store.log_winner(record, lambda: LoggedNetwork(model, images))
     store.report(StoredFolder(tmp_path / "report"))
     store.finish(None)
 

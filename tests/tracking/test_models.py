@@ -10,7 +10,7 @@ from torch import nn
 
 from prunetune.plan import Plan
 from prunetune.tracking.mlflow_store import MlflowStore
-from prunetune.tracking.models import Network
+from prunetune.tracking.models import LoggedNetwork
 from tests.tracking.sweeps import BUDGETS, OWNER, make_plan, make_record, make_spec
 
 
@@ -25,7 +25,7 @@ def test_a_winner_is_a_logged_model_with_a_signature_and_without_a_pickle(
     images = np.random.default_rng(0).normal(size=(7, 3, 8, 8)).astype(np.float32)
     for _ in range(2):
         store = MlflowStore(plan, None, storage, OWNER.storage)
-        store.log_winner(record, lambda: Network(model, images, {"mean": [0.5]}))
+        store.log_winner(record, lambda: LoggedNetwork(model, images, {"mean": [0.5]}))
         store.finish(240)
     experiment = client.get_experiment_by_name(plan.sweep).experiment_id
     (found,) = client.search_logged_models([experiment])
@@ -57,7 +57,7 @@ def test_winners_of_a_budget_are_versions_of_one_registered_model_each_under_its
     for _ in range(2):
         store = MlflowStore(plan, None, storage, OWNER.storage)
         for record in winners:
-            store.log_winner(record, lambda: Network(model, images))
+            store.log_winner(record, lambda: LoggedNetwork(model, images))
         store.finish(240)
     by_name = {m.name: m for m in client.search_registered_models()}
     assert by_name.keys() == {f"{plan.sweep}-{budget}" for budget in BUDGETS}
