@@ -17,7 +17,7 @@ from prunetune.compress.budget.costs import CostPoint, CostTable
 from prunetune.compress.budget.ranking import Step
 from prunetune.compress.method import Infeasible
 
-Repair = Literal["none", "give back", "skip"]
+Repair = Literal["none", "give back", "skip", "exchange"]
 REPAIRS: tuple[Repair, ...] = get_args(Repair)
 _MAX_SKIPS = 40
 """How many units, the overshooting one and those before it, are tried as the skipped one."""
@@ -32,7 +32,7 @@ class Selection:
     macs: int
     repair: Repair = "none"
     n_departures: int = 0
-    """Units that were given back, or groups whose next unit was skipped."""
+    """Units that were given back, groups whose next unit was skipped, or moves of an exchange."""
 
 
 def select(

@@ -8,6 +8,7 @@ from typing import Any
 
 from prunetune.compress.budget.costs import CostTable
 from prunetune.compress.budget.ranking import Step
+from prunetune.compress.budget.rounding import multiples_of, select_rounded
 from prunetune.compress.budget.select import select
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Target
@@ -49,17 +50,25 @@ class Profile:
         """The MACs of the source architecture."""
         return self.costs.macs(self.kept)
 
-    def scaled(self, kept: Sequence[int], target: Target) -> tuple[tuple[int, ...], dict[str, Any]]:
+    def scaled(
+        self, kept: Sequence[int], target: Target, round_to: int = 1
+    ) -> tuple[tuple[int, ...], dict[str, Any]]:
         """The widths `kept` times the largest factor that fits, and how they depart from that.
 
-        Every group has at least one unit, and at most as many as in the dense network.
+        Every group has at least one unit, and at most as many as in the dense network. Widths are
+        multiples of `round_to`, but for groups narrower than it.
 
         Raises:
             Infeasible: no factor fits, or the widths are too coarse.
         """
         steps = sorted(_steps(kept, self.most), key=lambda step: -step[0])
         ranked = [step for _, step in steps]
-        selection = select(ranked, self.costs, target.macs, target.lowest)
+        if round_to == 1:
+            selection = select(ranked, self.costs, target.macs, target.lowest)
+        else:
+            multiples = multiples_of(round_to, self.groups)
+            bounds = (target.macs, target.lowest)
+            selection = select_rounded(ranked, self.costs, multiples, *bounds)
         pairs = zip(self.most, selection.removed, strict=True)
         widths = tuple(most - len(removed) for most, removed in pairs)
         if selection.repair == "none":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from prunetune.config.budget import BUDGET_FORMS
 from prunetune.config.file.dense import DenseSpec, DenseTrainSpec
@@ -150,6 +150,8 @@ class SweepSpec(Params):
         >>> spec.search.trials
         16
     """
+
+    model_config = ConfigDict(json_schema_extra={"description": "A sweep as its file states it."})
 
     name: SweepName = Field(examples=["my-sweep"], description="the folder of its results")
     question: str = ""

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import nn
 
-from prunetune.compress.budget.select import select
 from prunetune.compress.criterion import Refitting
 from prunetune.compress.method import CompactModel, Context, Shrinking, Target, try_to_reach
 from prunetune.compress.methods.channel_pruning.gradual import GradualPruningHook
@@ -119,7 +118,7 @@ class ChannelPruning:
         def attempt(seed: int) -> int:
             generator = np.random.default_rng(seed)
             scores = [generator.random(width) for width in state.widths]
-            return select(*state.steps(scores), target.macs, target.lowest).macs
+            return state.select(*state.steps(scores), target.macs, target.lowest).macs
 
         draws = range(1 if self.params.scope in ("local", "per_group") else _DRAWS)
         attempts = (partial(attempt, seed) for seed in draws)

@@ -85,4 +85,12 @@ class ChannelPruningParams(Params):
     recalibrate: Annotated[
         int, Field(ge=0, description="images to measure batch norm statistics on anew; 0: none")
     ] = 1024
+    round_to: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="widths are multiples of this number, but for groups that are narrower than"
+            " it; 1: any width",
+        ),
+    ] = 1
     sparsify: Sparsify | None = None

@@ -23,7 +23,8 @@ from prunetune.compress.budget.ranking import (
     rule_of,
     weigh_costs,
 )
-from prunetune.compress.budget.select import REPAIRS, Repair, select
+from prunetune.compress.budget.rounding import multiples_of, select_rounded
+from prunetune.compress.budget.select import REPAIRS, Repair, Selection, select
 from prunetune.compress.criterion import Criterion, Scene
 from prunetune.compress.graph.groups import Group
 from prunetune.compress.method import Context, Infeasible, Target
@@ -125,7 +126,7 @@ class PruningState:
         Returns the places of the removed units among the kept ones.
         """
         steps, costs = self.steps(scores)
-        selection = select(steps, costs, goal(steps, costs), target.lowest)
+        selection = self.select(steps, costs, goal(steps, costs), target.lowest)
         for units, places in zip(self.kept, selection.removed, strict=True):
             for place in reversed(places):
                 del units[place]
@@ -138,6 +139,19 @@ class PruningState:
         how, weight = self.params.cost_aware, self.params.cost_weight
         weighed = weigh_costs(scores, macs_saved_per_unit(costs), how, weight)
         return ranking(weighed, self.rule), costs
+
+    def select(
+        self, steps: Sequence[Step], costs: CostTable, at_most: int, at_least: float
+    ) -> Selection:
+        """The units to remove; widths are rounded if `round_to` asks for that.
+
+        Raises:
+            Infeasible: see `prunetune.compress.budget.select.select`.
+        """
+        if self.params.round_to == 1:
+            return select(steps, costs, at_most, at_least)
+        multiples = multiples_of(self.params.round_to, self.groups)
+        return select_rounded(steps, costs, multiples, at_most, at_least)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The kept units and the last round's repair, as tensors."""

@@ -22,7 +22,7 @@ def scales_groups(architecture: Architecture) -> bool:
     return bool(getattr(family_of(architecture)[0], "scales_groups", False))
 
 
-def thin_by_groups(context: Context) -> CompactModel:
+def thin_by_groups(context: Context, round_to: int) -> CompactModel:
     """The dense network with all groups scaled by one factor, with fresh weights.
 
     Raises:
@@ -30,20 +30,23 @@ def thin_by_groups(context: Context) -> CompactModel:
         ValueError: the network has no groups that could be scaled.
     """
     dense = Profile.of(context.architecture, context.architecture)
-    widths, departures = dense.scaled(dense.kept, context.target)
+    widths, departures = dense.scaled(dense.kept, context.target, round_to)
     thin, macs = dense.architecture(widths), dense.costs.macs(widths)
     return CompactModel(context.build(thin), thin, macs, departures=departures)
 
 
-def reach_by_groups(architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
+def reach_by_groups(
+    architecture: Architecture, targets: Sequence[Target], round_to: int
+) -> tuple[Reach, ...]:
     """Whether such a network meets each target; exact."""
     dense = Profile.of(architecture, architecture)
     smallest = dense.costs.macs([1] * len(dense.kept))
     return tuple(
-        try_to_reach(target, smallest, [partial(_macs, dense, target)]) for target in targets
+        try_to_reach(target, smallest, [partial(_macs, dense, target, round_to)])
+        for target in targets
     )
 
 
-def _macs(dense: Profile, target: Target) -> int:
-    widths, _ = dense.scaled(dense.kept, target)
+def _macs(dense: Profile, target: Target, round_to: int) -> int:
+    widths, _ = dense.scaled(dense.kept, target, round_to)
     return dense.costs.macs(widths)

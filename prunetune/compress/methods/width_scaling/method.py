@@ -70,6 +70,15 @@ class WidthScalingParams(Params):
         ),
     ] = None
 
+    round_to: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="widths are multiples of this number, but for layers that are narrower than"
+            " it; 1: any width",
+        ),
+    ] = 1
+
     @model_validator(mode="after")
     def _widths_have_profiles(self) -> Self:
         if self.by == "depth" and self.profile is not None:
@@ -97,7 +106,7 @@ class WidthScaling:
             Infeasible: the widths are too coarse, or the family cannot have them.
         """
         if self._scales_groups(context.architecture):
-            return thin_by_groups(context)
+            return thin_by_groups(context, self.params.round_to)
         scaled, architecture = _solve(self._solver(context.architecture), context.target)
         model = context.build(architecture)
         return CompactModel(model, architecture, scaled.macs, departures=_departures(scaled))
@@ -105,7 +114,7 @@ class WidthScaling:
     def reach(self, architecture: Architecture, targets: Sequence[Target]) -> tuple[Reach, ...]:
         """Whether the method meets each target; see `prunetune.compress.method.reach`."""
         if self._scales_groups(architecture):
-            return reach_by_groups(architecture, targets)
+            return reach_by_groups(architecture, targets, self.params.round_to)
         solver = self._solver(architecture)
         smallest_macs = solver.smallest_macs()
         return tuple(
@@ -130,7 +139,8 @@ class WidthScaling:
 
     def _solver(self, architecture: Architecture) -> WidthSolver:
         profile = self.params.profile
-        return _SOLVERS[self.params.by](architecture, profile.shares if profile else ())
+        shares = profile.shares if profile else ()
+        return _SOLVERS[self.params.by](architecture, shares, self.params.round_to)
 
 
 def _solve(solver: WidthSolver, target: Target) -> tuple[ScaledWidths, Architecture]:
@@ -151,8 +161,10 @@ def _departures(scaled: ScaledWidths) -> dict[str, Any]:
     blocks = {"blocks_removed": scaled.inner.count(0)} if 0 in scaled.inner else {}
     if not any(scaled.extra):
         return blocks
+    fewer = -sum(extra for extra in scaled.extra if extra < 0)
     return blocks | {
-        "extra_inner_channels": sum(scaled.extra),
+        **({"fewer_inner_channels": fewer} if fewer else {}),
+        "extra_inner_channels": sum(extra for extra in scaled.extra if extra > 0),
         "extra_per_block": max(scaled.extra),
         "uniform_macs": scaled.uniform_macs,
     }

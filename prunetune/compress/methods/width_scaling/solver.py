@@ -8,7 +8,6 @@ channels inside the blocks, one channel for one block after the other.
 from __future__ import annotations
 
 import bisect
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,11 +17,14 @@ import torch
 
 from prunetune.compress.budget.costs import CostPoint, CostTable, LayerCost
 from prunetune.compress.budget.counting import count_by_module
+from prunetune.compress.budget.rounding import Ladder, approach, ladder
 from prunetune.compress.method import Infeasible
+from prunetune.compress.methods.width_scaling.scalings import Widths, scalings
 from prunetune.compress.network.rebuild import family_network, family_of, layer_widths, with_widths
 from prunetune.records.architecture import Architecture
 
-Widths = tuple[int, ...]
+_WIDEST_INSIDE = 2
+"""Where widths are rounded, a block may be so many times as wide inside as in the dense network."""
 STAGE_TAG, _BLOCK_TAG = 1_000_003, 100_000_007
 """Unmistakable widths: stage i gets STAGE_TAG + i, and the inside of block j _BLOCK_TAG + j.
 
@@ -54,14 +56,17 @@ class WidthSolver:
     """All networks that are one dense architecture with scaled stage widths, ordered by their MACs.
 
     `profile` has each stage's width relative to the dense one's; stages beyond its end have 1.
+    Widths are multiples of `round_to`, but for those below it.
 
     Raises:
         ValueError: the family has no stage widths, or fewer than the profile names, or its network
             multiplies tensors outside of convolution and linear layers.
     """
 
-    def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
-        self.architecture, self.profile = architecture, profile
+    def __init__(
+        self, architecture: Architecture, profile: Sequence[Fraction] = (), round_to: int = 1
+    ) -> None:
+        self.architecture, self.profile, self.round_to = architecture, profile, round_to
         self.family, self.params = family_of(architecture)
         base = self.family.stage_widths(self.params)
         if base is None:
@@ -75,7 +80,8 @@ class WidthSolver:
     @cached_property
     def candidates(self) -> list[Widths]:
         """All rounded scalings, from one channel per stage to the dense widths and beyond."""
-        return scalings(self.base, [self.stage_share(stage) for stage in range(len(self.base))])
+        shares = [self.stage_share(stage) for stage in range(len(self.base))]
+        return scalings(self.base, shares, self.round_to)
 
     def uniform(self, candidate: Widths) -> CostPoint:
         """The network of these stage widths, its blocks as wide inside as the family makes them."""
@@ -99,6 +105,8 @@ class WidthSolver:
                 coarse (nearest: the most MACs up to `at_most` that were found).
         """
         candidate = self._largest(at_most)
+        if self.round_to > 1:
+            return self._solve_rounded(candidate, at_most, at_least)
         blocks = range(len(self.base), len(self.costs.widths))
         nearest_macs = 0
         for left_out in (None, *blocks):
@@ -110,6 +118,20 @@ class WidthSolver:
                 return self._scaled(candidate, point)
             nearest_macs = max(nearest_macs, point.macs)
         raise Infeasible.too_coarse("channels", nearest_macs, at_most, at_least)
+
+    def _solve_rounded(self, candidate: Widths, at_most: int, at_least: float) -> ScaledWidths:
+        """The candidate, its blocks wider inside in turn, then a few of them wider or narrower."""
+        point = self.uniform(candidate)
+        blocks = range(len(self.base), len(self.costs.widths))
+        widest = [_WIDEST_INSIDE * width for width in self.costs.widths]
+        ladders = [ladder(width, self.round_to) for width in widest]
+        movable = [block for block in blocks if point.widths[block]]
+        while point.macs < at_least and _climb(point, movable, ladders, at_most):
+            pass
+        if point.macs < at_least:
+            widths, _ = approach(self.costs, point.widths, ladders, movable, at_most, at_least)
+            point = CostPoint(self.costs, widths)
+        return self._scaled(candidate, point)
 
     def architecture_at(self, widths: Widths, inner: Widths) -> Architecture:
         """The dense architecture with these widths.
@@ -163,29 +185,26 @@ class WidthSolver:
         return CostTable(terms, self.base + inner)
 
 
-def scalings(base: Widths, shares: Sequence[Fraction]) -> list[Widths]:
-    """`base` times `shares` times any factor, rounded (halves up, to at least one), ascending.
-
-    They end where every width is that of `base` or more.
-    """
-    full = [width * share for width, share in zip(base, shares, strict=True)]
-    end = 1 / min(shares)
-    # The rounded widths change only where a scaled width passes k + 1/2.
-    factors = {Fraction(2 * k + 1, 2) / f for f in full for k in range(math.ceil(f * end))}
-    return list(
-        dict.fromkeys(
-            tuple(max(1, int(factor * f + Fraction(1, 2))) for f in full)
-            for factor in sorted(factors | {Fraction(0)})
-        )
-    )
-
-
 def _widen(point: CostPoint, blocks: Sequence[int], at_most: int) -> bool:
     """Give each of these blocks, in order, one more inner channel if it fits; whether any did."""
     before = point.macs
     for block in blocks:
         if point.macs + point.change(block, 1) <= at_most:
             point.move(block, 1)
+    return point.macs > before
+
+
+def _climb(
+    point: CostPoint, blocks: Sequence[int], ladders: Sequence[Ladder], at_most: int
+) -> bool:
+    """`_widen` by one rung of each block's ladder in place of one channel."""
+    before = point.macs
+    for block in blocks:
+        for by in (width - point.widths[block] for width in ladders[block]):
+            if by > 0:
+                if point.macs + point.change(block, by) <= at_most:
+                    point.move(block, by)
+                break
     return point.macs > before
 
 

@@ -11,12 +11,8 @@ from fractions import Fraction
 from functools import cached_property
 
 from prunetune.compress.budget.costs import CostPoint
-from prunetune.compress.methods.width_scaling.solver import (
-    STAGE_TAG,
-    Widths,
-    WidthSolver,
-    scalings,
-)
+from prunetune.compress.methods.width_scaling.scalings import Widths, scalings
+from prunetune.compress.methods.width_scaling.solver import STAGE_TAG, WidthSolver
 from prunetune.records.architecture import Architecture
 
 
@@ -29,8 +25,10 @@ class InnerWidthSolver(WidthSolver):
         ValueError: the family has no inner widths to choose.
     """
 
-    def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
-        super().__init__(architecture, profile)
+    def __init__(
+        self, architecture: Architecture, profile: Sequence[Fraction] = (), round_to: int = 1
+    ) -> None:
+        super().__init__(architecture, profile, round_to)
         if not self.inner_widths(self.base):
             name = architecture.model
             raise ValueError(f"width_scaling: {name} has no blocks that can be narrower inside")
@@ -60,7 +58,7 @@ class NarrowerBlocks(InnerWidthSolver):
     def candidates(self) -> list[Widths]:
         """All rounded scalings, ascending."""
         shares = [self.stage_share(stage) for stage in self.stages]
-        return scalings(self.inner_widths(self.base), shares)
+        return scalings(self.inner_widths(self.base), shares, self.round_to)
 
 
 class FewerBlocks(InnerWidthSolver):
@@ -75,8 +73,10 @@ class FewerBlocks(InnerWidthSolver):
         ValueError: the family cannot leave out any block.
     """
 
-    def __init__(self, architecture: Architecture, profile: Sequence[Fraction] = ()) -> None:
-        super().__init__(architecture, profile)
+    def __init__(
+        self, architecture: Architecture, profile: Sequence[Fraction] = (), round_to: int = 1
+    ) -> None:
+        super().__init__(architecture, profile, round_to)
         blocks = range(len(self.stages))
         later = self._later(blocks)
         if self._problem(self._without(later)):
