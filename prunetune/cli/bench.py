@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from prunetune.cli.completion import offered_networks
 from prunetune.cli.exits import Exit
 from prunetune.cli.options import AsJson, Storage
 
@@ -20,6 +21,7 @@ NetworkWords = Annotated[
     typer.Argument(
         metavar="SWEEP|TRIAL...",
         help="A sweep (its dense network, and one confirmed network of each study) or trials.",
+        autocompletion=offered_networks,
     ),
 ]
 BatchOptions = Annotated[

@@ -63,6 +63,13 @@ def offered_trials(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
 
 @_quietly
+def offered_networks(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Names of sweeps, and keys of trials."""
+    yield from offered_sweeps(ctx, incomplete)
+    yield from offered_trials(ctx, incomplete)
+
+
+@_quietly
 def offered_kinds(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     """What `prunetune list` lists."""
     from prunetune.registry import KINDS

@@ -53,6 +53,7 @@ def test_names_are_offered(tmp_path: Path) -> None:
     assert offered("list", "cri") == ["criteria"]
     (tmp_path / "mine" / "records" / "00ff00ff00ff00ff.json").touch()
     assert offered("show", "--storage", tmp_path, "00f") == ["00ff00ff00ff00ff"]
+    assert offered("bench", "--storage", tmp_path, "") == ["mine", "00ff00ff00ff00ff"]
 
 
 def test_settings_are_offered_with_arms_and_criteria() -> None:
