@@ -168,6 +168,23 @@ def make_importable(folders: Iterable[str]) -> None:
             sys.path.append(folder)
 
 
+def check_imported_from(folder: Path, modules: Iterable[str]) -> None:
+    """Refuse modules that lie in `folder`, where this process has others of the same name.
+
+    Raises:
+        PluginError: an installed module, or one beside another sweep file, hides one of them.
+    """
+    for top in dict.fromkeys(name.partition(".")[0] for name in modules):
+        paths = (folder / f"{top}.py", folder / top / "__init__.py")
+        beside = [path for path in paths if path.exists()]
+        file = getattr(sys.modules.get(top), "__file__", None)
+        if beside and file is not None and not any(path.samefile(file) for path in beside):
+            raise PluginError(
+                f"{beside[0]}: hidden by another module of the name {top!r}, which this process "
+                f"has from {file}; rename yours, or start another process"
+            )
+
+
 def plugin_folders(modules: Iterable[str]) -> tuple[str, ...]:
     """The folders from which this process imported plug-in modules, for a process elsewhere."""
     folders = []

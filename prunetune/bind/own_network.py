@@ -26,20 +26,29 @@ def check_network(workload: Workload) -> bool:
 
 
 def _check_draws(workload: Workload) -> None:
-    """Refuse a network that comes with its weights: thin and re-initialised ones would have them.
+    """Refuse a network whose initial weights do not follow from PyTorch's seed, and it alone.
 
     Raises:
-        ClassError: two seeds give the same weights.
+        ClassError: two seeds give the same weights, or one seed gives others each time.
     """
     states = []
     with torch.random.fork_rng(devices=[]):
-        for seed in (0, 1):
+        for seed in (0, 1, 0):
             torch.default_generator.manual_seed(seed)
             states.append(workload.build().state_dict())
-    first, second = states
-    if all(torch.equal(value, second[name]) for name, value in first.items()):
+    first, other, again = states
+    if not _equal(first, again):
+        raise ClassError(
+            "has other weights each time under one seed, so no trial could be repeated; draw all "
+            "of them from PyTorch's global generator"
+        )
+    if _equal(first, other):
         raise ClassError(
             "has the same weights under every seed, so nothing would be trained from scratch; if "
             "it loads them from a file, leave that to workload.dense: {checkpoint: {path: …}}",
             "args",
         )
+
+
+def _equal(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, other[name]) for name, value in state.items())

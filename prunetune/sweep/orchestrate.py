@@ -17,7 +17,7 @@ from prunetune.messages import kept_in, on_console
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
-from prunetune.registry import make_importable, plugin_folders
+from prunetune.registry import check_imported_from, make_importable, plugin_folders
 from prunetune.sweep.first_words import announced, asked
 from prunetune.sweep.last_words import machine_losses, missing_trials, next_steps
 from prunetune.sweep.mlflow_link import link_told
@@ -174,6 +174,11 @@ def _parsed(source: SweepSource, overrides: Sequence[str]) -> tuple[SweepSpec, P
 def _bound(source: SweepSource, spec: SweepSpec, problems: Problems) -> Plan:
     from prunetune.bind import bind
 
-    if isinstance(source, str | Path):  # code of the user's may lie beside the sweep file
-        make_importable([str(sweep_file(source).absolute().parent)])
-    return bind(spec, problems, source_name(source))
+    name = source_name(source)
+    if not isinstance(source, str | Path):
+        return bind(spec, problems, name)
+    folder = sweep_file(source).absolute().parent  # code of the user's may lie there
+    make_importable([str(folder)])
+    plan = bind(spec, problems, name)
+    check_imported_from(folder, plan.plugins)
+    return plan

@@ -35,7 +35,8 @@ def find(path: str) -> Any:
     if not hasattr(imported, name):
         near = near_match(name, vars(imported))
         hint = f"; did you mean {module}.{near}?" if near else ""
-        raise ClassError(f"{path} cannot be imported: {module} has no {name}{hint}")
+        where = getattr(imported, "__file__", None) or "built in"
+        raise ClassError(f"{path} cannot be imported: {module} ({where}) has no {name}{hint}")
     found = getattr(imported, name)
     if not callable(found):
         raise ClassError(f"{path} is no class, but an object of {type(found).__name__}")

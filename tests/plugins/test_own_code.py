@@ -13,6 +13,7 @@ from prunetune.config.file.parse import load_sweep
 from prunetune.config.problems.errors import Problem, SpecError
 from prunetune.plan import Plan
 from prunetune.records.store import Store
+from prunetune.registry import PluginError
 from prunetune.sweep import plan_sweep
 from prunetune.sweep.plan_file import write_plan
 from prunetune.user_code import code_digest as digests
@@ -22,6 +23,7 @@ from tests.plugins.own_code import beside, copied, forget
 
 MODULE = "workload.model.module"
 NETS = """
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +32,11 @@ class Fixed(nn.Sequential):
         super().__init__(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 10))
         for parameter in self.parameters():
             nn.init.constant_(parameter, 0.5)
+
+class Unseeded(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(64, 10))
+        self[1].bias.data.fill_(np.random.rand())
 
 class Branching(nn.Module):
     def __init__(self):
@@ -91,6 +98,7 @@ def test_a_wrong_class_is_refused_at_its_place(
     [
         ("number", "nets.number makes no torch.nn.Module, but int"),
         ("Fixed", "has the same weights under every seed"),
+        ("Unseeded", "has other weights each time under one seed"),
         ("Pair", "one image gives tuple, and must give one logit per class: a tensor (1, 10)"),
     ],
 )
@@ -157,6 +165,17 @@ def test_the_folder_is_no_part_of_a_key(tmp_path: Path) -> None:
     first, second = (planned(copied(tmp_path / name)) for name in ("one", "two"))
     assert first.fingerprint == second.fingerprint
     assert first.plugins == ("small_cnn",)  # so it travels, and is imported first
+
+
+def test_a_module_that_another_one_hides_is_refused(tmp_path: Path) -> None:
+    first, second = (copied(tmp_path / name) for name in ("one", "two"))
+    with beside(first.parent):
+        plan_sweep(first)
+        with pytest.raises(
+            PluginError, match=r"two/small_cnn.py: hidden by another .*rename yours"
+        ):
+            plan_sweep(second)
+        assert plan_sweep(first).plugins == ("small_cnn",)
 
 
 def test_a_sweep_that_has_begun_refuses_other_code(tmp_path: Path) -> None:
