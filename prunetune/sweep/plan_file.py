@@ -10,6 +10,7 @@ from typing import Any
 from prunetune.config.file.growth import GrowthError, growth
 from prunetune.config.file.model import SweepSpec
 from prunetune.config.file.yaml import dump
+from prunetune.config.problems.errors import near_match
 from prunetune.plan import Plan
 from prunetune.records.files import CorruptFileError, StoredFile
 from prunetune.records.key import digest
@@ -92,6 +93,8 @@ def load_plan(store: Store) -> Plan:
     if not store.plan_file.exists():
         names = sweep_names(store.storage)
         listed = f"there are: {', '.join(names)}" if names else "there is none"
+        if near := near_match(store.sweep, names):
+            listed = f"did you mean {near!r}? {listed}"
         raise NoSweepError(f"no sweep {store.sweep!r} under {store.storage}; {listed}")
     with _intact(store.plan_file):
         content = json.loads(store.plan_file.read())

@@ -87,6 +87,7 @@ class SweepConsole:
     def close(self) -> None:
         """Leave the last state of all studies on the terminal."""
         if self._live is not None:
+            self._live.vertical_overflow = "visible"  # nothing is drawn over it any more
             self._live.update(self.table(), refresh=True)
             self._live.stop()
             self._live = None

@@ -11,7 +11,7 @@ from prunetune.agenda import StatusRow
 from prunetune.analysis.format import percent, plural
 
 _FRAME_LINES = 6
-"""Title, headings with their rule, caption, the line for hidden studies, and the cursor's line."""
+"""Title, headings with their rule, the line for hidden studies, caption, and the cursor's line."""
 _FEWEST_ROWS = 3
 
 
@@ -28,7 +28,9 @@ def sweep_table(name: str, rows: Sequence[StatusRow], caption: str, height: int 
     shown = _most_telling(rows, room)
     if hidden := len(rows) - len(shown):
         caption = f"and {_summary(rows, shown, hidden)}\n{caption}"
-    table = Table(title=f"{name}  {tally(rows)}", caption=caption, box=box.SIMPLE_HEAD)
+    table = Table(
+        title=f"{name}  {tally(rows)}", caption=caption, box=box.SIMPLE_HEAD, show_edge=False
+    )
     table.add_column("study", no_wrap=True, overflow="ellipsis")
     for heading in ("done", "run", "best val", "test"):
         table.add_column(heading, justify="right", no_wrap=True)

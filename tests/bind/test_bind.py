@@ -120,9 +120,13 @@ WRONG = [
     ("scope: {choice: [", "criterion: {values: [magnitude, lamp]}, scope: {choice: [",
      "method.channel_pruning.criterion", "{choice: [magnitude, lamp]}"),
     ("replicates: 2", "replicates: 2}\ntracking: {uri: None", "tracking.uri", "none (no MLflow)"),
+    ("digits", "{image_folder: {root: $NO_SUCH_FOLDER}}", "workload.dataset.image_folder.root",
+     "$NO_SUCH_FOLDER is not set"),
     ("name: small", "name: mlflow.db", "name", "sweep-mlflow.db"),
     ("dense: {train: {epochs: 4}}", "dense: {checkpoint: {path: no.th, epochs: 4}}",
      "workload.dense.checkpoint", "no.th"),
+    ("epochs: 4}", "epochs: 4, recipe: {batch_size: [32, 64]}}", "batch_size",
+     "must be a whole number; got [32, 64]; allowed"),
     ("from: pruned", "from: {pruned: {}}", "arms.reinit.method.reinit.from", "pruned"),
 ]  # fmt: skip
 

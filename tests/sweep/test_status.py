@@ -51,6 +51,13 @@ def test_what_runs_is_named_with_where_and_since_when(driver: Driver) -> None:
     assert printed.returncode == 0, printed.stderr
 
 
+def test_a_misspelt_sweep_is_told_the_near_match_first(driver: Driver) -> None:
+    storage = driver.store.root.parent
+    refused = prunetune("status", "fakee", "--storage", storage)
+    assert refused.returncode == 2
+    assert "did you mean 'fake'? there are: fake" in refused.stderr
+
+
 def test_a_search_that_machines_robbed_says_so_beside_its_winner(driver: Driver) -> None:
     dense, lost = (driver.deal().spec for _ in range(2))  # type: ignore[union-attr]
     for _ in range(STANDSTILLS + 1):

@@ -73,7 +73,8 @@ class FieldRef:
                 json.dumps(node.value), strict=True
             )
         except ValidationError as error:
-            if meant := self._range_meant(node.value):
+            searched = node.path[:1] != ("workload",)  # the dense network has constants only
+            if searched and (meant := self._range_meant(node.value)):
                 problems.add(node.path, "is no range here", value=node.value, meant=meant)
                 return None
             note_validation_errors(error, problems, tree=node.value, path=node.path, of=self.field)
