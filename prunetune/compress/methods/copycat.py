@@ -17,8 +17,9 @@ from pydantic import ConfigDict, Field
 
 from prunetune.compress.method import CompactModel, Context, Target, try_to_reach
 from prunetune.compress.methods.profile import Profile
+from prunetune.config.budget import BUDGET_FORMS
 from prunetune.config.file.fields import WrittenBudget
-from prunetune.config.parts import Params
+from prunetune.config.parts import Form, Params
 from prunetune.plan import Reach
 from prunetune.records.architecture import Architecture
 from prunetune.registry import methods
@@ -33,7 +34,11 @@ class CopycatParams(Params):
     model_config = ConfigDict(populate_by_name=True)
 
     arm: Annotated[str, Field(alias="from", description="the arm whose profile is scaled")]
-    at: Annotated[WrittenBudget, Field(description="that arm's budget, whose profile is scaled")]
+    at: Annotated[
+        WrittenBudget,
+        Form(BUDGET_FORMS),
+        Field(description="that arm's budget, whose profile is scaled"),
+    ]
 
 
 @methods.register("copycat", params=CopycatParams)
