@@ -88,21 +88,22 @@ class Chaos:
         """Run to the end, with so many kills of the driver and so many of workers."""
         whom = ["driver", "worker"] * kills
         self.rng.shuffle(whom)
-        process, started = self._start()
+        process, since = self._start()
         while whom and self.course.starts < 4 * kills:
             at_work = whom[-1] == "worker" or self.rng.random() < 0.7
-            self._wait(process, started, at_work=at_work)
+            self._wait(process, since, at_work=at_work)
             if process.poll() == SURROUNDINGS:  # Ray did not start on a machine that is too busy
-                process, started = self._start()
+                process, since = self._start()
             elif process.poll() is not None:
                 break
             elif self._kill(process, whom[-1]):
+                since = time.time()
                 self._look()
                 if whom.pop() == "driver":
                     process.wait()
-                    process, started = self._start()
+                    process, since = self._start()
         while process.wait() == SURROUNDINGS and self.course.starts < 4 * kills + 8:
-            process, started = self._start()
+            process, since = self._start()
         self.course.exit_code = process.returncode
         self._look()
         return self.course
@@ -115,13 +116,16 @@ class Chaos:
             )
         return process, time.time()
 
-    def _wait(self, process: subprocess.Popen[bytes], started: float, *, at_work: bool) -> None:
-        """A random moment while the sweep starts, or after it has trained something."""
+    def _wait(self, process: subprocess.Popen[bytes], since: float, *, at_work: bool) -> None:
+        """A random moment while the sweep starts, or after it has trained on since the last kill.
+
+        A trial whose worker dies six times before it gets further is closed, and rightly so.
+        """
         if not at_work:
             time.sleep(self.rng.uniform(0, 20))
             return
         deadline = time.monotonic() + PATIENCE_S
-        while process.poll() is None and self._last_epoch() < started:
+        while process.poll() is None and self._last_epoch() < since:
             assert time.monotonic() < deadline, f"no progress, see {self.log}"
             time.sleep(0.1)
         time.sleep(self.rng.uniform(0, 4))

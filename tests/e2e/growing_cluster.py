@@ -10,6 +10,7 @@ from typing import Any
 from tests.e2e.ray_nodes import ROOT, Cluster, cluster
 
 HEAD_ID = "f" * 51 + "00000"
+HEAD_NAMES = ("RAY_CLOUD_INSTANCE_ID", "RAY_OVERRIDE_NODE_ID_FOR_TESTING")
 HEAD_TYPE = "ray.head.default"  # the name that the provider knows
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 
@@ -23,15 +24,13 @@ def growing_cluster(most: int, *, v2: bool) -> Iterator[Cluster]:
         "RAY_enable_autoscaler_v2": "1" if v2 else "0",
         "PYTHONPATH": str(ROOT),
     }
-    if v2:
-        environment |= {
-            "RAY_CLOUD_INSTANCE_ID": HEAD_ID,
-            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_ID,
-        }
-    with cluster(**environment) as made:
+    of_head = dict.fromkeys(HEAD_NAMES, HEAD_ID) if v2 else {}
+    with cluster(**environment, **of_head) as made:
         file = made.folder / "autoscaler.json"
         file.write_text(json.dumps(_configuration(made, most, v2=v2)))
         made.start_head("--num-cpus=0", "--num-gpus=0", f"--autoscaling-config={file}")
+        for name in of_head:  # a node that joins by hand has a name of its own
+            del made.env[name]
         yield made
 
 
