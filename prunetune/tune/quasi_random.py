@@ -7,8 +7,6 @@ import random
 from math import gcd
 from typing import Any
 
-from scipy.stats import qmc
-
 from prunetune.config.samplers import Qmc
 from prunetune.config.space.grid import Grid
 from prunetune.config.space.space import (
@@ -36,6 +34,8 @@ def qmc_point(space: Space, params: Qmc, seed: int, number: int) -> Config:
     axes = {d.path: axis for axis, d in enumerate(d for d in space.dimensions if d.searched)}
     if not axes:
         return space.draw(_nothing)
+    from scipy.stats import qmc  # half a second, which no worker should wait for
+
     kind = qmc.Sobol if params.qmc_type == "sobol" else qmc.Halton
     sequence = kind(d=len(axes), scramble=params.scramble, seed=seed % 2**32)
     if number:  # scipy's Sobol refuses to advance by 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prunetune.agenda import counts
+from prunetune.records.record import Record
 from prunetune.records.store import Store
 from prunetune.tune.ray import cluster
 from prunetune.tune.ray.errors import ClusterError
@@ -40,17 +41,23 @@ def part_beside(folder: Path, content: str = "") -> Path:
     return module
 
 
-@pytest.mark.parametrize("client", [False, True], ids=["direct", "ray://"])
-def test_trials_run_on_both_nodes_with_half_a_gpu_each(nodes, tmp_path, client):
-    address = nodes.client_address if client else nodes.address
-    part = part_beside(tmp_path, "assert 'py_modules' in __file__, f'not travelled: {__file__}'")
-    done = sweep(tmp_path, address, part, env=nodes.env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    records = Store(tmp_path, "fake").records().values()
+TRAVELLED = "assert 'py_modules' in __file__, f'not travelled: {__file__}'"
+
+
+def whole(store: Store) -> list[Record]:
+    """The records of a sweep that ran on both nodes to its end."""
+    records = [*store.records().values()]
     assert len(records) == counts(make_plan(trials=4)).total.total
+    assert {r.status for r in records} == {"completed"}
     assert len({r.departures["node"] for r in records}) == 2
     assert {r.departures["gpus"] for r in records} == {"0"}
-    assert len(done.stdout.splitlines()) == len(records)
+    return records
+
+
+def test_trials_run_on_both_nodes_with_half_a_gpu_each(nodes, tmp_path):
+    done = sweep(tmp_path, nodes.address, part_beside(tmp_path, TRAVELLED), env=nodes.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == len(whole(Store(tmp_path, "fake")))
 
 
 def test_an_error_of_ours_arrives_as_itself_through_rays_client(nodes, tmp_path):
@@ -87,15 +94,15 @@ def test_without_its_token_a_cluster_refuses_at_once(
 
 
 def test_a_client_that_dies_leaves_the_sweep_to_the_next_one(nodes, tmp_path):
-    store, plan = Store(tmp_path, "fake"), make_plan(trials=4)
-    command = [sys.executable, "-m", "tests.e2e.ray_sweep", str(tmp_path), nodes.client_address]
-    first = subprocess.Popen(command, cwd=ROOT, env=nodes.env)
+    """Through Ray's client (ray://), on both nodes too."""
+    store, part = Store(tmp_path, "fake"), part_beside(tmp_path, TRAVELLED)
+    words = [str(tmp_path), nodes.client_address, str(part)]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.ray_sweep", *words], cwd=ROOT, env=nodes.env
+    )
     wait_until(lambda: len(store.records()) >= 2, "two trials are done")
     first.kill()
     first.wait()
-    done = sweep(tmp_path, nodes.client_address, env=nodes.env)
+    done = sweep(*words, env=nodes.env)
     assert done.returncode == 0, done.stdout + done.stderr
-    records = store.records()
-    assert len(records) == counts(plan).total.total
-    assert {r.status for r in records.values()} == {"completed"}
-    assert len(done.stdout.splitlines()) < len(records), "something was done twice"
+    assert len(done.stdout.splitlines()) < len(whole(store)), "something was done twice"
