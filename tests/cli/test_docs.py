@@ -24,8 +24,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^ {4}(prunetune [a-z][^\n]*)$", re.MULTILINE)
 YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 PLACEHOLDER = re.compile(r"[A-Z]{4,}|/shared/|s3://")
-ELSEWHERE = ("sweep", "ui")
-"""Verbs whose commands run in tests/e2e, on smaller sweeps."""
+ELSEWHERE = ("sweep", "ui", "bench")
+"""Verbs that other tests run, on smaller sweeps."""
 
 
 def commands() -> Iterator[str]:
@@ -67,7 +67,7 @@ def test_commands_run(
 ) -> None:
     words = shlex.split(command)[1:]
     if words[0] in ELSEWHERE or PLACEHOLDER.search(command):
-        pytest.skip("needs a cluster, or runs in tests/e2e")
+        pytest.skip("needs a cluster, or is run by other tests")
     shutil.copytree(storages, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     done = prunetune(*words)
