@@ -91,7 +91,7 @@ class Chaos:
         process, since = self._start()
         while whom and self.course.starts < 4 * kills:
             at_work = whom[-1] == "worker" or self.rng.random() < 0.7
-            self._wait(process, since, at_work=at_work)
+            self._wait(process, since, 1 - len(whom) / (2 * kills), at_work=at_work)
             if process.poll() == SURROUNDINGS:  # Ray did not start on a machine that is too busy
                 process, since = self._start()
             elif process.poll() is not None:
@@ -116,19 +116,29 @@ class Chaos:
             )
         return process, time.time()
 
-    def _wait(self, process: subprocess.Popen[bytes], since: float, *, at_work: bool) -> None:
+    def _wait(
+        self, process: subprocess.Popen[bytes], since: float, share: float, *, at_work: bool
+    ) -> None:
         """A random moment while the sweep starts, or after it has trained on since the last kill.
 
-        A trial whose worker dies six times before it gets further is closed, and rightly so.
+        A trial whose worker dies six times before it gets further is closed, and rightly so. Kills
+        are spread over the sweep, so that no phase is spared: about `share` of its trials are done.
         """
         if not at_work:
             time.sleep(self.rng.uniform(0, 20))
             return
         deadline = time.monotonic() + PATIENCE_S
-        while process.poll() is None and self._last_epoch() < since:
+        while process.poll() is None and (self._last_epoch() < since or self._done() < share):
             assert time.monotonic() < deadline, f"no progress, see {self.log}"
             time.sleep(0.1)
         time.sleep(self.rng.uniform(0, 4))
+
+    def _done(self) -> float:
+        """The share of the sweep's trials that have a record, a little more than that."""
+        if not (self.folder / "plan.json").exists():
+            return 0.0
+        owed = counts(load_plan(Store(self.folder.parent, self.folder.name))).total.total
+        return len(list(self.folder.glob("records/*.json"))) / (0.95 * owed)
 
     def _last_epoch(self) -> float:
         """When an epoch last began."""

@@ -94,7 +94,8 @@ def test_a_copycat_takes_its_architecture_from_one_budget_of_its_source(tmp_path
 
 @pytest.mark.parametrize(
     ("wrong", "place"),
-    [("{from: pruned, at: 0.3}", "copycat.at"), ("{from: pruned}", "copycat.at: is missing; allowed: a share of the dense MACs"),
+    [("{from: pruned, at: 0.3}", "copycat.at"),
+     ("{from: pruned}", "copycat.at: is missing; allowed: a share of the"),
      ("{from: pruned, at: {choice: [0.5, 0.25]}}", "copycat.at"),
      ("{from: none, at: 0.5}", "copycat.from"),
      ("{from: pruned, at: {sparsity: 0.5}}", "copycat.at")],
