@@ -119,7 +119,10 @@ def _plan(
 
 def _left_alone(workload: Workload, studies: tuple[Study, ...]) -> tuple[LeftAlone, ...]:
     """The channels that no study can take from the dense network, if one would take any."""
-    return left_alone(workload.architecture) if any(map(prunes_channels, studies)) else ()
+    scaled = getattr(workload.family, "scales_groups", False)  # thin networks lack them as well
+    if scaled or any(map(prunes_channels, studies)):
+        return left_alone(workload.architecture)
+    return ()
 
 
 def _dense_plan(spec: SweepSpec, workload: Workload, space: Space) -> DensePlan:

@@ -38,6 +38,14 @@ class Unseeded(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(64, 10))
         self[1].bias.data.fill_(np.random.rand())
 
+class Flipped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 32, 3, padding=1)
+        self.fc = nn.Linear(32, 10)
+    def forward(self, x):
+        return self.fc(self.conv2(torch.relu(self.conv1(x)).flip(1)).mean((2, 3)))
+
 class Branching(nn.Module):
     def __init__(self):
         super().__init__()
@@ -122,6 +130,15 @@ def test_the_line_of_the_file_is_named(tmp_path: Path) -> None:
     sweep = copied(tmp_path / "own")
     sweep.write_text(sweep.read_text().replace("classes: 10", "classes: 7"))
     assert only_problem(sweep).line == 5
+
+
+def test_the_plan_names_channels_that_thin_networks_keep_too(tmp_path: Path) -> None:
+    sweep = copied(tmp_path / "own")
+    (sweep.parent / "nets.py").write_text(NETS)
+    only_thin = ("arms={thin: {method: width_scaling}}", "tolerance=0.1")
+    plan = planned(sweep, f"{MODULE}={{class: nets.Flipped}}", *only_thin)
+    assert [entry.layer for entry in plan.left_alone] == ["conv1"]
+    assert not any(study.infeasible for study in plan.studies)
 
 
 def test_there_are_no_stages_and_blocks_to_scale(tmp_path: Path) -> None:
