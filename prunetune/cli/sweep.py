@@ -52,16 +52,9 @@ def sweep(
         except Interrupted as end:
             again = shlex.join(["prunetune", *sys.argv[1:]])
             raise Exit(end.exit_code, f"{end}; continue with: {again}") from end
-        _print_outcome(outcome)
         for sentence in (*outcome.last_words, *outcome.next_steps):
             print(sentence)
     raise Exit(*_ending(outcome))
-
-
-def _print_outcome(outcome: SweepOutcome) -> None:
-    from prunetune.analysis.page.terminal import text_table
-
-    print(f"\n{text_table(outcome.report)}\n")
 
 
 def _ending(outcome: SweepOutcome) -> tuple[int, str]:

@@ -97,6 +97,7 @@ def run_sweep(
     if not problems.found:
         _say(asked(spec))  # before torch and Ray are imported, which takes seconds
     from prunetune import tune
+    from prunetune.analysis.page.terminal import text_table
     from prunetune.sweep.publish import publish
 
     plan = _bound(source, spec, problems)
@@ -132,6 +133,7 @@ def run_sweep(
                 plugin_folders=plugin_folders(plan.plugins),
             )
             report = publish(plan, store, tracking)
+            console.say(["", *text_table(report).splitlines(), ""])  # MLflow may take a minute yet
     steps = next_steps(report, plan.sweep, storage, store.report_folder, mlflow.address)
     return replace(_outcome(plan, store, outcome, report), next_steps=tuple(steps))
 
