@@ -23,7 +23,7 @@ from prunetune.sweep.last_words import machine_losses, missing_trials, next_step
 from prunetune.sweep.mlflow_link import link_told
 from prunetune.sweep.plan_file import load_plan, write_plan
 from prunetune.sweep.rough_time import seconds_on_cores
-from prunetune.sweep.tracked import tracked
+from prunetune.sweep.tracked import mirrored, tracked
 from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
@@ -122,8 +122,9 @@ def run_sweep(
         with (
             tracked(plan, store) as tracking,
             link_told(tracking, plan.sweep, storage, console.say) as mlflow,
+            mirrored(plan, store) as mirror,
         ):
-            observers: list[Any] = [console, *([tracking] if tracking else [])]
+            observers: list[Any] = [console, *filter(None, (tracking, mirror))]
             outcome = tune.run(
                 plan,
                 store,

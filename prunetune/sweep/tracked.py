@@ -1,4 +1,4 @@
-"""A sweep's MLflow: opened for its run, ended within bounds, and caught up afterwards."""
+"""A sweep's MLflow, and its Optuna storage: opened for its run and ended within bounds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from prunetune.records.store import Store
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
+    from prunetune.tune.optuna_storage import OptunaMirror
 
 _BROKEN_OFF_S = 10.0
 """How long a run that was interrupted, or failed, waits for MLflow."""
+_MIRROR_END_S = 60.0
+"""How long a run that has ended waits for an Optuna storage."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,25 @@ def tracked(plan: Plan, store: Store) -> Iterator[MlflowStore | None]:
         tracking.finish(longest_s)
 
 
+@contextmanager
+def mirrored(plan: Plan, store: Store) -> Iterator[OptunaMirror | None]:
+    """The copy of the studies in an Optuna storage; None where the sweep file names none."""
+    uri = plan.tracking.get("optuna")
+    if uri is None:
+        yield None
+        return
+    from prunetune.tune.optuna_storage import OptunaMirror
+
+    mirror = OptunaMirror(plan, uri)
+    longest_s = _BROKEN_OFF_S
+    try:
+        mirror.sync(store.records().values())
+        yield mirror
+        longest_s = _MIRROR_END_S
+    finally:
+        mirror.finish(longest_s)
+
+
 def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
     """The sweep's MLflow, after it was told what it had missed; None where there is none.
 
@@ -56,7 +78,7 @@ def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
     if tracking is None:
         return None
     try:
-        with store.lock():
+        with store.lock(), mirrored(plan, store):
             _tell(plan, store, tracking)
     except StorageError as error:
         _log.info("MLflow is shown as it is: %s", error)

@@ -12,9 +12,11 @@ from prunetune.config.problems.errors import Problem
 from tests.config.sweeps import SWEEP, replaced
 
 
-def problems(uri: str, folder: Path) -> list[Problem]:
+def problems(uri: str, folder: Path, field: str = "uri") -> list[Problem]:
     file = folder / "sweep.yaml"
-    file.write_text(replaced("tracking: {uri: null", f"tracking: {{uri: '{uri}'"))
+    written = "tracking: {uri: null" if field == "uri" else "tracking: {"
+    end = "" if field == "uri" else ", "
+    file.write_text(replaced(written, f"tracking: {{{field}: '{uri}'{end}"))
     return parse(file)[1].found
 
 
@@ -59,3 +61,34 @@ def test_a_password_of_an_older_version_is_not_repeated_in_the_growth() -> None:
     after = {"tracking": {"uri": "postgresql+psycopg2://me@db/mlflow"}}
     (line,) = growth(before, after)
     assert line.startswith("tracking.uri: 'postgresql://db/mlflow' -> ")
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("studies.db", "did you mean 'sqlite:///studies.db'?"),
+        ("none", "did you mean null?"),
+        ("sqlite:", "the database's file or name is missing"),
+        ("sqlite:///", "the database's file or name is missing"),
+        ("postgresql+psycopg2://host", "the database's file or name is missing"),
+        ("redis://host/0", "Optuna knows: sqlite, postgresql, mysql"),
+        ("http://host:5000", "Optuna knows: sqlite, postgresql, mysql"),
+        ("file:///studies.db", "Optuna knows: sqlite, postgresql, mysql"),
+        ("mysql://me@db/studies", "needs the Python module MySQLdb"),
+        ("postgresql+psycopg2://me:s3cret@db/studies", "holds a password"),
+        ("sqlite:///~/studies.db", "stay as they are in an address"),
+    ],
+)
+def test_an_address_that_is_no_optuna_storage_is_refused_in_the_file(
+    uri: str, said: str, tmp_path: Path
+) -> None:
+    (problem,) = problems(uri, tmp_path, "optuna")
+    words = str(problem)
+    assert "tracking.optuna: " in words
+    assert said in words
+    assert "s3cret" not in words
+
+
+def test_an_optuna_storage_that_can_be_reached_is_taken(tmp_path: Path) -> None:
+    for uri in ("sqlite:////a/b.db", "sqlite:///b.db", "postgresql+psycopg2://me@db/studies"):
+        assert problems(uri, tmp_path, "optuna") == []

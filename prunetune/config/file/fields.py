@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 
 from prunetune.config.budget import BUDGET_FORMS, read_budget
 from prunetune.config.file.names import arm_name, module_name, sweep_name
-from prunetune.config.file.tracking_uri import tracking_uri
+from prunetune.config.file.tracking_uri import optuna_uri, tracking_uri
 from prunetune.config.matching import Matching
 from prunetune.config.problems.errors import MeantError
 from prunetune.config.recipe import Recipe
@@ -65,6 +65,7 @@ SweepName = Annotated[str, AfterValidator(sweep_name)]
 ArmName = Annotated[str, AfterValidator(arm_name)]
 ModuleName = Annotated[str, AfterValidator(module_name)]
 TrackingUri = Annotated[str, AfterValidator(tracking_uri)]
+OptunaUri = Annotated[str, AfterValidator(optuna_uri)]
 WrittenBudget = Annotated[
     Any,
     AfterValidator(_checked_budget),

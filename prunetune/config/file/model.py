@@ -16,6 +16,7 @@ from prunetune.config.file.fields import (
     ArmName,
     Matchings,
     ModuleName,
+    OptunaUri,
     RecipeTree,
     SweepName,
     TrackingUri,
@@ -128,7 +129,7 @@ class LimitsSpec(Params):
 
 
 class TrackingSpec(Params):
-    """Where MLflow writes."""
+    """Where MLflow writes, and where else Optuna's studies are kept."""
 
     uri: TrackingUri | None = Field(
         default=None, description="null: a local store beside the results; none: no MLflow"
@@ -137,6 +138,10 @@ class TrackingSpec(Params):
     register_models: bool = Field(
         default=False,
         description="one registered model for each budget, with each arm's winner as a version",
+    )
+    optuna: OptunaUri | None = Field(
+        default=None,
+        description="a database that takes each study, for optuna-dashboard: sqlite:////studies.db",
     )
 
 

@@ -1,7 +1,7 @@
-"""The address of MLflow's store in a sweep file: `none`, or a URI that MLflow understands.
+"""Addresses in a sweep file: of MLflow's store (or `none`), and of an Optuna storage.
 
-`tracking_uri` holds for every sweep file, those of sweeps that began elsewhere included.
-`check_tracking` holds for a file that is to run here and now.
+`tracking_uri` and `optuna_uri` hold for every sweep file, those of sweeps that began elsewhere
+included. `check_tracking` holds for a file that is to run here and now.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
-from prunetune.config.problems.errors import Problems
+from prunetune.config.problems.errors import Problems, YamlPath
 from prunetune.messages import SECRET_PARAMETER, without_passwords
 
 NO_TRACKING = "none"
@@ -52,6 +52,33 @@ def tracking_uri(text: str) -> str:
     raise ValueError(f"is no address of MLflow; {meant}; allowed: {_FORMS}")
 
 
+_OPTUNA_SCHEMES = ("sqlite", "postgresql", "mysql")
+_OPTUNA = re.compile(r"(?:sqlite(?:\+\w+)?:///.+|(?:postgresql|mysql)(?:\+\w+)?://[^/\s]+/.+)")
+
+
+def optuna_uri(text: str) -> str:
+    """The address of an Optuna storage as it is written.
+
+    Raises:
+        ValueError: Optuna has no storage for it.
+    """
+    if _OPTUNA.fullmatch(text):
+        return text
+    word = text.strip().lower()
+    if word in (NO_TRACKING, "null", "~", "", "false", "no", "off"):
+        meant = "did you mean null?"
+    elif _dialect(text.partition(":")[0]) in _OPTUNA_SCHEMES:
+        meant = "the database's file or name is missing"
+    elif "://" in text:
+        meant = f"Optuna knows: {', '.join(_OPTUNA_SCHEMES)}"
+    else:
+        meant = f"did you mean 'sqlite:///{text}'?"
+    raise ValueError(
+        f"is no address of an Optuna storage; {meant}; allowed: null (studies are kept nowhere "
+        "else), or a database such as sqlite:////folder/studies.db or postgresql://host/studies"
+    )
+
+
 def _dialect(scheme: str) -> str:
     """The scheme without a driver: `postgresql` for `postgresql+psycopg2`."""
     return scheme.lower().partition("+")[0]
@@ -77,17 +104,20 @@ _BY_ENVIRONMENT = (
 
 
 def check_tracking(tree: Mapping[str, Any], problems: Problems) -> None:
-    """Note why the `tracking.uri` of a sweep file must not or cannot be used here."""
+    """Note why an address under `tracking` must not or cannot be used here."""
     tracking = tree.get("tracking")
-    uri = tracking.get("uri") if isinstance(tracking, Mapping) else None
-    if not isinstance(uri, str):
-        return
+    for name in ("uri", "optuna"):
+        uri = tracking.get(name) if isinstance(tracking, Mapping) else None
+        if isinstance(uri, str):
+            _check_address(("tracking", name), uri, problems)
+
+
+def _check_address(path: YamlPath, uri: str, problems: Problems) -> None:
     scheme = uri.partition(":")[0].lower()
-    path = ("tracking", "uri")
     shown = without_passwords(uri)
     if secret := _secret(uri, scheme):
         problems.add(path, f"holds {secret}", value=shown, allowed=_BY_ENVIRONMENT)
-    if scheme == "file":
+    if scheme == "file" and path[-1] == "uri":
         allowed = "a database such as sqlite:////folder/mlflow.db, null, none, or a server"
         problems.add(path, "MLflow keeps no runs in folders any more", value=uri, allowed=allowed)
     if scheme.startswith("sqlite") and (meant := _expanded(uri)) != uri:
