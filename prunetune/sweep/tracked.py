@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.plan import Plan
 from prunetune.records.files import StorageError
-from prunetune.records.record import Record
 from prunetune.records.store import Store
 
 if TYPE_CHECKING:
-    from prunetune.analysis.report import Report
     from prunetune.tracking.mlflow_store import MlflowStore
     from prunetune.tune.optuna_storage import OptunaMirror
 
@@ -86,26 +82,14 @@ def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
 
 
 def _tell(plan: Plan, store: Store, tracking: MlflowStore) -> None:
+    from prunetune.analysis.report import analyse
     from prunetune.sweep.publish import tell_answer
 
     records = store.records()
     tracking.sync(records.values())
-    tell_answer(plan, store, records, _report(plan, store, records), tracking)
+    # not report.json, which may be of an older version or of fewer records
+    tell_answer(plan, store, records, analyse(plan, records), tracking)
     tracking.finish(None)
-
-
-def _report(plan: Plan, store: Store, records: Mapping[str, Record]) -> Report:
-    """The report as it was written, else as it follows from the records; nothing is written."""
-    from prunetune.analysis.report import Report, analyse
-
-    file = store.report_folder.file("report.json")
-    if file.exists():
-        try:
-            return Report.model_validate_json(file.read())
-        except ValidationError:
-            command = f"prunetune report {store.sweep}"
-            _log.info("%s is of an older version; `%s` writes it anew", file, command)
-    return analyse(plan, records, store=store)
 
 
 def _open(plan: Plan, store: Store) -> MlflowStore | None:
