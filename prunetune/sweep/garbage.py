@@ -6,6 +6,7 @@ stay, and so does every network that a sweep names. Nothing is taken from a swee
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +16,15 @@ from prunetune.agenda import Agenda, Finished, Trials, due, study_outcomes
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFile, StoredFolder
 from prunetune.records.folders import is_checkpoint
-from prunetune.records.listing import FileEntry, files_in, folders_in
+from prunetune.records.listing import files_in, folders_in
 from prunetune.records.places import is_sweep_name, storage_place
 from prunetune.records.record import Record, TrialSpec
 from prunetune.records.store import Store, sweep_names
 from prunetune.sweep.plan_file import load_plan
 
 _SHARED = ("dense", "sparse")
+_WRITING_NS = 3600 * 10**9
+"""A file under its scratch name may be in the writing for so long, by a report for instance."""
 
 
 class Garbage(NamedTuple):
@@ -177,9 +180,9 @@ def _garbage(
     folder: StoredFolder, why: Callable[[str], str | None], sweep: str | None = None
 ) -> Iterator[Garbage]:
     for entry in files_in(folder.place):
-        if (reason := why(entry.name)) is not None:
-            yield _one(folder, entry, reason, sweep)
-
-
-def _one(folder: StoredFolder, entry: FileEntry, reason: str, sweep: str | None) -> Garbage:
-    return Garbage(folder.file(entry.name), entry.size, reason, sweep)
+        reason = why(entry.name)
+        written_now = (
+            entry.name.endswith(".tmp") and time.time_ns() - entry.changed_ns < _WRITING_NS
+        )
+        if reason is not None and not written_now:
+            yield Garbage(folder.file(entry.name), entry.size, reason, sweep)

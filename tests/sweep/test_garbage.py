@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def add_junk(store: Store) -> set[str]:
     store.trial_folder(key).checkpoint.write(b"1234")
     store.trial_folder(key).stage_checkpoint(2).write(b"12")
     store.trial_folder(key).file("spent.json.damaged-1").write(b"{")
-    store.trial_folder(key).file(".spent.json.0a1b.tmp").write(b"")
+    cut_short = store.trial_folder(key).file(".spent.json.0a1b.tmp")
+    cut_short.write(b"")
+    os.utime(cut_short.path, (0, 0))
     store.dense_folder("f00d").weights.write(b"12345")
     store.dense_folder("f00d").record.write(b"{}")
     trial = f"small/trials/{key}/"
@@ -111,3 +114,8 @@ def test_without_spare_weights_every_study_still_has_a_network_and_the_report_is
     for study in load_plan(store).studies:
         load_winner("small", study.id, store.storage)
     assert publish(load_plan(store), store).frontier == before.frontier
+
+
+def test_a_file_that_may_be_in_the_writing_stays(store: Store) -> None:
+    store.trial_folder(of_phase(store, "search").key).file(".spent.json.0a1b.tmp").write(b"")
+    assert collect(store.storage).garbage == ()
