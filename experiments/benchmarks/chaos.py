@@ -131,7 +131,7 @@ class Chaos:
         while process.poll() is None and (self._last_epoch() < since or self._done() < share):
             assert time.monotonic() < deadline, f"no progress, see {self.log}"
             time.sleep(0.1)
-        time.sleep(self.rng.uniform(0, 4))
+        time.sleep(self.rng.uniform(0, 2))
 
     def _done(self) -> float:
         """The share of the sweep's trials that have a record, a little more than that."""
