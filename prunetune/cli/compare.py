@@ -13,6 +13,7 @@ from prunetune.cli.completion import offered_sweeps
 from prunetune.cli.exits import SURROUNDINGS, Exit
 from prunetune.cli.options import AsJson, Storage
 from prunetune.records.collector import uncollected
+from prunetune.records.user_path import user_path
 
 if TYPE_CHECKING:
     from prunetune.analysis.page.view import PageView
@@ -54,7 +55,7 @@ def report(
     pages = [store.report_folder.file("index.html") for store in stores]
     with uncollected():
         views = [_written(plan, store, damaged) for plan, store in zip(plans, stores, strict=True)]
-        comparison = [str(_compare(views, pages, Path(to)))] if len(views) > 1 else []
+        comparison = [str(_compare(views, pages, user_path(to)))] if len(views) > 1 else []
     if as_json:
         reports = [view.report.model_dump(mode="json", by_alias=True) for view in views]
         print(json.dumps(reports if len(reports) > 1 else reports[0], indent=1))

@@ -17,6 +17,7 @@ from prunetune.messages import kept_in, on_console
 from prunetune.plan import Plan
 from prunetune.records.record import Record
 from prunetune.records.store import Store
+from prunetune.records.user_path import user_path
 from prunetune.registry import check_imported_from, make_importable, plugin_folders
 from prunetune.sweep.first_words import announced, asked
 from prunetune.sweep.last_words import machine_losses, missing_trials, next_steps
@@ -104,7 +105,7 @@ def run_sweep(
     facts = workload_facts(plan)
     store = Store(storage, plan.sweep)
     if data := os.environ.get("PRUNETUNE_DATA"):  # workers run in other folders
-        os.environ["PRUNETUNE_DATA"] = str(Path(data).absolute())
+        os.environ["PRUNETUNE_DATA"] = str(user_path(data))
     about = f"sweep {store.sweep}"
     with on_console(), store.lock(), kept_in(store.messages_log, about):
         write_plan(store, spec, plan)
