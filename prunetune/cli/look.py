@@ -42,7 +42,5 @@ def ui(
 
     store = find_store(sweep, storage)
     tracking = caught_up(load_plan(store), store)
-    if tracking is None:
-        raise Exit(2, f"sweep {store.sweep!r} keeps no MLflow (tracking.uri: none)")
     uri, experiment, owner = tracking.uri, tracking.experiment, tracking.owner
     serve(uri, experiment, owner=owner, port=port, open_browser=browser)

@@ -32,10 +32,11 @@ def tracked(plan: Plan, store: Store) -> Iterator[MlflowStore | None]:
     """
     from prunetune.tracking.mlflow_store import END_S
 
-    tracking = _open(plan, store)
-    if tracking is None:
+    uri = plan.tracking["uri"]
+    if uri == NO_TRACKING:
         yield None
         return
+    tracking = _opened(plan, store, uri)
     longest_s = _BROKEN_OFF_S
     try:
         tracking.sync(store.records().values())
@@ -64,15 +65,15 @@ def mirrored(plan: Plan, store: Store) -> Iterator[OptunaMirror | None]:
         mirror.finish(longest_s)
 
 
-def caught_up(plan: Plan, store: Store) -> MlflowStore | None:
-    """The sweep's MLflow, after it was told what it had missed; None where there is none.
+def caught_up(plan: Plan, store: Store) -> MlflowStore:
+    """The sweep's MLflow, after it was told what it had missed.
 
-    It waits as long as MLflow takes updates. The sweep may be running, or its storage be read-only:
-    then MLflow stays as it is, and a message says so.
+    For a sweep that ran without MLflow it is a store beside the results. The call waits as long as
+    MLflow takes updates. The sweep may be running, or its storage be read-only: then MLflow stays
+    as it is, and a message says so.
     """
-    tracking = _open(plan, store)
-    if tracking is None:
-        return None
+    uri = plan.tracking["uri"]
+    tracking = _opened(plan, store, None if uri == NO_TRACKING else uri)
     try:
         with store.lock(), mirrored(plan, store):
             _tell(plan, store, tracking)
@@ -92,13 +93,10 @@ def _tell(plan: Plan, store: Store, tracking: MlflowStore) -> None:
     tracking.finish(None)
 
 
-def _open(plan: Plan, store: Store) -> MlflowStore | None:
+def _opened(plan: Plan, store: Store, uri: str | None) -> MlflowStore:
     """The sweep's MLflow. There a sweep is called as its folder is, which may have been renamed."""
     from prunetune.tracking.mlflow_store import MlflowStore
 
-    uri = plan.tracking["uri"]
-    if uri == NO_TRACKING:
-        return None
     plan = plan.model_copy(update={"sweep": store.sweep})
     experiment = plan.tracking["experiment"]
     return MlflowStore(plan, uri, store.mlflow_folder, store.storage_id(), experiment)

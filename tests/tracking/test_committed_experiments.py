@@ -39,9 +39,20 @@ def test_two_experiments_of_one_name_are_shown_apart_each_under_its_folder(stora
             (copied / "records" / f"{key}.json").unlink()
         shutil.rmtree(copied / "report")
         tracking = caught_up(load_plan(store), store)
-        assert tracking is not None
         assert tracking.experiment == folder.name
         runs = by_key(MlflowClient(tracking.uri), folder.name)
         assert kept.keys() <= runs.keys()
         assert {run.info.status for run in runs.values()} == {"FINISHED"}
         assert {run.data.tags["prunetune.sweep"] for run in runs.values()} == {folder.name}
+
+
+def test_a_sweep_that_ran_without_mlflow_opens_too(storage: Path) -> None:
+    folder = shutil.copytree(COMMITTED[0], storage / "copy")
+    store = Store.of_folder(folder)
+    assert store is not None
+    kept = dict(list(store.records().items())[:1])
+    for key in store.records().keys() - kept.keys():
+        (folder / "records" / f"{key}.json").unlink()
+    plan = load_plan(store).model_copy(update={"tracking": {"uri": "none", "experiment": None}})
+    tracking = caught_up(plan, store)
+    assert kept.keys() <= by_key(MlflowClient(tracking.uri), "copy").keys()
