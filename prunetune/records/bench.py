@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from prunetune.records.files import StoredFile
 from prunetune.records.record import Frozen
+
+_log = logging.getLogger(__name__)
 
 MemoryFormat = Literal["channels_last", "contiguous"]
 
@@ -78,6 +82,15 @@ class Bench(Frozen):
         kept = [timing for timing in self.timings if timing.setting not in settings]
         ordered = sorted([*kept, *new], key=lambda timing: timing.setting)
         return self.model_copy(update={"timings": tuple(ordered)})
+
+
+def read_bench(file: StoredFile) -> Bench | None:
+    """The times in a file; None, and a warning, if it is damaged."""
+    try:
+        return Bench.model_validate_json(file.read())
+    except ValidationError:
+        _log.warning("%s is damaged and left out; `prunetune bench` makes it anew", file)
+        return None
 
 
 def device_slug(device: str) -> str:

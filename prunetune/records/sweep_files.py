@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from prunetune.records.bench import Bench, device_slug
-from prunetune.records.files import CorruptFileError, StoredFile, StoredFolder
+from prunetune.records.bench import Bench, device_slug, read_bench
+from prunetune.records.files import StoredFile, StoredFolder
 from prunetune.records.folders import NetworkFolder, SharedNetworkFolder, TrialFolder
 from prunetune.records.listing import files_in, folders_in
 from prunetune.records.ownership import Ownership
@@ -111,17 +109,13 @@ class SweepFiles:
     def benches(self) -> Iterator[Bench]:
         """How fast networks of the sweep are, on each device on which they were timed.
 
-        Raises:
-            CorruptFileError: a file is not what its name promises.
+        A damaged file is left out with a warning: the network can be timed again.
         """
         for key in folders_in(self.root / "bench"):
             for entry in files_in(self.root / "bench" / key):
-                if entry.name.endswith(".json"):
-                    file = self._file(f"bench/{key}/{entry.name}")
-                    try:
-                        yield Bench.model_validate_json(file.read())
-                    except ValidationError as error:
-                        raise CorruptFileError(f"{file} holds no times of a network") from error
+                file = self._file(f"bench/{key}/{entry.name}")
+                if entry.name.endswith(".json") and (bench := read_bench(file)) is not None:
+                    yield bench
 
     @property
     def _index(self) -> Place:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prunetune.config.parts import Params
+from prunetune.records.files import StoredFolder
 from prunetune.records.find_trial import find_trial
 from prunetune.records.folders import NetworkFolder
 from prunetune.records.listing import files_in
@@ -85,8 +86,9 @@ def _files(store: Store, key: str, trial: Record | TrialSpec | None) -> dict[str
     folders: list[NetworkFolder] = [store.trial_folder(key)]
     if trial is not None and trial.phase == "dense":
         folders.append(store.dense_folder(key))
+    timed = StoredFolder(store.bench_file(key, "device").place.parent)
     return {
         store.address(folder.file(entry.name)): entry.size
-        for folder in folders
+        for folder in (*folders, timed)
         for entry in files_in(folder.place)
     }

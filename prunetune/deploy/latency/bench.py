@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from prunetune.deploy.latency.job import Answer, Measured, NetworkFile, TimingJob
-from prunetune.records.bench import Bench, MemoryFormat, Timing
+from prunetune.records.bench import Bench, MemoryFormat, Timing, read_bench
 from prunetune.records.record import Record
 from prunetune.records.record_builder import now
 from prunetune.records.store import Store
@@ -73,8 +73,7 @@ def bench_networks(
     for target, network in zip(targets, networks, strict=True):
         bench = _bench(target, network, setting, answers)
         file = target.store.bench_file(bench.key, bench.device)
-        if file.exists():
-            former = Bench.model_validate_json(file.read())
+        if file.exists() and (former := read_bench(file)) is not None:
             bench = former.with_timings(bench.timings)
         file.write_json(bench)
         benches.append(bench)
