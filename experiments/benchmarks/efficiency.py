@@ -34,7 +34,8 @@ from prunetune.records.record import Record
 from prunetune.records.record_builder import now
 from prunetune.records.store import Store
 from prunetune.sweep import plan_sweep
-from prunetune.tune import SweepConsole, run
+from prunetune.tune.console import SweepConsole
+from prunetune.tune.ray.tuner import run
 
 SWEEP = Path(__file__).with_suffix(".yaml")
 EPOCHS = 10

@@ -37,7 +37,7 @@ def sweep(
     """Run a sweep, or continue one: prune, scale, train, search, confirm, report."""
     _log.info("reading %s", file)  # at once: the imports take their time on a busy machine
     from prunetune.sweep import run_sweep
-    from prunetune.tune import Interrupted
+    from prunetune.tune.ray.tuner import Interrupted
 
     with printing_in_background():
         try:

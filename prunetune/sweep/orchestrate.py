@@ -29,7 +29,7 @@ from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
-    from prunetune.tune import RunResult
+    from prunetune.tune.ray.tuner import RunResult
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,10 @@ def run_sweep(
     spec, problems = _parsed(source, overrides)
     if not problems.found:
         _say(asked(spec))  # before torch and Ray are imported, which takes seconds
-    from prunetune import tune
     from prunetune.analysis.page.terminal import text_table
     from prunetune.sweep.publish import publish
+    from prunetune.tune.console import SweepConsole
+    from prunetune.tune.ray.tuner import run
 
     plan = _bound(source, spec, problems)
     facts = workload_facts(plan)
@@ -117,7 +118,7 @@ def run_sweep(
                 if record.status == "failed":
                     store.set_aside(key)
                     store.trial_folder(key).breaks.delete()
-        console = tune.SweepConsole(plan, store)
+        console = SweepConsole(plan, store)
         seconds = None if address else _rough_seconds(plan)
         console.say([*facts.sentences(), *announced(plan, store, seconds)])
         with (
@@ -126,7 +127,7 @@ def run_sweep(
             mirrored(plan, store) as mirror,
         ):
             observers: list[Any] = [console, *filter(None, (tracking, mirror))]
-            outcome = tune.run(
+            outcome = run(
                 plan,
                 store,
                 address=address,
