@@ -53,5 +53,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The public names, for completion."""
-    return sorted([*globals(), *__all__])
+    """The public names and those that every module has, for completion."""
+    return sorted([*(name for name in globals() if name.startswith("__")), *__all__])

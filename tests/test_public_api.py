@@ -55,6 +55,10 @@ def test_importing_the_package_imports_nothing_else_of_it():
     assert done.stdout.strip() == "0"
 
 
+def test_completion_offers_public_names_alone():
+    assert [name for name in dir(prunetune) if not name.startswith("_")] == prunetune.__all__
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         prunetune.nothing  # noqa: B018
