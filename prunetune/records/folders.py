@@ -11,6 +11,7 @@ from prunetune.records.files import StorageError, StoredFile, StoredFolder
 from prunetune.records.listing import files_in
 from prunetune.records.lock import waiting_lock
 
+_WEIGHTS, _RECORD = "weights.safetensors", "record.json"
 _CHECKPOINTS = ("checkpoint.safetensors", "shrinking.safetensors", "stage-*.safetensors")
 
 
@@ -20,7 +21,7 @@ class NetworkFolder(StoredFolder):
     @property
     def weights(self) -> StoredFile:
         """The state dict after training, as safetensors."""
-        return self.file("weights.safetensors")
+        return self.file(_WEIGHTS)
 
     @property
     def test_outputs(self) -> StoredFile:
@@ -44,7 +45,7 @@ class SharedNetworkFolder(NetworkFolder):
     @property
     def record(self) -> StoredFile:
         """How the network came about, as JSON. This file is written last."""
-        return self.file("record.json")
+        return self.file(_RECORD)
 
     def is_complete(self) -> bool:
         """Whether the network can be used: where the record lies, the weights are whole."""
@@ -106,6 +107,16 @@ class TrialFolder(NetworkFolder):
 def is_checkpoint(name: str) -> bool:
     """Whether a file of a trial's folder, of this name, is a checkpoint."""
     return any(fnmatch(name, pattern) for pattern in _CHECKPOINTS)
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file of a network's folder, of this name, is its weights."""
+    return name == _WEIGHTS
+
+
+def is_record(name: str) -> bool:
+    """Whether a file of a shared network's folder is its record, or a record set aside."""
+    return name.startswith(_RECORD)
 
 
 @contextmanager

@@ -80,6 +80,10 @@ class SweepFiles:
         """The files of trial `key`, beside its record."""
         return TrialFolder(key_folder(self.root / "trials", key), self._ownership.anchor)
 
+    def trial_keys(self) -> list[str]:
+        """The keys of all trials that have a folder, ended or not."""
+        return folders_in(self.root / "trials")
+
     def network_folder(self, trial: TrialIdentity) -> NetworkFolder:
         """Where the network of a trial lies: sweeps share dense ones, which have other folders."""
         if trial.phase == "dense":
@@ -96,6 +100,11 @@ class SweepFiles:
             return None
         folder = self.network_folder(record)
         return folder.test_outputs if folder.test_outputs.exists() else None
+
+    @property
+    def records_folder(self) -> StoredFolder:
+        """The records of all trials that have ended."""
+        return StoredFolder(self.root / "records", self._ownership.anchor)
 
     def record_file(self, key: str) -> StoredFile:
         """The record of trial `key`, as JSON."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from prunetune.agenda import Agenda, Finished, Trials, due, study_outcomes
 from prunetune.plan import Plan
 from prunetune.records.files import StoredFile, StoredFolder
-from prunetune.records.folders import is_checkpoint
+from prunetune.records.folders import is_checkpoint, is_record, is_weights
 from prunetune.records.listing import files_in, folders_in
 from prunetune.records.places import is_sweep_name, storage_place
 from prunetune.records.record import Record, TrialSpec
@@ -117,15 +117,15 @@ def _of_sweep(store: Store, weights: bool) -> Iterator[Garbage]:
         def why(name: str) -> str | None:
             if is_checkpoint(name) and over:
                 return "checkpoints of trials that have ended"
-            if name == "weights.safetensors" and key in spare:
+            if is_weights(name) and key in spare:
                 return "weights of confirmed networks but the first of each study"
             return _useless(name)
 
         return why
 
-    for key in folders_in(store.root / "trials"):
+    for key in store.trial_keys():
         yield from _garbage(store.trial_folder(key), reason(key), store.sweep)
-    yield from _garbage(StoredFolder(store.root / "records"), _cut_short, store.sweep)
+    yield from _garbage(store.records_folder, _cut_short, store.sweep)
     yield from _garbage(StoredFolder(store.root), _useless, store.sweep)
 
 
@@ -161,11 +161,11 @@ def _shared(storage: str | Path, stores: list[Store]) -> Iterator[Garbage]:
 
 
 def _of_orphan(name: str) -> str | None:
-    return None if name.startswith("record.json") else "networks that no sweep names"
+    return None if is_record(name) else "networks that no sweep names"
 
 
 def _useless(name: str) -> str | None:
-    if ".damaged-" in name and not name.startswith("record.json"):
+    if ".damaged-" in name and not is_record(name):
         return "damaged files that were set aside"
     return _cut_short(name)
 

@@ -16,9 +16,8 @@ FILES = re.compile(
     r"sweep\.yaml|trial\.json)$"
 )
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
-OUTSIDE = {
-    file: text for file, text in SOURCES.items() if not file.startswith(("records/", "testing/"))
-}
+ELSEWHERE = ("records/", "testing/", "deploy/formats/")  # exported files leave the storage
+OUTSIDE = {file: text for file, text in SOURCES.items() if not file.startswith(ELSEWHERE)}
 
 
 def strings(text: str) -> Iterator[str]:
