@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from prunetune.records.architecture import Architecture
@@ -72,6 +72,13 @@ class TrainMacs(Frozen):
     """sparsify + score + train + inherited: the cost of this result if no other trial existed."""
     spent: int = 0
     """All that this trial computed: validation, scoring, and epochs begun, also lost ones."""
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        parts = self.sparsify + self.score + self.train + self.inherited
+        if self.total != parts:
+            raise ValueError(f"total must be {parts}, the sum of its parts; got {self.total}")
+        return self
 
 
 def training_macs(macs: int, images: int, epochs: int = 1) -> int:

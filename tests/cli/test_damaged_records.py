@@ -56,3 +56,14 @@ def test_names_that_lead_out_of_the_storage_are_refused(store: Store) -> None:
     outside = prunetune("status", "../s", "--storage", store.storage / "below")
     assert outside.returncode == 2
     assert "no name of a sweep" in outside.stderr
+
+
+def test_a_record_whose_costs_do_not_add_up_is_damaged(store: Store) -> None:
+    file = store.record_file(one(store, "confirm").key)
+    tree = json.loads(file.read())
+    del tree["train_macs"]["total"]
+    file.write(json.dumps(tree).encode())
+    told = prunetune("report", store.root)
+    assert told.returncode == 3
+    assert str(file) in told.stderr
+    assert "the sum of its parts" in told.stderr

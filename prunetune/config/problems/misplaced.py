@@ -24,7 +24,7 @@ _HOMES = {
     "confirm": "seeds top margin control looks contrasts",
     "resources": "cpus gpus max_concurrent deterministic",
     "limits": "hours",
-    "tracking": "uri experiment",
+    "tracking": "uri experiment optuna register_models",
 }
 """Place -> the fields there; NAME stands for a name that the file chooses."""
 _PLACES = {field: f"{home}.{field}" for home, fields in _HOMES.items() for field in fields.split()}
