@@ -22,7 +22,8 @@ from prunetune.records.files import StoredFile
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 
-HERE = Path(__file__).parent
+CARRIED = Path(__file__).parent / "carried"
+"""Not where complete experiments have their records: half a sweep is no result."""
 SWEEP = "breakeven-resnet20"
 DENSE = ("weights.safetensors", "record.json")
 """The files of a dense network; the record is written last, since it says that all is there."""
@@ -30,23 +31,23 @@ DENSE = ("weights.safetensors", "record.json")
 
 def out(store: Store) -> None:
     """Copy what the sweep has finished from `store` to the files here."""
-    (HERE / "records").mkdir(exist_ok=True)
+    (CARRIED / "records").mkdir(parents=True, exist_ok=True)
     for key, record in store.records().items():
-        shutil.copyfile(store.record_file(key).path, HERE / "records" / f"{key}.json")
+        shutil.copyfile(store.record_file(key).path, CARRIED / "records" / f"{key}.json")
         if record.phase == "dense":
             for name in DENSE:
-                _copy(store.dense_folder(key).path / name, HERE / "dense" / key / name)
+                _copy(store.dense_folder(key).path / name, CARRIED / "dense" / key / name)
         if outputs := store.test_outputs_of(record):
-            _keep_predictions(outputs, HERE / "outputs" / f"{key}.safetensors")
+            _keep_predictions(outputs, CARRIED / "outputs" / f"{key}.safetensors")
 
 
 def back(store: Store) -> None:
     """Copy the files here to `store`, which then continues the sweep."""
-    for file in sorted((HERE / "dense").glob("*/*"), key=lambda path: DENSE.index(path.name)):
+    for file in sorted((CARRIED / "dense").glob("*/*"), key=lambda path: DENSE.index(path.name)):
         _copy(file, store.dense_folder(file.parent.name).path / file.name)
-    for file in (HERE / "records").glob("*.json"):
+    for file in (CARRIED / "records").glob("*.json"):
         record = Record.model_validate_json(file.read_bytes())
-        outputs = HERE / "outputs" / f"{record.key}.safetensors"
+        outputs = CARRIED / "outputs" / f"{record.key}.safetensors"
         if record.test_outputs and outputs.exists():
             _copy(outputs, Path(str(store.storage)) / record.test_outputs)
         _copy(file, store.record_file(record.key).path)
