@@ -69,9 +69,9 @@ def _stores(storage: StorageAddress) -> Iterator[Store]:
 
 def _keys(store: Store) -> set[str]:
     """The keys of all trials that were dealt or have ended."""
-    names = (file.name for file in files_in(store.root / "records"))
+    names = (file.name for file in files_in(store.records_folder.place))
     ended = {name.removesuffix(".json") for name in names if name.endswith(".json")}
-    return {key for key in ended if "." not in key} | set(folders_in(store.root / "trials"))
+    return {key for key in ended if "." not in key} | set(store.trial_keys())
 
 
 def _message(storage: StorageAddress, prefix: str, sweeps: Mapping[str, list[Store]]) -> str:
