@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from prunetune.config.file.tracking_uri import NO_TRACKING
 from prunetune.plan import Plan
 from prunetune.records.files import StorageError
+from prunetune.records.record import Record
 from prunetune.records.store import Store
 
 if TYPE_CHECKING:
@@ -36,14 +37,8 @@ def tracked(plan: Plan, store: Store) -> Iterator[MlflowStore | None]:
     if uri == NO_TRACKING:
         yield None
         return
-    tracking = _opened(plan, store, uri)
-    longest_s = _BROKEN_OFF_S
-    try:
-        tracking.sync(store.records().values())
+    with _kept_up(_opened(plan, store, uri), store, END_S) as tracking:
         yield tracking
-        longest_s = END_S
-    finally:
-        tracking.finish(longest_s)
 
 
 @contextmanager
@@ -55,14 +50,31 @@ def mirrored(plan: Plan, store: Store) -> Iterator[OptunaMirror | None]:
         return
     from prunetune.tune.optuna_storage import OptunaMirror
 
-    mirror = OptunaMirror(plan, uri)
+    with _kept_up(OptunaMirror(plan, uri), store, _MIRROR_END_S) as mirror:
+        yield mirror
+
+
+class _Follower(Protocol):
+    """What hears of every record, some time after it was written."""
+
+    def sync(self, records: Iterable[Record]) -> None: ...
+
+    def finish(self, longest_s: float = ...) -> None: ...
+
+
+_F = TypeVar("_F", bound=_Follower)
+
+
+@contextmanager
+def _kept_up(follower: _F, store: Store, end_s: float) -> Iterator[_F]:
+    """Tell the follower what it missed, and wait for it: `end_s` at most, less after a failure."""
     longest_s = _BROKEN_OFF_S
     try:
-        mirror.sync(store.records().values())
-        yield mirror
-        longest_s = _MIRROR_END_S
+        follower.sync(store.records().values())
+        yield follower
+        longest_s = end_s
     finally:
-        mirror.finish(longest_s)
+        follower.finish(longest_s)
 
 
 def caught_up(plan: Plan, store: Store) -> MlflowStore:
