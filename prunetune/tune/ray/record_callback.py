@@ -24,6 +24,7 @@ class RecordCallback(Callback):  # type: ignore[misc]
 
     def __init__(self, driver: Driver, leaving: LeavingNodes) -> None:
         self._driver, self._leaving = driver, leaving
+        self._ended: Trial | None = None
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -40,7 +41,7 @@ class RecordCallback(Callback):  # type: ignore[misc]
         """Close a trial that ended by itself or was stopped."""
         with self._driver.guarded():
             self._driver.complete(trial.config["key"])
-        forget(trial)
+        self._forget(trial)
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -49,16 +50,19 @@ class RecordCallback(Callback):  # type: ignore[misc]
         with self._driver.guarded():
             fault = self._leaving.fault_of(trial) or fault_of(trial)
             self._driver.fault(trial.config["key"], fault)
-        forget(trial)
+        self._forget(trial)
 
+    def _forget(self, trial: Trial) -> None:
+        """Drop what Tune keeps of a trial that has ended, for a summary that nobody reads.
 
-def forget(trial: Trial) -> None:
-    """Drop what Tune keeps of a trial that has ended; thousands of them would fill the memory."""
-    trial.config = {"key": trial.config["key"]}
-    trial.evaluated_params = {}
-    kept = trial.run_metadata
-    kept.last_result = {"done": True}  # an empty one would be asked for
-    kept.metric_analysis, kept.metric_n_steps = {}, {}
+        What it must have, all ended trials share; thousands of copies would fill the memory.
+        """
+        if self._ended is None:
+            self._ended = trial
+            trial.run_metadata.last_result = {"done": True}  # an empty one would be asked for
+        trial.run_metadata, trial.storage = self._ended.run_metadata, self._ended.storage
+        trial.evaluated_params, trial.experiment_tag = {}, ""
+        trial._default_result_or_future = None  # keeps an object of Ray's
 
 
 def fault_of(trial: Trial) -> faults.Fault:

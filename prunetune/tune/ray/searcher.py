@@ -28,17 +28,17 @@ class AgendaSearcher(Searcher):  # type: ignore[misc]
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial as its configuration, None to wait, or FINISHED."""
+        """The next trial, None to wait, or FINISHED.
+
+        Tune makes several copies of a configuration and keeps them, so it gets no more than the
+        trial's key; the worker reads the trial in the storage.
+        """
         with self._driver.guarded():
             self._driver.slots = self._slots()
             due = self._driver.deal()
             if isinstance(due, Deal):
-                return {
-                    "key": due.spec.key,
-                    "study": due.spec.study,
-                    "spec": due.spec.model_dump_json(by_alias=True),
-                    "gpus": self._shares.of(due.spec.study),
-                }
+                gpus = self._shares.of(due.spec.study)
+                return {"key": due.spec.key, "study": due.spec.study, "gpus": gpus}
             if isinstance(due, Wait):
                 return None
         return str(Searcher.FINISHED)

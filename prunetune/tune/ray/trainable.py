@@ -106,7 +106,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _next_report(self) -> TrialReport:
         if self._reports is None:
-            spec = TrialSpec.model_validate_json(self.config["spec"])
+            spec = self._setup.store.trial(self.config["key"])
             self._watchdog = Watchdog(self._setup.store.trial_folder(spec.key).hang)
             self._reports = self._start(spec, self._watchdog)
         assert self._watchdog is not None

@@ -28,7 +28,7 @@ def spec(store):
 
 def actor(store, spec, trial) -> TrialActor:
     made = TrialActor.__new__(TrialActor)
-    made.config = {"spec": spec.model_dump_json(by_alias=True)}
+    made.config = {"key": spec.key}
     made.setup(made.config, ActorSetup(store, threads=3, device="cpu", offline=True, trial=trial))
     return made
 
