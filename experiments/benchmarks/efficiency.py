@@ -94,7 +94,8 @@ def main() -> None:
     load = os.getloadavg()
     with tempfile.TemporaryDirectory() as storage:
         store = Store(storage, plan.sweep)
-        outcome = run(plan, store, observers=[SweepConsole(plan, store)], trial=trial)
+        run(plan, store, observers=[SweepConsole(plan, store)], trial=trial)
+        records = list(store.records().values())
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     found = {
         "measured_at": now(),
@@ -103,7 +104,7 @@ def main() -> None:
         "cpus": os.cpu_count(),
         "load_before": round(load[0], 2),
         "load_after": round(os.getloadavg()[0], 2),
-        **measure(list(outcome.records.values()), plan.resources["max_concurrent"]),
+        **measure(records, plan.resources["max_concurrent"]),
         "limits": LIMITS,
     }
     print(json.dumps(found, indent=1))

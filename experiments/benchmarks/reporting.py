@@ -237,7 +237,7 @@ def table(storage: Path, repeats: int) -> str:
             f"{max(run.memory for run in runs):.0f} | {most_memory} |"
         )
     store = Store(storage, NAME)
-    records = store.light_records().values()  # read last: a child starts with our own memory
+    records = store.records().values()  # read last: a child starts with our own memory
     n_outputs = sum(record.test_outputs is not None for record in records)
     folder = store.report_folder
     sizes = {n: folder.file(n).path.stat().st_size / 1e6 for n in ("index.html", "report.json")}

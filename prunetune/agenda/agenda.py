@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Generic
 
 from prunetune.agenda.cache import ResultCache
 from prunetune.agenda.jobs import Job, Queue, SearchState, Start, start_from
@@ -17,6 +18,7 @@ from prunetune.agenda.outcomes import StudyOutcome, finalists, given_pick, study
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
+from prunetune.records.digest import EndedT
 from prunetune.records.record import Phase, Record
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
 
@@ -24,17 +26,17 @@ RESCORES = 2
 """Fresh seeds on which each finalist of a study is trained again."""
 
 
-class Agenda:
+class Agenda(Generic[EndedT]):
     """The jobs of a plan, always up to date with its trials."""
 
-    def __init__(self, plan: Plan, trials: Trials) -> None:
+    def __init__(self, plan: Plan, trials: Trials[EndedT]) -> None:
         self.plan, self.trials = plan, trials
         self._by_id = {study.id: study for study in plan.studies}
         self._cache = ResultCache(plan.studies, trials, looks=bool(looks_of(plan)))
-        self._search_trials: dict[str, tuple[Start, Queue]] = {}
+        self._search_trials: dict[str, tuple[Start, Queue[EndedT]]] = {}
 
     @property
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[Job[EndedT]]:
         """Every job of the plan: dense networks first, then study by study."""
         yield from self.search_dense.jobs
         yield from self.confirm_dense.jobs
@@ -43,7 +45,7 @@ class Agenda:
             yield from self.confirming(study).jobs
 
     @property
-    def search_dense(self) -> Queue:
+    def search_dense(self) -> Queue[EndedT]:
         """The dense networks that searches start from.
 
         That of replicate 0 is always there, unless nothing is searched and every confirm seed
@@ -52,26 +54,26 @@ class Agenda:
         return self._cache.get("search_dense", None, self._search_dense)
 
     @property
-    def confirm_dense(self) -> Queue:
+    def confirm_dense(self) -> Queue[EndedT]:
         """The fresh dense networks of the confirm seeds, one per replicate and seed."""
         return self._cache.get("confirm_dense", None, self._confirm_dense)
 
-    def searching(self, study: Study) -> Queue:
+    def searching(self, study: Study) -> Queue[EndedT]:
         """The search trials, and once these are complete the re-scores of the finalists."""
         return self._search(study).queue
 
-    def confirming(self, study: Study) -> Queue:
+    def confirming(self, study: Study) -> Queue[EndedT]:
         """The confirm trials; with planned looks, those of the seeds that are due so far."""
         n_due = self._seeds_due().get(study.id, self.plan.confirm.seeds)
         return self._cache.get(
             "confirm", study.id, lambda: Queue(self._confirms(study).jobs[:n_due])
         )
 
-    def outcome(self, study: Study) -> StudyOutcome:
+    def outcome(self, study: Study) -> StudyOutcome[EndedT]:
         """The study's current winner and the records that count."""
         return self._cache.get("outcome", study.id, lambda: self._outcome_of(study))
 
-    def _confirms(self, study: Study) -> Queue:
+    def _confirms(self, study: Study) -> Queue[EndedT]:
         """The confirm trials of all seeds that the study may get."""
         return self._cache.get("confirms", study.id, lambda: self._confirms_of(study))
 
@@ -88,13 +90,13 @@ class Agenda:
 
         return self._cache.get("seeds_due", None, compute)
 
-    def _search(self, study: Study) -> SearchState:
+    def _search(self, study: Study) -> SearchState[EndedT]:
         return self._cache.get("search", study.id, lambda: self._search_of(study))
 
     def _source_of(self, study: Study) -> Study | None:
         return None if study.source is None else self._by_id[study.source]
 
-    def _outcome_of(self, study: Study) -> StudyOutcome:
+    def _outcome_of(self, study: Study) -> StudyOutcome[EndedT]:
         source = self._source_of(study)
         source_outcome = None if source is None else self.outcome(source)
         records = self.trials.ended(study.id)
@@ -104,7 +106,7 @@ class Agenda:
             given = given_pick(study, self.outcome(self._by_id[lender]) if lender else None)
         return study_outcome(study.id, records, source_outcome, self.plan.confirm.top, given)
 
-    def _search_dense(self) -> Queue:
+    def _search_dense(self) -> Queue[EndedT]:
         inheriting = [study for study in self.plan.feasible() if study.inherits]
         searches = any(study.trials for study in self.plan.studies)
         if inheriting and self.plan.dense_fresh and not searches:
@@ -114,7 +116,7 @@ class Agenda:
         seeds = {search_dense_seed(self.plan, r): r for r in sorted(replicates, reverse=True)}
         return Queue(tuple(self._dense_job(seed, r) for seed, r in sorted(seeds.items())))
 
-    def _confirm_dense(self) -> Queue:
+    def _confirm_dense(self) -> Queue[EndedT]:
         if not self.plan.dense_fresh:
             return Queue(())
         inheriting = [study for study in self.plan.feasible() if study.inherits]
@@ -134,7 +136,7 @@ class Agenda:
                 jobs.append(job)
         return Queue(tuple(jobs))
 
-    def _search_of(self, study: Study) -> SearchState:
+    def _search_of(self, study: Study) -> SearchState[EndedT]:
         start = self._search_start(study)
         queue = self._search_trials_of(study, start)
         if not queue.complete:
@@ -145,12 +147,13 @@ class Agenda:
             return SearchState(start, queue, settled=False, winner=None, pick=None)
         return SearchState(start, queue, True, outcome.winner, outcome.pick)
 
-    def _search_trials_of(self, study: Study, start: Start) -> Queue:
+    def _search_trials_of(self, study: Study, start: Start) -> Queue[EndedT]:
         """The search trials; with an unchanged start only those in the log are looked up again."""
-        jobs: dict[int, Job] = {}
+        jobs: dict[int, Job[EndedT]] = {}
         outdated: Collection[int] = range(study.trials)
         changed = self._cache.changed_numbers.pop(study.id, set())
-        former_start, queue = self._search_trials.get(study.id, (None, Queue(())))
+        nothing: tuple[Start | None, Queue[EndedT]] = (None, Queue(()))
+        former_start, queue = self._search_trials.get(study.id, nothing)
         if former_start == start:
             jobs = dict(enumerate(queue.jobs))
             outdated = changed & jobs.keys()
@@ -162,7 +165,7 @@ class Agenda:
             self._search_trials[study.id] = (start, queue)
         return queue
 
-    def _confirms_of(self, study: Study) -> Queue:
+    def _confirms_of(self, study: Study) -> Queue[EndedT]:
         search = self._search(study)
         number = search.pick.number if search.pick else None
         jobs = []
@@ -172,7 +175,9 @@ class Agenda:
             jobs.append(self._job(study, "confirm", j, seed, start, number=number))
         return Queue(tuple(jobs))
 
-    def _rescores(self, study: Study, outcome: StudyOutcome, start: Start) -> Iterator[Job]:
+    def _rescores(
+        self, study: Study, outcome: StudyOutcome[EndedT], start: Start
+    ) -> Iterator[Job[EndedT]]:
         best = finalists(outcome.search, self.plan.confirm.top)
         if len(best) < 2:
             return
@@ -209,13 +214,13 @@ class Agenda:
     def _from_dense(self, seed: int) -> Start:
         return start_from(self._dense_job(seed, 0), "dense", "the dense network")
 
-    def _dense_job(self, seed: int, replicate: int) -> Job:
+    def _dense_job(self, seed: int, replicate: int) -> Job[EndedT]:
         state, record = self.trials.at((None, "dense", None, seed, None))
         return Job(None, "dense", replicate, seed, state, record=record)
 
     def _job(
         self, study: Study, phase: Phase, index: int, seed: int, start: Start, number: int | None
-    ) -> Job:
+    ) -> Job[EndedT]:
         if start.state != "ready":
             return Job(
                 study.id, phase, index, seed, start.state, number,

@@ -24,7 +24,7 @@ class ResultCache:
         looks: whether results of some studies decide how many seeds others get.
     """
 
-    def __init__(self, studies: Iterable[Study], trials: Trials, *, looks: bool) -> None:
+    def __init__(self, studies: Iterable[Study], trials: Trials[Any], *, looks: bool) -> None:
         by_id = {study.id: study for study in studies}
         self._trials, self._looks = trials, looks
         self._dependents: defaultdict[str, list[str]] = defaultdict(list)

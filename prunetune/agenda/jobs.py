@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Generic, Literal
 
 from prunetune.agenda.outcomes import Pick
-from prunetune.records.record import Phase, Record
+from prunetune.records.digest import EndedT
+from prunetune.records.record import Phase
 
 JobState = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
 """dealt: it has neither a record nor a worker. waiting: an input does not exist yet.
@@ -17,7 +18,7 @@ STARTED: frozenset[JobState] = frozenset({"done", "running", "dealt"})
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Generic[EndedT]):
     """One trial of the plan."""
 
     study: str | None
@@ -29,7 +30,7 @@ class Job:
     state: JobState
     number: int | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
-    record: Record | None = None
+    record: EndedT | None = None
     reason: str = ""
     """Why it is closed, or what it waits for."""
     fault: bool = False
@@ -37,10 +38,10 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Queue:
+class Queue(Generic[EndedT]):
     """Jobs in the order in which they are dealt."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job[EndedT], ...]
 
     @cached_property
     def started(self) -> int:
@@ -48,7 +49,7 @@ class Queue:
         return sum(job.state in STARTED for job in self.jobs)
 
     @cached_property
-    def ready(self) -> Job | None:
+    def ready(self) -> Job[EndedT] | None:
         """The next job that can be dealt."""
         return next((job for job in self.jobs if job.state == "ready"), None)
 
@@ -78,16 +79,16 @@ class Start:
 
 
 @dataclass(frozen=True)
-class SearchState:
+class SearchState(Generic[EndedT]):
     """How far the search of one study is."""
 
     start: Start
     """What its trials start from."""
-    queue: Queue
+    queue: Queue[EndedT]
     """Its trials, and once these are complete the re-scores of the finalists."""
     settled: bool
     """Whether the search is over, with or without a winner."""
-    winner: Record | None
+    winner: EndedT | None
     """The final winner; None where nothing is searched."""
     pick: Pick | None
     """The configuration of its confirm trials, once that is final."""
@@ -128,7 +129,7 @@ class SearchState:
         return Start("waiting", reason=f"{study} has no winner yet")
 
 
-def start_from(job: Job, role: str, name: str) -> Start:
+def start_from(job: Job[Any], role: str, name: str) -> Start:
     """What trials start from that take the result of `job` (called `name`) in the given role."""
     title = f"{name} (seed {job.seed})"
     if job.state == "closed":

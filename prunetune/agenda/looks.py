@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prunetune.agenda.jobs import Job
 from prunetune.plan import Comparison, Plan, Study
@@ -32,7 +33,7 @@ def looks_of(plan: Plan) -> tuple[Look, ...]:
     return plan.registration.looks if plan.registration else ()
 
 
-def progress_of(jobs: Sequence[Job]) -> Progress:
+def progress_of(jobs: Sequence[Job[Any]]) -> Progress:
     """How far the confirm jobs of a study are, in the order of their seeds."""
     accuracies = {j: job.record.test_acc1 for j, job in enumerate(jobs) if job.record}
     ended = [job.state in ("done", "closed") for job in jobs]

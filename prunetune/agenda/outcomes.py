@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Generic
 
 from prunetune.config.space.space import Config
 from prunetune.plan import Study
-from prunetune.records.record import BY_SURROUNDINGS, Record, ranked
+from prunetune.records.digest import EndedT, ranked
+from prunetune.records.record import BY_SURROUNDINGS
 
 
 @dataclass(frozen=True)
@@ -24,28 +26,28 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class StudyOutcome:
+class StudyOutcome(Generic[EndedT]):
     """The records of one study that count, in the order of their numbers and seeds."""
 
     study: str
-    search: tuple[Record, ...] = ()
-    rescores: tuple[Record, ...] = ()
+    search: tuple[EndedT, ...] = ()
+    rescores: tuple[EndedT, ...] = ()
     """Finalists trained again on fresh seeds, where `confirm.top` asks for that."""
-    winner: Record | None = None
+    winner: EndedT | None = None
     """The best of the records so far; final once search and re-scores are complete. None where
     nothing is searched."""
     pick: Pick | None = None
     """The winner's configuration; where nothing is searched, the only one there is."""
-    confirms: tuple[Record, ...] = ()
+    confirms: tuple[EndedT, ...] = ()
     """Runs of the pick on fresh seeds, however they ended."""
 
     @property
-    def confirmed(self) -> tuple[Record, ...]:
+    def confirmed(self) -> tuple[EndedT, ...]:
         """The confirm records that completed."""
         return tuple(r for r in self.confirms if r.status == "completed")
 
     @property
-    def lost_to_machines(self) -> tuple[Record, ...]:
+    def lost_to_machines(self) -> tuple[EndedT, ...]:
         """Trials that might have changed the winner, and that failed by their machines' doing."""
         decisive = (*self.search, *self.rescores)
         return tuple(r for r in decisive if r.failed_by in BY_SURROUNDINGS)
@@ -53,11 +55,11 @@ class StudyOutcome:
 
 def study_outcome(
     study: str,
-    records: Iterable[Record],
-    source: StudyOutcome | None,
+    records: Iterable[EndedT],
+    source: StudyOutcome[EndedT] | None,
     top: int = 1,
     given: Pick | None = None,
-) -> StudyOutcome:
+) -> StudyOutcome[EndedT]:
     """The outcome of one study, from its records and the outcome of its source.
 
     `given` is the configuration of a study that searches nothing.
@@ -67,7 +69,7 @@ def study_outcome(
     if source is not None:
         search_sources = {source.winner.key} if source.winner else set()
         confirm_sources = {r.key for r in source.confirms}
-    by_phase: dict[str, list[Record]] = {"search": [], "rescore": [], "confirm": []}
+    by_phase: dict[str, list[EndedT]] = {"search": [], "rescore": [], "confirm": []}
     for record in records:
         sources = confirm_sources if record.phase == "confirm" else search_sources
         if record.inputs.get("architecture") in sources:
@@ -85,7 +87,7 @@ def study_outcome(
     return StudyOutcome(study, tuple(search), tuple(rescores), winner, pick, tuple(confirms))
 
 
-def given_pick(study: Study, lender: StudyOutcome | None) -> Pick | None:
+def given_pick(study: Study, lender: StudyOutcome[EndedT] | None) -> Pick | None:
     """The configuration of a study that searches nothing; None while its lender has no winner.
 
     It is the only one of the study's space, or its constants with the recipe of the lender's pick.
@@ -98,19 +100,19 @@ def given_pick(study: Study, lender: StudyOutcome | None) -> Pick | None:
     return Pick(lender.pick.number, study.space.draw(lambda dimension: lent[dimension.path]))
 
 
-def finalists(search: Iterable[Record], top: int) -> list[Record]:
+def finalists(search: Iterable[EndedT], top: int) -> list[EndedT]:
     """The `top` search records, best first; re-scores decide among them."""
     return ranked(search)[:top]
 
 
-def best_rescored(best: list[Record], rescores: list[Record]) -> Record | None:
+def best_rescored(best: list[EndedT], rescores: list[EndedT]) -> EndedT | None:
     """The finalist with the highest mean over its re-scores; None while nothing is re-scored.
 
     A re-score that diverged counts as zero. A re-score that failed is a fault and does not count.
     Ties go to the lower mean val_loss, then to the better rank in the search.
     """
 
-    def mean(finalist: Record) -> tuple[float, float]:
+    def mean(finalist: EndedT) -> tuple[float, float]:
         counted = [r for r in rescores if r.number == finalist.number and r.status != "failed"]
         completed = [r for r in counted if r.status == "completed"]
         accuracies = sum(r.val_acc1 or 0.0 for r in completed)

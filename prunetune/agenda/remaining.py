@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from prunetune.agenda.agenda import RESCORES, Agenda
 from prunetune.agenda.specs import trains_dense
@@ -43,7 +44,7 @@ def task_of(plan: Plan, study_id: str | None, phase: Phase) -> Task:
     return Task(study.id, phase, macs, study.sparsifying.then, study.sparsifying.epochs)
 
 
-def remaining(agenda: Agenda) -> Iterator[Task]:
+def remaining(agenda: Agenda[Any]) -> Iterator[Task]:
     """The tasks of all trials that are owed and do not run; re-scores once for each finalist."""
     plan = agenda.plan
     known: dict[tuple[str | None, Phase], Task] = {}

@@ -79,7 +79,10 @@ def spec_of_dense(plan: Plan, record: Record) -> TrialSpec:
 
 
 def search_spec(plan: Plan, ask: Ask, config: Config, records: Mapping[str, Record]) -> TrialSpec:
-    """The search trial that was asked for, with its configuration."""
+    """The search trial that was asked for, with its configuration.
+
+    `records` are those of its inputs, by key.
+    """
     run_on = ask.number in run_on_numbers(plan, ask.study)
     return study_spec(
         plan, ask.study, "search", ask.number, ask.seed, config, ask.inputs, records, run_on=run_on
@@ -98,7 +101,10 @@ def study_spec(
     *,
     run_on: bool = False,
 ) -> TrialSpec:
-    """A trial of a study; a re-score or confirm trial has the number and config of its finalist."""
+    """A trial of a study; a re-score or confirm trial has the number and config of its finalist.
+
+    `records` are those of its `inputs`, by key.
+    """
     dense, source = inputs.get("dense"), inputs.get("architecture")
     sparsify_epochs = study.sparsify_epochs_of(config)
     images = plan.images_per_epoch(config, SPARSIFY_BATCH_SIZE)

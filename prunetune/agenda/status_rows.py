@@ -9,7 +9,8 @@ from statistics import fmean
 
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job
-from prunetune.records.record import Phase, Record, Status
+from prunetune.records.digest import EndedT
+from prunetune.records.record import Phase, Status
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class StatusRow:
     """Number of its trials by the status with which they ended."""
     val_acc1: float | None = None
     """Validation accuracy of the winner."""
-    winner: Record | None = None
-    """The best search trial so far; final once search and re-scores are complete."""
+    winner: str | None = None
+    """Key of the best search trial so far; final once search and re-scores are complete."""
     confirm_acc1: float | None = None
     """Mean test accuracy of the winner's confirm trials; in row `dense`, of all dense networks."""
     confirm_n: int = 0
@@ -46,7 +47,7 @@ class StatusRow:
         return sum(tally.running for tally in self.phases.values())
 
 
-def status_rows(agenda: Agenda) -> list[StatusRow]:
+def status_rows(agenda: Agenda[EndedT]) -> list[StatusRow]:
     """One row for the dense networks, then one per study, in the order of the plan."""
     dense = (*agenda.search_dense.jobs, *agenda.confirm_dense.jobs)
     networks = [job.record for job in dense if job.record and job.record.status == "completed"]
@@ -59,7 +60,10 @@ def status_rows(agenda: Agenda) -> list[StatusRow]:
 
 
 def _row(
-    name: str, jobs: Iterable[Job], confirmed: Iterable[Record], winner: Record | None = None
+    name: str,
+    jobs: Iterable[Job[EndedT]],
+    confirmed: Iterable[EndedT],
+    winner: EndedT | None = None,
 ) -> StatusRow:
     by_phase: dict[Phase, Counter[str]] = {}
     ended: Counter[Status] = Counter()
@@ -77,7 +81,7 @@ def _row(
         phases=phases,
         ended=dict(ended),
         val_acc1=winner.val_acc1 if winner else None,
-        winner=winner,
+        winner=winner.key if winner else None,
         confirm_acc1=fmean(tests) if tests else None,
         confirm_n=len(tests),
     )

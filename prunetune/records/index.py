@@ -1,4 +1,4 @@
-"""An index of a sweep's records: their small fields in one file, so that status need not read all.
+"""An index of a sweep's records: short digests in one file, so that status need not read them all.
 
 The index is derived: it may be deleted at any time, and whoever reads records next appends what is
 missing. An entry counts only while its record's file has the size and the time of change that the
@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from prunetune.records.digest import Digest
 from prunetune.records.listing import FileEntry, each_read, files_in
 from prunetune.records.place import Place
 from prunetune.records.record import Record
 
-_LEFT_OUT = {
-    "config", "architecture", "departures", "curve", "wall_s", "peak_memory_bytes", "device",
-    "dtype", "threads", "seeds", "versions",
-}  # fmt: skip
 _MOST_STALE = 2
 """The index is written anew once it has so many lines per record."""
 
@@ -31,16 +29,16 @@ class _Entry(NamedTuple):
     name: str
     changed_ns: int
     size: int
-    record: Record
+    digest: Digest
 
 
 _ENTRIES = TypeAdapter(list[_Entry])
 
 
-def indexed_records(
+def indexed_digests(
     folder: Place, index: Place, read: Callable[[str], Record | None]
-) -> dict[str, Record]:
-    """The records of a folder by key, without configuration, architecture, curve and surroundings.
+) -> dict[str, Digest]:
+    """The digests of the records of a folder, by key, without their curves.
 
     Args:
         folder: where the records lie.
@@ -49,6 +47,8 @@ def indexed_records(
     """
     lines = _lines(index)
     known = {entry.name: entry for entry in _parsed(lines)}
+    if not known:
+        lines = []  # a damaged line, or one of an older version, would stay
     files = record_files(folder)
     unknown = [f for f in files if f.name not in known or known[f.name][:3] != f]
     new = []
@@ -57,7 +57,7 @@ def indexed_records(
     ):
         known.pop(file.name, None)
         if record is not None:
-            new.append(_Entry(*file, record.model_copy(update=_empty())))
+            new.append(_Entry(*file, _short(record)))
     known.update((entry.name, entry) for entry in new)
     entries = [known[file.name] for file in files if file.name in known]
     if new:
@@ -67,7 +67,7 @@ def indexed_records(
                 _append(index, new)
             else:
                 _write(index, entries)
-    return {entry.record.key: entry.record for entry in entries}
+    return {entry.digest.key: entry.digest for entry in entries}
 
 
 def index_record(index: Place, file: Place, record: Record) -> None:
@@ -78,7 +78,11 @@ def index_record(index: Place, file: Place, record: Record) -> None:
     if isinstance(index, Path) and isinstance(file, Path):
         with suppress(OSError):
             stat = file.stat()
-            _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, record)])
+            _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, _short(record))])
+
+
+def _short(record: Record) -> Digest:
+    return replace(Digest.of(record), accuracies=())
 
 
 def record_files(folder: Place) -> list[FileEntry]:
@@ -104,11 +108,6 @@ def _parsed(lines: list[bytes]) -> list[_Entry]:
         return []
 
 
-def _empty() -> dict[str, Any]:
-    fields = Record.model_fields
-    return {name: fields[name].get_default(call_default_factory=True) for name in _LEFT_OUT}
-
-
 def _write(index: Place, entries: Iterable[_Entry]) -> None:
     if not isinstance(index, Path):
         index.write_bytes(_text(entries))
@@ -125,6 +124,6 @@ def _append(index: Path, entries: Iterable[_Entry]) -> None:
 
 def _text(entries: Iterable[_Entry]) -> bytes:
     """One line per entry."""
-    excluded = {"__all__": {3: _LEFT_OUT}}
-    texts = (_ENTRIES.dump_json([entry], exclude=excluded, by_alias=True) for entry in entries)
+    excluded = {"__all__": {3: {"accuracies"}}}
+    texts = (_ENTRIES.dump_json([entry], exclude=excluded) for entry in entries)
     return b"".join(text[1:-1] + b"\n" for text in texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -187,24 +186,15 @@ class Record(TrialIdentity):
     """ISO 8601 in UTC."""
     ended_at: str | None = None
 
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Validation accuracy after each epoch."""
+        return tuple(epoch.val_acc1 for epoch in self.curve)
 
-def ranked(records: Iterable[Record]) -> list[Record]:
-    """The search records that may win, best first: completed trials by decreasing val_acc1.
-
-    Ties go to the lower val_loss, then to the lower number. A trial that early stopping would have
-    stopped cannot win.
-    """
-    candidates = [
-        r
-        for r in records
-        if r.phase == "search"
-        and r.status == "completed"
-        and r.val_acc1 is not None
-        and r.would_stop_at is None
-    ]
-    return sorted(candidates, key=_rank)
-
-
-def _rank(record: Record) -> tuple[float, float, int]:
-    loss = record.val_loss if record.val_loss is not None else float("inf")
-    return (-(record.val_acc1 or 0.0), loss, record.number or 0)
+    @property
+    def budget_miss(self) -> float:
+        """The share of the budget by which the nearest network misses it; 0 if one meets it."""
+        if self.status != "infeasible":
+            return 0.0
+        nearest = self.departures.get("nearest_macs", 0)
+        return abs(nearest - self.target_macs) / self.target_macs or 1.0

@@ -35,6 +35,11 @@ class RecordBuilder:
         """The epochs reported so far, in order."""
         return tuple(self._curve[epoch] for epoch in sorted(self._curve))
 
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Validation accuracy after each of these epochs."""
+        return tuple(epoch.val_acc1 for epoch in self.curve)
+
     def add(self, report: TrialReport) -> None:
         """Take a report; values replace those of former reports, epochs those of their number."""
         for item in report.get("curve", ()):

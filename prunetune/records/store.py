@@ -10,14 +10,15 @@ machine, one that several machines share, or a folder of an object store.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prunetune.records.collector import uncollected
+from prunetune.records.digest import Digest
 from prunetune.records.files import StoredFile
 from prunetune.records.identity import made_id
-from prunetune.records.index import index_record, indexed_records, record_files
+from prunetune.records.index import index_record, indexed_digests, record_files
 from prunetune.records.listing import each_read, files_in, folders_in
 from prunetune.records.loading import load_keyed, load_or_note
 from prunetune.records.lock import is_locked
@@ -97,24 +98,38 @@ class Store(SweepFiles):
             CorruptFileError: names a file that is not a record.
             StorageError: the storage is away.
         """
-        folder = self.root / "records"
         with uncollected():
-            names = [file.name for file in record_files(folder)]
-            if not names:
-                self._ownership.check_storage()
-            found = each_read(folder, names, self._reader(damaged))
-            return {record.key: record for record in found if record is not None}
+            return {record.key: record for record in self.each_record(damaged)}
 
-    def light_records(self, damaged: list[str] | None = None) -> dict[str, Record]:
-        """`records` without configuration, architecture, curve and surroundings.
+    def each_record(self, damaged: list[str] | None = None) -> Iterator[Record]:
+        """`records` one by one, for thousands that need not be in memory together."""
+        folder = self.root / "records"
+        names = [file.name for file in record_files(folder)]
+        if not names:
+            self._ownership.check_storage()
+        found = each_read(folder, names, self._reader(damaged))
+        yield from (record for record in found if record is not None)
 
-        They are read from an index beside the records, which this call brings up to date.
+    def record(self, key: str) -> Record:
+        """The record of one trial.
+
+        Raises:
+            CorruptFileError: the file is not that record.
+            StorageError: the storage is away.
+        """
+        return load_keyed(self.record_file(key), Record, key)
+
+    def digests(self, damaged: list[str] | None = None) -> dict[str, Digest]:
+        """The digests of all records, by key and without their curves; see `records`.
+
+        They are read from an index beside the records, which this call brings up to date: good to
+        show and to count. Who decides anything reads the records.
 
         Raises:
             CorruptFileError: names a file that is not a record.
         """
         with uncollected():
-            return indexed_records(self.root / "records", self._index, self._reader(damaged))
+            return indexed_digests(self.root / "records", self._index, self._reader(damaged))
 
     def _reader(self, damaged: list[str] | None) -> Callable[[str], Record | None]:
         def read(name: str) -> Record | None:

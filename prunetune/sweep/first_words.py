@@ -10,6 +10,7 @@ from prunetune.analysis.format import count, listing, plural
 from prunetune.config.budget import read_budget
 from prunetune.config.file.model import SweepSpec
 from prunetune.plan import Plan
+from prunetune.records.digest import Digest
 from prunetune.records.store import Store
 
 
@@ -48,5 +49,5 @@ def announced(plan: Plan, store: Store, seconds: float | None) -> Iterator[str]:
     yield "stop: Ctrl-C; the same command goes on where it stopped, and no finished trial is lost"
 
 
-def _agenda(store: Store, plan: Plan) -> Agenda:
-    return Agenda(plan, Trials(store.light_records(), {}))
+def _agenda(store: Store, plan: Plan) -> Agenda[Digest]:
+    return Agenda(plan, Trials(store.digests()))

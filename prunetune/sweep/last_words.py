@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunetune.agenda import Agenda, StudyOutcome, status_rows
 from prunetune.analysis.format import listing, plural
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prunetune.analysis.report import Report
 
 
-def machine_losses(agenda: Agenda) -> Iterator[str]:
+def machine_losses(agenda: Agenda[Any]) -> Iterator[str]:
     """A sentence for each study whose winner may be another because machines failed."""
     for study in agenda.plan.studies:
         outcome = agenda.outcome(study)
@@ -23,7 +23,7 @@ def machine_losses(agenda: Agenda) -> Iterator[str]:
             yield f"{study.id}: {_loss(outcome)}"
 
 
-def _loss(outcome: StudyOutcome) -> str:
+def _loss(outcome: StudyOutcome[Any]) -> str:
     lost = outcome.lost_to_machines
     trials = plural(len(lost), f"{lost[0].phase} trial")
     errors = listing(dict.fromkeys(record.error or "" for record in lost))

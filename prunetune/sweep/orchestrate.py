@@ -29,7 +29,6 @@ from prunetune.sweep.workload_facts import workload_facts
 
 if TYPE_CHECKING:
     from prunetune.analysis.report import Report
-    from prunetune.tune.ray.tuner import RunResult
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def run_sweep(
             mirrored(plan, store) as mirror,
         ):
             observers: list[Any] = [console, *filter(None, (tracking, mirror))]
-            outcome = run(
+            limited = run(
                 plan,
                 store,
                 address=address,
@@ -138,7 +137,7 @@ def run_sweep(
             report = publish(plan, store, tracking)
             console.say(["", *text_table(report).splitlines(), ""])  # MLflow may take a minute yet
     steps = next_steps(report, plan.sweep, storage, store.report_folder, mlflow.address)
-    return replace(_outcome(plan, store, outcome, report), next_steps=tuple(steps))
+    return replace(_outcome(plan, store, report, limited=limited), next_steps=tuple(steps))
 
 
 def _say(sentences: Iterable[str]) -> None:
@@ -154,16 +153,17 @@ def _rough_seconds(plan: Plan) -> float | None:
     return None if torch.cuda.is_available() else seconds_on_cores(plan, os.cpu_count() or 1)
 
 
-def _outcome(plan: Plan, store: Store, result: RunResult, report: Report) -> SweepOutcome:
+def _outcome(plan: Plan, store: Store, report: Report, *, limited: bool) -> SweepOutcome:
     from prunetune.agenda import Agenda, Trials, closed
 
-    agenda = Agenda(plan, Trials(result.records, result.dealt))
-    missing = [missing_trials(agenda, plan.limits["hours"])] if result.limited else []
+    records = store.records()
+    agenda = Agenda(plan, Trials(records, store.trials(without=records)))
+    missing = [missing_trials(agenda, plan.limits["hours"])] if limited else []
     return SweepOutcome(
         report,
-        result.records,
+        records,
         lost=sum(job.fault for job in closed(agenda)),
-        limited=result.limited,
+        limited=limited,
         folder=str(store.report_folder),
         last_words=(*machine_losses(agenda), *missing),
     )

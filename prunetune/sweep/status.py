@@ -61,7 +61,7 @@ def status_of(store: Store) -> SweepStatus:
         NoSweepError: the storage has no such sweep.
     """
     damaged: list[str] = []
-    plan, records = load_plan(store), store.light_records(damaged)
+    plan, records = load_plan(store), store.digests(damaged)
     dealt = store.trials(records, damaged)  # trials with a record need no other fact
     agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}
@@ -89,7 +89,7 @@ def _study_status(plan: Plan, row: StatusRow, reasons: Mapping[str, int]) -> Stu
         phases={p: (t.done, t.total - t.closed) for p, t in row.phases.items()},
         ended=dict(row.ended),
         val_acc1=row.val_acc1,
-        winner=row.winner.key if row.winner else None,
+        winner=row.winner,
         confirm_acc1=row.confirm_acc1,
         confirm_n=row.confirm_n,
         closed=reasons,

@@ -15,6 +15,7 @@ from rich.table import Table
 from prunetune.agenda import Agenda, Task, Trials, remaining, status_rows, task_of
 from prunetune.analysis.format import percent
 from prunetune.plan import Plan
+from prunetune.records.digest import Digest
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
 from prunetune.tune.sweep_table import sweep_table, tally
@@ -35,7 +36,12 @@ class SweepConsole:
 
     def __init__(self, plan: Plan, store: Store, console: Console | None = None) -> None:
         self._plan = plan
-        self._trials = Trials(store.records(), store.trials())
+        self._time_left = TimeLeft.of_plan(plan)
+        ended: dict[str, Digest] = {}
+        for record in store.each_record():
+            self._learn(record, epochs_known=0)
+            ended[record.key] = Digest.of(record)
+        self._trials = Trials(ended, store.trials(without=ended))
         self._agenda = Agenda(plan, self._trials)
         self._running: dict[str, tuple[Task, int]] = {}
         """The running trials by key, each with the number of its epochs that are done."""
@@ -45,9 +51,6 @@ class SweepConsole:
         self._live: Live | None = None
         self._refreshed = 0.0
         self._start = time.monotonic()
-        self._time_left = TimeLeft.of_plan(plan)
-        for record in self._trials.records.values():
-            self._learn(record, epochs_known=0)
 
     def say(self, sentences: Iterable[str]) -> None:
         """Print one line for each sentence, above the table if there is one."""
@@ -74,7 +77,7 @@ class SweepConsole:
 
     def on_record(self, record: Record) -> None:
         """A trial ended; print a line if there is no table."""
-        self._trials.end(record)
+        self._trials.end(Digest.of(record))
         _, epochs_known = self._running.pop(record.key, (None, 0))
         self._learn(record, epochs_known)
         if self._redraws:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
 from prunetune.records.cost_meter import read_spent
+from prunetune.records.digest import Digest
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
@@ -25,6 +27,9 @@ from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.faults import Fault
 from prunetune.tune.rungs import rivals, stop_at
 from prunetune.tune.sampling import ConfigSampler
+
+_READ_AGAIN = 64
+"""How many records are kept in full of those that trials start from: dense networks, winners."""
 
 
 @dataclass
@@ -50,7 +55,11 @@ class Driver:
         self.plan, self.store, self.observers = plan, store, observers
         self.slots = slots
         self.time = RunningTime(store.running_time)
-        self.trials = Trials(store.records(), store.trials())
+        ended = {record.key: Digest.of(record) for record in store.each_record()}
+        read = lru_cache(_READ_AGAIN)(store.record)
+        self.trials = Trials(ended, store.trials(without=ended), read=read)
+        self._with_trial: set[str] = set()
+        """Dense networks whose trial is known to lie in the storage, where workers read it."""
         self.running: dict[str, RunningTrial] = {}
         self._sampler = ConfigSampler(plan, self.trials.records, self.trials.dealt)
         self.failure: Exception | None = None
@@ -94,7 +103,8 @@ class Driver:
             due = Finished()
         if isinstance(due, Ask):
             config = self._sampler.ask(due)
-            due = Deal(agenda.search_spec(self.plan, due, config, self.trials.records))
+            records = self.trials.in_full(due.inputs.values())
+            due = Deal(agenda.search_spec(self.plan, due, config, records))
         if isinstance(due, Deal):
             self._begin(due.spec)
         if isinstance(due, Finished):
@@ -154,18 +164,23 @@ class Driver:
         self._close(trial.builder.record("failed", breaks.verdict()))
 
     def _begin(self, spec: TrialSpec) -> None:
-        dense = self.trials.records.get(spec.inputs.get("dense", ""))
-        if dense and dense.key not in self.trials.dealt:  # only its record was kept
-            self._write(agenda.spec_of_dense(self.plan, dense))
-        self._write(spec)
+        if dense := spec.inputs.get("dense"):
+            self._write_trial_of(dense)
+        if spec.key not in self.trials.dealt:
+            self.store.write_trial(spec)
+            self.trials.deal(spec)
         self.running[spec.key] = RunningTrial(spec, RecordBuilder(spec))
         self.trials.begin(spec.key)
         self.observers.on_dealt(spec)
 
-    def _write(self, spec: TrialSpec) -> None:
-        if spec.key not in self.trials.dealt:
-            self.store.write_trial(spec)
-            self.trials.deal(spec)
+    def _write_trial_of(self, dense: str) -> None:
+        """Write the trial of a dense network of which only the record was kept."""
+        if dense in self._with_trial:
+            return
+        if not self.store.trial_folder(dense).trial.exists():
+            record = self.trials.in_full([dense])[dense]
+            self.store.write_trial(agenda.spec_of_dense(self.plan, record))
+        self._with_trial.add(dense)
 
     def _release(self, key: str) -> None:
         del self.running[key]
@@ -176,7 +191,7 @@ class Driver:
         self.time.go_on()
         if record.status != "failed":  # --retry-failed goes on from the checkpoint
             self.store.trial_folder(record.key).drop_checkpoints()
-        self.trials.end(record)
+        self.trials.end(Digest.of(record))
         del self.running[record.key]
         self.observers.on_record(record)
 
@@ -185,12 +200,12 @@ class Driver:
         return hours is not None and self.time.seconds >= 3600 * hours
 
     def _stops(self, trial: RunningTrial, known: int) -> bool:
-        curves = {key: other.builder.curve for key, other in self.running.items()}
+        curves = {key: other.builder.accuracies for key, other in self.running.items()}
         others = rivals(trial.spec, self.trials.dealt, self.trials.records, curves)
         if not trial.spec.run_on:  # `would_stop_at` of a trial that runs on is determined anew
             known = max(known, self._judged.get(trial.spec.key, 0))
         asha = self.plan.stopping(self.plan.study(trial.spec.study)) if trial.spec.study else None
-        at = stop_at(trial.spec, known, trial.builder.curve, others, asha)
+        at = stop_at(trial.spec, known, curves[trial.spec.key], others, asha)
         if at is None:
             return False
         if trial.spec.run_on:

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from prunetune.config.search import Asha
-from prunetune.records.record import Epoch, Record, TrialSpec
+from prunetune.records.digest import EndedTrial
+from prunetune.records.record import TrialSpec
 
-Curve = Sequence[Epoch]
+Curve = Sequence[float]
+"""Validation accuracy after each epoch."""
 RUNG = Fraction(2, 3)
 """The share of its epochs after which a trial is judged."""
 
@@ -47,8 +49,8 @@ def stop_at(
     at = rung(spec.epochs)
     if at is None or not known < at <= len(curve) or (len(curve) > at and not spec.run_on):
         return None
-    own = curve[at - 1].val_acc1
-    reached = [other[at - 1].val_acc1 for other in others if len(other) >= at]
+    own = curve[at - 1]
+    reached = [other[at - 1] for other in others if len(other) >= at]
     return None if continues(own, reached, asha.reduction) else at
 
 
@@ -65,21 +67,25 @@ def continues(own: float, others: Sequence[float], reduction: int) -> bool:
 def rivals(
     spec: TrialSpec,
     dealt: Mapping[str, TrialSpec],
-    records: Mapping[str, Record],
+    ended: Mapping[str, EndedTrial],
     running: Mapping[str, Curve],
 ) -> Iterator[Curve]:
     """The curves of the other search trials of a study with as many epochs and the same source.
 
-    `running` holds the curves so far of running trials, by key.
+    Args:
+        spec: the trial.
+        dealt: the trials that have not ended, by key.
+        ended: those that have.
+        running: the curves so far of running trials.
     """
-    for record in records.values():
-        if record.key != spec.key and _contest(record) == _contest(spec):
-            yield record.curve
+    for trial in ended.values():
+        if trial.key != spec.key and _contest(trial) == _contest(spec):
+            yield trial.accuracies
     for key, curve in running.items():
-        if key not in records and key != spec.key and _contest(dealt[key]) == _contest(spec):
+        if key not in ended and key != spec.key and _contest(dealt[key]) == _contest(spec):
             yield curve
 
 
-def _contest(trial: TrialSpec | Record) -> tuple[str | None, str, str | None, int]:
+def _contest(trial: TrialSpec | EndedTrial) -> tuple[str | None, str, str | None, int]:
     epochs = trial.epochs if isinstance(trial, TrialSpec) else trial.epochs_planned
     return trial.study, trial.phase, trial.inputs.get("architecture"), epochs

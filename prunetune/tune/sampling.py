@@ -25,19 +25,20 @@ from prunetune.agenda import Ask
 from prunetune.config.samplers import Gp, GridSearch, Qmc, RandomSearch, Tpe, sampler_params
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Domain, Float, Int
 from prunetune.plan import Plan, Study
+from prunetune.records.digest import EndedTrial
 from prunetune.records.key import canonical
-from prunetune.records.record import Record, TrialSpec
+from prunetune.records.record import TrialSpec
 from prunetune.records.seeds import child_seed
 from prunetune.tune.quasi_random import grid_point, qmc_point, random_point
 
 
 class ConfigSampler:
-    """Proposes configurations. Reads `records` and `dealt` anew at each ask; never changes them."""
+    """Proposes configurations. Reads `ended` and `dealt` anew at each ask; never changes them."""
 
     def __init__(
-        self, plan: Plan, records: Mapping[str, Record], dealt: Mapping[str, TrialSpec]
+        self, plan: Plan, ended: Mapping[str, EndedTrial], dealt: Mapping[str, TrialSpec]
     ) -> None:
-        self._plan, self._records, self._dealt = plan, records, dealt
+        self._plan, self._ended, self._dealt = plan, ended, dealt
         self._params = sampler_params(plan.sampler)
 
     def ask(self, ask: Ask) -> Config:
@@ -73,47 +74,41 @@ class ConfigSampler:
             trial = self.optuna_study(ask, sampler).ask()
             return ask.study.space.draw(lambda dimension: _suggest(trial, dimension))
 
-    def _before(self, ask: Ask) -> Iterator[TrialSpec | Record]:
-        """Records of the study's search trials with the same inputs, and specs of running ones."""
-        trials: dict[str, TrialSpec | Record] = {**self._dealt, **self._records}
+    def _before(self, ask: Ask) -> Iterator[TrialSpec | EndedTrial]:
+        """The study's search trials with the same inputs, ended or not."""
+        trials: dict[str, TrialSpec | EndedTrial] = {**self._dealt, **self._ended}
         for trial in trials.values():
             same = (trial.phase, trial.study) == ("search", ask.study.id)
             if same and trial.inputs == ask.inputs:
                 yield trial
 
 
-def optuna_trial(study: Study, trial: TrialSpec | Record) -> FrozenTrial:
-    """A trial as Optuna's; a trial without a record is running."""
+def optuna_trial(study: Study, trial: TrialSpec | EndedTrial) -> FrozenTrial:
+    """A trial as Optuna's; one that has not ended is running."""
     params = study.space.searched(trial.config)
     domains = {d.path: d.domain for d in study.space.dimensions}
     return create_trial(
-        **(_outcome(trial) if isinstance(trial, Record) else {"state": TrialState.RUNNING}),
+        **({"state": TrialState.RUNNING} if isinstance(trial, TrialSpec) else _outcome(trial)),
         params={path: _encode(domains[path], value) for path, value in params.items()},
         distributions={path: distribution(domains[path]) for path in params},
     )
 
 
-def _outcome(record: Record) -> dict[str, Any]:
+def _outcome(trial: EndedTrial) -> dict[str, Any]:
     """State, value and intermediate values of a finished trial, by Optuna's names."""
-    curve = {e.epoch: e.val_acc1 for e in record.curve}
-    if record.would_stop_at is not None:  # it ran on as a check of the rule
-        until_rung = {epoch: acc1 for epoch, acc1 in curve.items() if epoch <= record.would_stop_at}
+    curve = dict(enumerate(trial.accuracies, start=1))
+    if trial.would_stop_at is not None:  # it ran on as a check of the rule
+        until_rung = {epoch: acc1 for epoch, acc1 in curve.items() if epoch <= trial.would_stop_at}
         return {"state": TrialState.PRUNED, "intermediate_values": until_rung}
-    match record.status:
-        case "completed" if record.val_acc1 is not None:
-            return {"state": TrialState.COMPLETE, "value": record.val_acc1}
+    match trial.status:
+        case "completed" if trial.val_acc1 is not None:
+            return {"state": TrialState.COMPLETE, "value": trial.val_acc1}
         case "stopped":
             return {"state": TrialState.PRUNED, "intermediate_values": curve}
         case "infeasible":  # no value, but a violated constraint (optuna#2969)
-            return {"state": TrialState.PRUNED, "constraints": {"macs": _excess(record)}}
+            return {"state": TrialState.PRUNED, "constraints": {"macs": trial.budget_miss}}
         case _:
             return {"state": TrialState.FAIL}
-
-
-def _excess(record: Record) -> float:
-    """The share of the budget by which the nearest network misses it."""
-    nearest = record.departures.get("nearest_macs", 0)
-    return abs(nearest - record.target_macs) / record.target_macs or 1.0
 
 
 def distribution(domain: Domain) -> BaseDistribution:

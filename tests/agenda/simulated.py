@@ -13,6 +13,7 @@ from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Constant, Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
+from prunetune.records.digest import Digest
 from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec, training_macs
 
 DENSE_MACS = 1000
@@ -165,6 +166,8 @@ class Sweep:
         """`checked`: compare every call of `due` with that of a fresh agenda."""
         self.plan, self.slots, self.end, self.crash, self.checked = plan, slots, end, crash, checked
         self.rng = random.Random(seed)
+        self.dealt = dict(dealt)
+        """Every trial that was ever dealt."""
         self.trials = Trials(records, dealt)
         self.agenda = Agenda(plan, self.trials)
         self.running: dict[str, TrialSpec] = {}
@@ -176,10 +179,6 @@ class Sweep:
     @property
     def records(self) -> Mapping[str, Record]:
         return self.trials.records
-
-    @property
-    def dealt(self) -> Mapping[str, TrialSpec]:
-        return self.trials.dealt
 
     def run(self) -> Sweep:
         while self.step():
@@ -211,12 +210,14 @@ class Sweep:
     def due(self) -> Deal | Ask | Wait | Finished:
         action = due(self.agenda)
         if self.checked:
-            assert action == due(self.afresh()), "a cached result is out of date"
+            assert action == due(self.afresh()), "a cache is old, or a digest lacks a fact"
         return action
 
-    def afresh(self) -> Agenda:
-        """An agenda of the same state with an empty cache."""
-        return Agenda(self.plan, Trials(self.records, self.dealt, self.running))
+    def afresh(self) -> Agenda[Digest]:
+        """An agenda of the same state with an empty cache, which knows records by digests alone."""
+        digests = {key: Digest.of(record) for key, record in self.records.items()}
+        trials = Trials(digests, self.dealt, self.running, read=self.records.__getitem__)
+        return Agenda(self.plan, trials)
 
     def finish(self, key: str) -> None:
         self.trials.end(self.end(self.running.pop(key)))
@@ -232,6 +233,7 @@ class Sweep:
         assert self.dealt.get(spec.key, spec) == spec, "a dealt trial was changed"
         for key in spec.inputs.values():
             assert self.records[key].status == "completed", "dealt before its inputs exist"
+        self.dealt[spec.key] = spec
         self.trials.deal(spec)
         self.trials.begin(spec.key)
         self.running[spec.key] = spec

@@ -47,13 +47,13 @@ class Witness:
 
 def test_everything_is_recorded_once_by_few_actors(store):
     plan, witness = make_plan(trials=6, seeds=3), Witness()
-    outcome = run(plan, store, observers=[witness], trial=quick)
-    keys = list(outcome.records)
+    limited = run(plan, store, observers=[witness], trial=quick)
+    records = store.records()
+    keys = list(records)
     assert len(keys) == counts(plan).total.total
-    assert outcome.records == store.records()
-    assert {r.status for r in outcome.records.values()} == {"completed"}
-    assert not outcome.limited
-    for key, record in outcome.records.items():
+    assert {r.status for r in records.values()} == {"completed"}
+    assert not limited
+    for key, record in records.items():
         own = [event for event in witness.events if event[1:2] == (key,)]
         epochs = [("epoch", key, n + 1) for n in range(record.epochs_planned)]
         assert own == [("dealt", key), *epochs, ("record", key)]
@@ -62,15 +62,17 @@ def test_everything_is_recorded_once_by_few_actors(store):
     assert len(pids) <= plan.resources["max_concurrent"]
 
     again = Witness()
-    assert run(plan, store, observers=[again], trial=hopeless).records == outcome.records
+    run(plan, store, observers=[again], trial=hopeless)
+    assert store.records() == records
     assert again.events == [("closed",)]
 
 
 def test_a_death_or_a_hang_costs_an_epoch_and_a_trial_that_always_raises_fails(store):
     plan = make_plan(trials=2)
-    outcome = run(plan, store, trial=faulty)
-    assert len(outcome.records) == counts(plan).total.total
-    search = {(r.arm, r.number): r for r in outcome.records.values() if r.phase == "search"}
+    run(plan, store, trial=faulty)
+    records = store.records()
+    assert len(records) == counts(plan).total.total
+    search = {(r.arm, r.number): r for r in records.values() if r.phase == "search"}
     failure = search["pruned", 1]
     for number, kind in enumerate(("death", "hang")):
         survivor = search["thin", number]
@@ -79,7 +81,7 @@ def test_a_death_or_a_hang_costs_an_epoch_and_a_trial_that_always_raises_fails(s
         assert len(starts(store, survivor.key)) == 2
         breaks = BreakLog(store.trial_folder(survivor.key).breaks).breaks
         assert [each.kind for each in breaks] == [kind]
-    assert [k for k, r in outcome.records.items() if r.status == "failed"] == [failure.key]
+    assert [k for k, r in records.items() if r.status == "failed"] == [failure.key]
     assert failure.failed_by == "exception"
     assert failure.error == "ZeroDivisionError: no such thing"
     assert len(starts(store, failure.key)) == 3
@@ -90,24 +92,26 @@ def test_a_death_or_a_hang_costs_an_epoch_and_a_trial_that_always_raises_fails(s
 
 def test_when_everything_fails_the_sweep_ends(store):
     plan = make_plan(trials=1, seeds=1)
-    outcome = run(plan, store, trial=hopeless)
-    assert {r.status for r in outcome.records.values()} == {"failed"}
-    shut = closed(Agenda(plan, Trials(outcome.records, outcome.dealt)))
-    assert len(outcome.records) + len(shut) == counts(plan).total.total
+    run(plan, store, trial=hopeless)
+    records = store.records()
+    assert {r.status for r in records.values()} == {"failed"}
+    shut = closed(Agenda(plan, Trials(records, store.trials())))
+    assert len(records) + len(shut) == counts(plan).total.total
 
 
 def test_trials_are_stopped_early_on_their_curves(store):
     plan = make_plan(trials=9, seeds=1, asha=Asha(reduction=3, run_on=1))
-    outcome = run(plan, store, trial=quick)
-    stopped = [r for r in outcome.records.values() if r.status == "stopped"]
+    run(plan, store, trial=quick)
+    records = store.records()
+    stopped = [r for r in records.values() if r.status == "stopped"]
     assert stopped
     assert all(r.epochs == len(r.curve) == rung(r.epochs_planned) for r in stopped)
     assert all(r.phase == "search" for r in stopped)
-    completed = {r.status for r in outcome.records.values() if r not in stopped}
+    completed = {r.status for r in records.values() if r not in stopped}
     assert completed == {"completed"}
     for study in plan.studies:
-        ran_on = [s for s in outcome.dealt.values() if s.study == study.id and s.run_on]
-        assert [outcome.records[s.key].status for s in ran_on] == ["completed"]
+        ran_on = [s for s in store.trials().values() if s.study == study.id and s.run_on]
+        assert [records[s.key].status for s in ran_on] == ["completed"]
 
 
 def test_a_full_disk_ends_the_sweep_cleanly_and_leaves_no_record(store):
@@ -127,6 +131,5 @@ def test_more_gpus_than_there_are_is_refused_before_anything_is_dealt(store):
 
 def test_limits_end_a_sweep_with_work_left(store):
     plan = make_plan(limits={"hours": 0.0})
-    outcome = run(plan, store, trial=quick)
-    assert outcome.limited
-    assert outcome.records == {}
+    assert run(plan, store, trial=quick)
+    assert store.records() == {}

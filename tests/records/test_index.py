@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from prunetune.records.digest import Digest
 from prunetune.records.files import CorruptFileError
 from prunetune.records.record import Record
 from prunetune.records.store import Store
 from tests.analysis.sweeps import make_plan, noisy, run
-
-KEPT = ("key", "study", "phase", "number", "seed", "status", "inputs", "budget", "error")
-FIGURES = ("val_acc1", "val_loss", "test_acc1", "would_stop_at", "train_macs", "epochs", "macs")
 
 
 @pytest.fixture
@@ -30,19 +29,18 @@ def index_of(store: Store) -> Path:
     return store.root / "records.index"
 
 
+def short(record: Record) -> Digest:
+    return replace(Digest.of(record), accuracies=())
+
+
 def assert_same(store: Store) -> None:
-    whole, light = store.records(), store.light_records()
-    assert list(light) == list(whole)
-    for key, record in whole.items():
-        for name in (*KEPT, *FIGURES):
-            assert getattr(light[key], name) == getattr(record, name)
+    found = store.digests()
+    assert list(found.items()) == [(k, short(r)) for k, r in store.records().items()]
 
 
-def test_light_records_are_the_records_without_their_bulk(store: Store) -> None:
+def test_the_digests_are_those_of_the_records_and_take_less_room(store: Store) -> None:
     assert_same(store)
     assert_same(store)  # now from the index
-    record = next(iter(store.light_records().values()))
-    assert (record.curve, record.config, record.architecture) == ((), {}, None)
     whole = sum(path.stat().st_size for path in (store.root / "records").iterdir())
     assert index_of(store).stat().st_size < whole
 
@@ -55,12 +53,12 @@ def test_a_record_is_indexed_as_it_is_written(store: Store) -> None:
 
 
 def test_an_empty_storage_has_no_records_and_gets_no_index(tmp_path: Path) -> None:
-    assert Store(tmp_path, "none").light_records() == {}
+    assert Store(tmp_path, "none").digests() == {}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_new_changed_and_removed_records_are_noticed(store: Store) -> None:
-    store.light_records()
+    store.digests()
     keys = list(store.records())
     store.record_file(keys[0]).delete()
     store.set_aside(keys[1])
@@ -68,12 +66,12 @@ def test_new_changed_and_removed_records_are_noticed(store: Store) -> None:
     store.record_file(keys[2]).write_json(changed)
     store.write_record(changed.model_copy(update={"key": "new"}))
     assert_same(store)
-    assert store.light_records()[keys[2]].status == "failed"
+    assert store.digests()[keys[2]].status == "failed"
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_index_changes_nothing(store: Store, seed: int) -> None:
-    store.light_records()
+    store.digests()
     rng, content = random.Random(seed), bytearray(index_of(store).read_bytes())
     if seed % 2:
         del content[rng.randrange(len(content)) :]
@@ -82,10 +80,17 @@ def test_a_damaged_index_changes_nothing(store: Store, seed: int) -> None:
         content += b"\n\n[]\n"
     index_of(store).write_bytes(content)
     store.write_record(next(iter(store.records().values())).model_copy(update={"key": "new"}))
-    whole, light = store.records(), store.light_records()
-    assert light.keys() == whole.keys()
+    assert store.digests().keys() == store.records().keys()
     index_of(store).unlink()
     assert_same(store)
+
+
+def test_an_index_that_cannot_be_read_is_made_anew(store: Store) -> None:
+    good = index_of(store).read_bytes()
+    older = good.replace(b'"budget_miss"', b'"budget"')
+    index_of(store).write_bytes(older)
+    assert_same(store)
+    assert index_of(store).read_bytes() == b"".join(sorted(good.splitlines(keepends=True)))
 
 
 def test_an_index_that_cannot_be_written_is_done_without(store: Store) -> None:
@@ -100,14 +105,14 @@ def test_an_index_does_not_grow_for_ever(store: Store) -> None:
     for _ in range(6):
         for path in (store.root / "records").iterdir():
             os.utime(path, ns=(random.randrange(10**18), random.randrange(10**18)))
-        store.light_records()
+        store.digests()
     assert len(index_of(store).read_bytes().splitlines()) <= 2 * len(store.records())
 
 
 def test_a_file_that_is_no_record_is_named(store: Store) -> None:
     store.record_file("broken").write(b"{}")
     with pytest.raises(CorruptFileError, match=r"broken\.json"):
-        store.light_records()
+        store.digests()
 
 
 def test_records_of_any_status_go_through_the_index(store: Store) -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from prunetune.config.search import Asha
-from prunetune.records.record import Epoch, TrialSpec
+from prunetune.records.record import TrialSpec
 from prunetune.tune.rungs import continues, rivals, rung, stop_at
 from tests.agenda.simulated import Sweep, ended, plan, study
 
@@ -14,16 +14,9 @@ EPOCHS = 9
 AT = 6
 
 
-def curve(*accuracies: float) -> tuple[Epoch, ...]:
-    return tuple(
-        Epoch(epoch=i + 1, train_loss=1, val_loss=1, val_acc1=a, lr=0.1, seconds=1)
-        for i, a in enumerate(accuracies)
-    )
-
-
-def until_rung(accuracy: float) -> tuple[Epoch, ...]:
+def until_rung(accuracy: float) -> tuple[float, ...]:
     """A curve that was higher before and has this accuracy at the rung."""
-    return curve(*[0.9] * (AT - 1), accuracy)
+    return (*[0.9] * (AT - 1), accuracy)
 
 
 def spec(**other) -> TrialSpec:
@@ -66,7 +59,7 @@ def test_a_trial_goes_on_while_it_is_within_the_top(reduction):
 
 def test_only_the_report_that_reaches_the_rung_is_judged():
     others = [until_rung(0.9)] * 5
-    poor = curve(*[0.1] * EPOCHS)
+    poor = (0.1,) * EPOCHS
     for known in range(EPOCHS):
         judged = stop_at(spec(), known, poor[: known + 1], others, ASHA)
         assert judged == (AT if known + 1 == AT else None)
@@ -86,11 +79,11 @@ def test_only_the_search_is_judged(phase):
 
 def test_curves_that_have_not_reached_the_rung_say_nothing():
     own = until_rung(0.5)
-    short = [curve(0.9, 0.9), curve(*[0.9] * (AT - 1)), ()] * 9
+    short = [(0.9, 0.9), (0.9,) * (AT - 1), ()] * 9
     assert stop_at(spec(), AT - 1, own, [*short, until_rung(0.6)], ASHA) is None
     reached = [until_rung(0.6), until_rung(0.4)]
     assert stop_at(spec(), AT - 1, own, [*short, *reached], ASHA) == AT
-    better_later = [until_rung(0.4), (*until_rung(0.4), *curve(0.9))]
+    better_later = [until_rung(0.4), (*until_rung(0.4), 0.9)]
     assert stop_at(spec(), AT - 1, own, better_later, ASHA) is None
 
 
@@ -104,12 +97,12 @@ def test_rivals_are_the_other_trials_of_the_same_search_on_the_same_architecture
     searched = [s for s in after.order if s.study == name and s.phase == "search"]
     assert len(after.keys(name, "search")) > len(searched), "the winner of the source changed"
     own = searched[-1]
-    live = {s.key: ended(s).curve[:2] for s in searched[:2]}
+    live = {s.key: ended(s).accuracies[:2] for s in searched[:2]}
     records = {k: r for k, r in after.records.items() if k not in live}
     found = sorted(rivals(own, after.dealt, records, live), key=len)
     assert [len(c) for c in found] == [2] * 2 + [6] * (len(searched) - 3)
     others = [s for s in searched if s.key != own.key]
-    expected = [live.get(s.key) or after.records[s.key].curve for s in others]
+    expected = [live.get(s.key) or after.records[s.key].accuracies for s in others]
     assert sorted(found, key=str) == sorted(expected, key=str)
 
 
@@ -117,7 +110,7 @@ def test_rivals_are_the_other_trials_of_the_same_search_on_the_same_architecture
 def test_whoever_is_stopped_was_outside_the_top_of_what_had_arrived(reduction):
     rng = random.Random(reduction)
     asha = Asha(reduction=reduction)
-    trials = {i: curve(*(rng.random() for _ in range(EPOCHS))) for i in range(30)}
+    trials = {i: [rng.random() for _ in range(EPOCHS)] for i in range(30)}
     at = rung(EPOCHS)
     assert at is not None
     arrivals = [i for i in trials for _ in range(EPOCHS)]
@@ -133,9 +126,9 @@ def test_whoever_is_stopped_was_outside_the_top_of_what_had_arrived(reduction):
             stopped[i] = [j for j in trials if done[j] >= at]
     for i, reached in stopped.items():
         assert done[i] == at
-        own = trials[i][at - 1].val_acc1
-        better = sum(trials[j][at - 1].val_acc1 > own for j in reached)
+        own = trials[i][at - 1]
+        better = sum(trials[j][at - 1] > own for j in reached)
         assert better >= len(reached) // reduction
-    best = max(trials, key=lambda i: trials[i][at - 1].val_acc1)
+    best = max(trials, key=lambda i: trials[i][at - 1])
     assert best not in stopped
     assert len(stopped) >= len(trials) // 3

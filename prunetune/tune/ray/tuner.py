@@ -11,14 +11,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ray import tune
 
 from prunetune.plan import Plan
-from prunetune.records.record import Record, TrialSpec
 from prunetune.records.store import Store
 from prunetune.tune.callbacks import Broadcast, Observer
 from prunetune.tune.driver import Driver
@@ -41,16 +39,6 @@ _MOST_PENDING = 200
 """How many trials may wait for a node: an autoscaler sees them all, and no cluster is flooded."""
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """The state of a sweep when `run` returns."""
-
-    records: dict[str, Record]
-    dealt: dict[str, TrialSpec]
-    limited: bool
-    """Whether `limits.hours` ended the run with work left."""
-
-
 class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
     """A signal ended the run, which can be continued; `exit_code` is the shell's for the signal."""
 
@@ -68,7 +56,7 @@ def run(
     trial: RunTrial | None = None,
     offline: bool = False,
     plugin_folders: tuple[str, ...] = (),
-) -> RunResult:
+) -> bool:
     """Run the trials of `plan` that have no record in `store`; the caller holds the store's lock.
 
     Args:
@@ -80,6 +68,9 @@ def run(
         offline: whether trials must not download data.
         plugin_folders: where workers look for plug-in modules that are not installed.
 
+    Returns:
+        Whether `limits.hours` ended the run with work left.
+
     Raises:
         ResourceError: a trial asks for more than any node has.
         ClusterError: the cluster does not answer or refuses us.
@@ -89,7 +80,7 @@ def run(
     """
     broadcast = Broadcast(observers)
     driver = Driver(plan, store, broadcast)
-    outcome = None
+    limited = None
     try:
         if not driver.finished():
             code = travel.packed(plan.plugins, plugin_folders)
@@ -100,7 +91,7 @@ def run(
             ):
                 if remote.is_remote():
                     sweep = partial(_sweep_on_head, plan, store, trial, offline, plugin_folders)
-                    outcome = remote.run_on_head(
+                    limited = remote.run_on_head(
                         sweep, _name(store), broadcast, lambda: driver.abandoned
                     )
                 else:
@@ -111,7 +102,7 @@ def run(
         raise Interrupted(driver.interrupted)
     if driver.failure is not None:
         raise driver.failure
-    return outcome or RunResult(driver.trials.records, driver.trials.dealt, driver.limited)
+    return bool(limited) or driver.limited
 
 
 def _sweep(
@@ -138,7 +129,7 @@ def _sweep_on_head(
     offline: bool,
     plugin_folders: tuple[str, ...],
     messenger: Observer,
-) -> RunResult:
+) -> bool:
     """`run` in a process of the cluster, which is already connected to Ray."""
     observers = [messenger]
     return run(
@@ -188,7 +179,13 @@ def _fit(
 
 def _bundle(cpus: float, config: dict[str, Any]) -> tune.PlacementGroupFactory:
     """What a trial asks of a node."""
-    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": config["gpus"]}])
+    return _shared_bundle(cpus, config["gpus"])
+
+
+@cache
+def _shared_bundle(cpus: float, gpus: float) -> tune.PlacementGroupFactory:
+    """One object for all trials that ask for the same: Tune keeps that of every trial."""
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
 
 
 class _Abandon(tune.Stopper):  # type: ignore[misc]
