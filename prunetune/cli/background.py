@@ -34,7 +34,8 @@ class BackgroundStream(io.TextIOBase):
         self._changed = threading.Condition()
         self._waiting = b""
         self._dropped = 0
-        self._busy = False
+        self._taken = 0
+        """Bytes that the thread has taken and not written yet."""
         threading.Thread(target=self._serve, name="printing", daemon=True).start()
 
     @property
@@ -51,7 +52,7 @@ class BackgroundStream(io.TextIOBase):
         """Take the text for the thread; drop it if too much waits already."""
         content = text.encode(self._encoding, "replace")
         with self._changed:
-            if len(self._waiting) + len(content) > _LONGEST_BACKLOG:
+            if self._taken + len(self._waiting) + len(content) > _LONGEST_BACKLOG:
                 self._dropped += 1
             else:
                 self._waiting += content
@@ -64,7 +65,7 @@ class BackgroundStream(io.TextIOBase):
     def drain(self, patience_s: float = 2.0) -> None:
         """Wait until all is written, or the reader has taken nothing for `patience_s` seconds."""
         with self._changed:
-            while self._waiting or self._dropped or self._busy:
+            while self._waiting or self._dropped or self._taken:
                 if not self._changed.wait(patience_s):
                     return
 
@@ -84,13 +85,14 @@ class BackgroundStream(io.TextIOBase):
         """The thread: write all that waits, for ever."""
         while True:
             with self._changed:
-                self._busy = False
+                self._taken = 0
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self._dropped)
-                content, self._waiting, self._busy = self._waiting, b"", True
+                content, self._waiting = self._waiting, b""
                 if self._dropped:
                     note = f"prunetune: nobody read here; left out {self._dropped} texts\n"
                     content, self._dropped = content + note.encode(self._encoding, "replace"), 0
+                self._taken = len(content)
             self._write(content)
 
     def _write(self, content: bytes) -> None:
@@ -102,4 +104,5 @@ class BackgroundStream(io.TextIOBase):
                 except BlockingIOError:
                     time.sleep(_AGAIN_S)
                 with self._changed:
+                    self._taken = len(content)
                     self._changed.notify_all()  # somebody reads
