@@ -200,12 +200,12 @@ class Driver:
         return hours is not None and self.time.seconds >= 3600 * hours
 
     def _stops(self, trial: RunningTrial, known: int) -> bool:
-        curves = {key: other.builder.accuracies for key, other in self.running.items()}
-        others = rivals(trial.spec, self.trials.dealt, self.trials.records, curves)
+        running = ((key, other.builder.accuracies) for key, other in self.running.items())
+        others = rivals(trial.spec, self.trials.dealt, self.trials.records, running)
         if not trial.spec.run_on:  # `would_stop_at` of a trial that runs on is determined anew
             known = max(known, self._judged.get(trial.spec.key, 0))
         asha = self.plan.stopping(self.plan.study(trial.spec.study)) if trial.spec.study else None
-        at = stop_at(trial.spec, known, curves[trial.spec.key], others, asha)
+        at = stop_at(trial.spec, known, trial.builder.accuracies, others, asha)
         if at is None:
             return False
         if trial.spec.run_on:

@@ -68,7 +68,7 @@ def rivals(
     spec: TrialSpec,
     dealt: Mapping[str, TrialSpec],
     ended: Mapping[str, EndedTrial],
-    running: Mapping[str, Curve],
+    running: Iterable[tuple[str, Curve]],
 ) -> Iterator[Curve]:
     """The curves of the other search trials of a study with as many epochs and the same source.
 
@@ -76,12 +76,12 @@ def rivals(
         spec: the trial.
         dealt: the trials that have not ended, by key.
         ended: those that have.
-        running: the curves so far of running trials.
+        running: the keys of running trials, each with its curve so far.
     """
     for trial in ended.values():
         if trial.key != spec.key and _contest(trial) == _contest(spec):
             yield trial.accuracies
-    for key, curve in running.items():
+    for key, curve in running:
         if key not in ended and key != spec.key and _contest(dealt[key]) == _contest(spec):
             yield curve
 

@@ -99,7 +99,7 @@ def test_rivals_are_the_other_trials_of_the_same_search_on_the_same_architecture
     own = searched[-1]
     live = {s.key: ended(s).accuracies[:2] for s in searched[:2]}
     records = {k: r for k, r in after.records.items() if k not in live}
-    found = sorted(rivals(own, after.dealt, records, live), key=len)
+    found = sorted(rivals(own, after.dealt, records, live.items()), key=len)
     assert [len(c) for c in found] == [2] * 2 + [6] * (len(searched) - 3)
     others = [s for s in searched if s.key != own.key]
     expected = [live.get(s.key) or after.records[s.key].accuracies for s in others]
