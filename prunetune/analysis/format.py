@@ -37,6 +37,14 @@ def count(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def rough_duration(seconds: float) -> str:
+    """An estimated time to two digits, in the largest unit of which it has two: `4.9 days`."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{float(f'{seconds / size:.1e}'):,g} {unit}"
+    return "less than two minutes"
+
+
 def in_milliseconds(seconds: float) -> str:
     """A time in milliseconds without the unit, to three digits: `1.23`, `45.6`."""
     value = 1000 * seconds

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prunetune.analysis.format import percent, plural
+from prunetune.analysis.format import percent, plural, rough_duration
 from prunetune.cli.about import HEADINGS, columns
-from prunetune.records.record import PHASES
+from prunetune.records.record import PHASES, Phase
 
 if TYPE_CHECKING:
     from prunetune.sweep.forecast import Forecast, StudyForecast
@@ -39,7 +40,7 @@ def print_forecast(forecast: Forecast) -> None:
     console.print(f"dense {forecast.model}: {dense}")
     for sentence in forecast.sentences():
         console.print(sentence, markup=False, soft_wrap=True)
-    console.print(_forecast_table(forecast))
+    console.print(forecast_table(forecast))
     console.print(_cost(forecast), markup=False)
     if forecast.rough:
         console.print(_rough_table(forecast))
@@ -76,29 +77,51 @@ def _cost(forecast: Forecast) -> str:
     )
 
 
-def _forecast_table(forecast: Forecast) -> Table:
-    table = Table()
-    texts = ("study", "can be met under")
-    numbers = ("target MACs", "trials", "epochs each", "epochs", "training MACs")
-    for name in (texts[0], *numbers, texts[1]):
-        table.add_column(name, justify="left" if name in texts else "right")
+def forecast_table(forecast: Forecast) -> Table:
+    """A line for each study; what it cannot meet is said below."""
+    phases = _phases({p for row in forecast.rows for p, n in row.trials.items() if n})
+    each = "epochs\neach"
+    table = _study_table(None, "target MACs", _sum(phases), each, "epochs", "training\nMACs")
     for row in forecast.rows:
-        trials = " + ".join(f"{n} {phase}" for phase, n in row.trials.items() if n)
+        trials = " + ".join(str(n) for phase in PHASES if (n := row.trials.get(phase, 0)))
         cells = (f"{row.target_macs:,}", trials, str(row.epochs_each), f"{row.epochs:,}")
-        scopes = ", ".join(reach.scope for reach in row.reach if reach.within)
-        table.add_row(row.study, *cells, f"{row.train_macs:.3e}", scopes)
+        table.add_row(row.study, *cells, f"{row.train_macs:.3e}")
     return table
 
 
+def _study_table(title: str | None, *numbers: str) -> Table:
+    """A table of studies with columns of numbers; a name too long for the terminal is folded."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("study", overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _phases(found: Container[str]) -> list[Phase]:
+    """The phases of studies, in their order; dense networks have a row of their own."""
+    return [phase for phase in PHASES if phase in found and phase != "dense"]
+
+
+def _sum(phases: Iterable[Phase]) -> str:
+    """The heading of cells like `4 + 5`."""
+    return "\n+ ".join(phases)
+
+
 def _rough_table(forecast: Forecast) -> Table:
-    table = Table(title="ROUGH times, never measured here: within a factor of about three")
-    table.add_column("trials run one at a time on")
-    for heading in ("dense epochs an hour", "epochs an hour at the smallest budget", "whole sweep"):
+    title = "ROUGH times, never measured here: within a factor of about three"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("trials run one at a time on", no_wrap=True)
+    for heading in (
+        "dense epochs\nan hour",
+        "epochs an hour at\nthe smallest budget",
+        "whole sweep",
+    ):
         table.add_column(heading, justify="right")
     for row in forecast.rough:
         epochs = (row.dense_epochs_per_hour, row.smallest_epochs_per_hour)
-        whole = str(timedelta(seconds=float(f"{row.seconds:.1e}")))
-        table.add_row(row.device, *(f"{float(f'{each:.1e}'):,.0f}" for each in epochs), whole)
+        cells = (f"{float(f'{each:.1e}'):,.0f}" for each in epochs)
+        table.add_row(row.device, *cells, rough_duration(row.seconds))
     return table
 
 
@@ -119,12 +142,7 @@ def _print_reach(console: Console, row: StudyForecast) -> None:
 def print_status(status: SweepStatus) -> None:
     """Print what `prunetune status` says."""
     console = table_console()
-    table = Table(title=f"{status.sweep}  {status.done}/{status.owed}")
-    for name in ("study", *PHASES, "best val acc1", "confirmed test acc1", "ended otherwise"):
-        table.add_column(name, justify="left" if name == "study" else "right")
-    for study in status.studies:
-        table.add_row(*_status_cells(study))
-    console.print(table)
+    console.print(status_table(status))
     if status.unfinished:
         state = "run" if status.running else "have begun and go on when the sweep does"
         console.print(f"{status.unfinished} trials {state}")
@@ -139,13 +157,29 @@ def print_status(status: SweepStatus) -> None:
             console.print(f"{study.study}: {count} closed: {reason}", markup=False)
 
 
+def status_table(status: SweepStatus) -> Table:
+    """A line for each study: its trials done and owed, its winner, and other ends if any."""
+    studies = status.studies
+    owed = {phase for study in studies for phase, (_, n) in study.phases.items() if n}
+    others = [_other_ends(study) for study in studies]
+    columns = [_sum(_phases(owed)), "best\nval acc1", "confirmed\ntest acc1"]
+    title = f"{status.sweep}  {status.done}/{status.owed}"
+    table = _study_table(title, *columns, *(["ended\notherwise"] if any(others) else []))
+    for study, other in zip(studies, others, strict=True):
+        table.add_row(study.study, *_status_cells(study), *([other] if any(others) else []))
+    return table
+
+
 def _status_cells(study: StudyStatus) -> tuple[str, ...]:
     counts = [study.phases.get(phase, (0, 0)) for phase in PHASES]
-    done = [f"{done}/{owed}" if owed else "" for done, owed in counts]
-    other = ", ".join(f"{n} {end}" for end, n in study.ended.items() if end != "completed" and n)
+    done = " + ".join(f"{done}/{owed}" for done, owed in counts if owed)
     confirmed = f"{percent(study.confirm_acc1)} (n={study.confirm_n})" if study.confirm_acc1 else ""
     best = percent(study.val_acc1) if study.val_acc1 is not None else ""
-    return (study.study, *done, best, confirmed, other)
+    return (done, best, confirmed)
+
+
+def _other_ends(study: StudyStatus) -> str:
+    return "\n".join(f"{n} {end}" for end, n in study.ended.items() if end != "completed" and n)
 
 
 def print_parts(rows: Sequence[dict[str, str]]) -> None:

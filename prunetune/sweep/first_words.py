@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from prunetune.agenda import Agenda, Trials, counts, status_rows
-from prunetune.analysis.format import count, listing, plural
+from prunetune.analysis.format import count, listing, plural, rough_duration
 from prunetune.config.budget import read_budget
 from prunetune.config.file.model import SweepSpec
 from prunetune.plan import Plan
@@ -38,8 +37,7 @@ def announced(plan: Plan, store: Store, seconds: float | None) -> Iterator[str]:
     if plan.early_stopping is not None:
         work += " if none is stopped early"
     if seconds is not None:
-        time = str(timedelta(seconds=round(seconds))) if seconds >= 60 else "less than a minute"
-        work += f"; very roughly {time} on this machine's CPU cores"
+        work += f"; very roughly {rough_duration(seconds)} on this machine's CPU cores"
     yield f"work: {work}"
     tallies = [t for row in status_rows(_agenda(store, plan)) for t in row.phases.values()]
     if done := sum(tally.done for tally in tallies):
