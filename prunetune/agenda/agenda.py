@@ -18,9 +18,9 @@ from prunetune.agenda.outcomes import StudyOutcome, finalists, given_pick, study
 from prunetune.agenda.specs import search_dense_seed
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Plan, Study
-from prunetune.records.digest import EndedT
 from prunetune.records.record import Phase, Record
 from prunetune.records.seeds import confirm_seed, rescore_seed, search_seed
+from prunetune.records.trial_outcome import EndedT
 
 RESCORES = 2
 """Fresh seeds on which each finalist of a study is trained again."""

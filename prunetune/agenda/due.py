@@ -11,8 +11,8 @@ from prunetune.agenda.jobs import Job, Queue
 from prunetune.agenda.specs import Ask, dense_spec, study_spec
 from prunetune.agenda.trials import Trials
 from prunetune.plan import Study
-from prunetune.records.digest import EndedT, EndedTrial
 from prunetune.records.record import PHASES, TrialSpec
+from prunetune.records.trial_outcome import EndedT, EndedTrial
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, Generic, Literal
 
 from prunetune.agenda.outcomes import Pick
-from prunetune.records.digest import EndedT
 from prunetune.records.record import Phase
+from prunetune.records.trial_outcome import EndedT
 
 JobState = Literal["done", "running", "dealt", "ready", "waiting", "closed"]
 """dealt: it has neither a record nor a worker. waiting: an input does not exist yet.

@@ -13,8 +13,8 @@ from typing import Generic
 
 from prunetune.config.space.space import Config
 from prunetune.plan import Study
-from prunetune.records.digest import EndedT, ranked
 from prunetune.records.record import BY_SURROUNDINGS
+from prunetune.records.trial_outcome import EndedT, ranked
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from statistics import fmean
 
 from prunetune.agenda.agenda import Agenda
 from prunetune.agenda.jobs import Job
-from prunetune.records.digest import EndedT
 from prunetune.records.record import Phase, Status
+from prunetune.records.trial_outcome import EndedT
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Generic
 
 from prunetune.agenda.jobs import JobState
-from prunetune.records.digest import EndedT, EndedTrial
 from prunetune.records.record import Phase, Record, TrialSpec
+from prunetune.records.trial_outcome import EndedT, EndedTrial
 
 TrialId = tuple[str | None, Phase, int | None, int, str | None]
 """Study, phase, number, seed, and the key of the trial whose architecture is trained."""
@@ -20,10 +20,10 @@ class Trials(Generic[EndedT]):
     """All trials of a sweep. The owner reports every change through the methods.
 
     Args:
-        records: the trials that have ended, each as its record or its digest, by key.
+        records: the trials that have ended, each as its record or its outcome, by key.
         dealt: trials that were dealt.
         running: the keys of those that run.
-        read: reads a record in full; needed where trials are kept as digests.
+        read: reads a record in full; needed where trials are kept as outcomes.
     """
 
     def __init__(

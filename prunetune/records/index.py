@@ -1,4 +1,4 @@
-"""An index of a sweep's records: short digests in one file, so that status need not read them all.
+"""An index of a sweep's records: trial outcomes in one file, so that status need not read them all.
 
 The index is derived: it may be deleted at any time, and whoever reads records next appends what is
 missing. An entry counts only while its record's file has the size and the time of change that the
@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from prunetune.records.digest import Digest
 from prunetune.records.listing import FileEntry, each_read, files_in
 from prunetune.records.place import Place
 from prunetune.records.record import Record
+from prunetune.records.trial_outcome import TrialOutcome
 
 _MOST_STALE = 2
 """The index is written anew once it has so many lines per record."""
@@ -29,16 +29,16 @@ class _Entry(NamedTuple):
     name: str
     changed_ns: int
     size: int
-    digest: Digest
+    outcome: TrialOutcome
 
 
 _ENTRIES = TypeAdapter(list[_Entry])
 
 
-def indexed_digests(
+def indexed_outcomes(
     folder: Place, index: Place, read: Callable[[str], Record | None]
-) -> dict[str, Digest]:
-    """The digests of the records of a folder, by key, without their curves.
+) -> dict[str, TrialOutcome]:
+    """The outcomes of the trials whose records lie in a folder, by key, without their curves.
 
     Args:
         folder: where the records lie.
@@ -67,7 +67,7 @@ def indexed_digests(
                 _append(index, new)
             else:
                 _write(index, entries)
-    return {entry.digest.key: entry.digest for entry in entries}
+    return {entry.outcome.key: entry.outcome for entry in entries}
 
 
 def index_record(index: Place, file: Place, record: Record) -> None:
@@ -81,8 +81,8 @@ def index_record(index: Place, file: Place, record: Record) -> None:
             _append(index, [_Entry(file.name, stat.st_mtime_ns, stat.st_size, _short(record))])
 
 
-def _short(record: Record) -> Digest:
-    return replace(Digest.of(record), accuracies=())
+def _short(record: Record) -> TrialOutcome:
+    return replace(TrialOutcome.of(record), accuracies=())
 
 
 def record_files(folder: Place) -> list[FileEntry]:

@@ -15,16 +15,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prunetune.records.collector import uncollected
-from prunetune.records.digest import Digest
 from prunetune.records.files import StoredFile
 from prunetune.records.identity import made_id
-from prunetune.records.index import index_record, indexed_digests, record_files
+from prunetune.records.index import index_record, indexed_outcomes, record_files
 from prunetune.records.listing import each_read, files_in, folders_in
 from prunetune.records.loading import load_keyed, load_or_note
 from prunetune.records.lock import is_locked
 from prunetune.records.places import is_sweep_name, storage_place
 from prunetune.records.record import Record, TrialSpec
 from prunetune.records.sweep_files import StorageAddress, SweepFiles
+from prunetune.records.trial_outcome import TrialOutcome
 
 
 def sweep_names(storage: StorageAddress) -> list[str]:
@@ -119,8 +119,8 @@ class Store(SweepFiles):
         """
         return load_keyed(self.record_file(key), Record, key)
 
-    def digests(self, damaged: list[str] | None = None) -> dict[str, Digest]:
-        """The digests of all records, by key and without their curves; see `records`.
+    def outcomes(self, damaged: list[str] | None = None) -> dict[str, TrialOutcome]:
+        """The outcomes of all ended trials, by key and without their curves; see `records`.
 
         They are read from an index beside the records, which this call brings up to date: good to
         show and to count. Who decides anything reads the records.
@@ -129,7 +129,7 @@ class Store(SweepFiles):
             CorruptFileError: names a file that is not a record.
         """
         with uncollected():
-            return indexed_digests(self.root / "records", self._index, self._reader(damaged))
+            return indexed_outcomes(self.root / "records", self._index, self._reader(damaged))
 
     def _reader(self, damaged: list[str] | None) -> Callable[[str], Record | None]:
         def read(name: str) -> Record | None:

@@ -9,8 +9,8 @@ from prunetune.analysis.format import count, listing, plural, rough_duration
 from prunetune.config.budget import read_budget
 from prunetune.config.file.model import SweepSpec
 from prunetune.plan import Plan
-from prunetune.records.digest import Digest
 from prunetune.records.store import Store
+from prunetune.records.trial_outcome import TrialOutcome
 
 
 def asked(spec: SweepSpec) -> Iterator[str]:
@@ -47,5 +47,5 @@ def announced(plan: Plan, store: Store, seconds: float | None) -> Iterator[str]:
     yield "stop: Ctrl-C; the same command goes on where it stopped, and no finished trial is lost"
 
 
-def _agenda(store: Store, plan: Plan) -> Agenda[Digest]:
-    return Agenda(plan, Trials(store.digests()))
+def _agenda(store: Store, plan: Plan) -> Agenda[TrialOutcome]:
+    return Agenda(plan, Trials(store.outcomes()))

@@ -61,7 +61,7 @@ def status_of(store: Store) -> SweepStatus:
         NoSweepError: the storage has no such sweep.
     """
     damaged: list[str] = []
-    plan, records = load_plan(store), store.digests(damaged)
+    plan, records = load_plan(store), store.outcomes(damaged)
     dealt = store.trials(records, damaged)  # trials with a record need no other fact
     agenda = Agenda(plan, Trials(records, dealt))
     reasons: dict[str, dict[str, int]] = {}

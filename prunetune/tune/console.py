@@ -15,9 +15,9 @@ from rich.table import Table
 from prunetune.agenda import Agenda, Task, Trials, remaining, status_rows, task_of
 from prunetune.analysis.format import percent
 from prunetune.plan import Plan
-from prunetune.records.digest import Digest
 from prunetune.records.record import Epoch, Record, TrialSpec
 from prunetune.records.store import Store
+from prunetune.records.trial_outcome import TrialOutcome
 from prunetune.tune.sweep_table import sweep_table, tally
 from prunetune.tune.time_left import TimeLeft
 
@@ -37,10 +37,10 @@ class SweepConsole:
     def __init__(self, plan: Plan, store: Store, console: Console | None = None) -> None:
         self._plan = plan
         self._time_left = TimeLeft.of_plan(plan)
-        ended: dict[str, Digest] = {}
+        ended: dict[str, TrialOutcome] = {}
         for record in store.each_record():
             self._learn(record, epochs_known=0)
-            ended[record.key] = Digest.of(record)
+            ended[record.key] = TrialOutcome.of(record)
         self._trials = Trials(ended, store.trials(without=ended))
         self._agenda = Agenda(plan, self._trials)
         self._running: dict[str, tuple[Task, int]] = {}
@@ -77,7 +77,7 @@ class SweepConsole:
 
     def on_record(self, record: Record) -> None:
         """A trial ended; print a line if there is no table."""
-        self._trials.end(Digest.of(record))
+        self._trials.end(TrialOutcome.of(record))
         _, epochs_known = self._running.pop(record.key, (None, 0))
         self._learn(record, epochs_known)
         if self._redraws:

@@ -16,12 +16,12 @@ from prunetune import agenda
 from prunetune.agenda import Agenda, Ask, Deal, Finished, Trials, Wait
 from prunetune.plan import Plan
 from prunetune.records.cost_meter import read_spent
-from prunetune.records.digest import Digest
 from prunetune.records.folders import TrialFolder
 from prunetune.records.record import Record, Status, TrialSpec
 from prunetune.records.record_builder import RecordBuilder
 from prunetune.records.running_time import RunningTime
 from prunetune.records.store import Store
+from prunetune.records.trial_outcome import TrialOutcome
 from prunetune.tune.breaks import BreakLog
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.faults import Fault
@@ -55,7 +55,7 @@ class Driver:
         self.plan, self.store, self.observers = plan, store, observers
         self.slots = slots
         self.time = RunningTime(store.running_time)
-        ended = {record.key: Digest.of(record) for record in store.each_record()}
+        ended = {record.key: TrialOutcome.of(record) for record in store.each_record()}
         read = lru_cache(_READ_AGAIN)(store.record)
         self.trials = Trials(ended, store.trials(without=ended), read=read)
         self._with_trial: set[str] = set()
@@ -191,7 +191,7 @@ class Driver:
         self.time.go_on()
         if record.status != "failed":  # --retry-failed goes on from the checkpoint
             self.store.trial_folder(record.key).drop_checkpoints()
-        self.trials.end(Digest.of(record))
+        self.trials.end(TrialOutcome.of(record))
         del self.running[record.key]
         self.observers.on_record(record)
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from prunetune.config.search import Asha
-from prunetune.records.digest import EndedTrial
 from prunetune.records.record import TrialSpec
+from prunetune.records.trial_outcome import EndedTrial
 
 Curve = Sequence[float]
 """Validation accuracy after each epoch."""

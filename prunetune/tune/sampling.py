@@ -25,10 +25,10 @@ from prunetune.agenda import Ask
 from prunetune.config.samplers import Gp, GridSearch, Qmc, RandomSearch, Tpe, sampler_params
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Domain, Float, Int
 from prunetune.plan import Plan, Study
-from prunetune.records.digest import EndedTrial
 from prunetune.records.key import canonical
 from prunetune.records.record import TrialSpec
 from prunetune.records.seeds import child_seed
+from prunetune.records.trial_outcome import EndedTrial
 from prunetune.tune.quasi_random import grid_point, qmc_point, random_point
 
 

@@ -13,8 +13,8 @@ from prunetune.config.search import Asha, Confirm
 from prunetune.config.space.space import Constant, Dimension, Float, Space
 from prunetune.plan import DensePlan, Plan, Study
 from prunetune.records.architecture import Architecture
-from prunetune.records.digest import Digest
 from prunetune.records.record import Epoch, Record, Status, TrainMacs, TrialSpec, training_macs
+from prunetune.records.trial_outcome import TrialOutcome
 
 DENSE_MACS = 1000
 SPACE = Space(dimensions=(Dimension(path="recipe.lr", domain=Float(low=0.01, high=1.0, log=True)),))
@@ -210,13 +210,13 @@ class Sweep:
     def due(self) -> Deal | Ask | Wait | Finished:
         action = due(self.agenda)
         if self.checked:
-            assert action == due(self.afresh()), "a cache is old, or a digest lacks a fact"
+            assert action == due(self.afresh()), "a cache is old, or an outcome lacks a fact"
         return action
 
-    def afresh(self) -> Agenda[Digest]:
-        """An agenda of the same state with an empty cache, which knows records by digests alone."""
-        digests = {key: Digest.of(record) for key, record in self.records.items()}
-        trials = Trials(digests, self.dealt, self.running, read=self.records.__getitem__)
+    def afresh(self) -> Agenda[TrialOutcome]:
+        """An agenda of the same state with an empty cache, which knows outcomes alone."""
+        outcomes = {key: TrialOutcome.of(record) for key, record in self.records.items()}
+        trials = Trials(outcomes, self.dealt, self.running, read=self.records.__getitem__)
         return Agenda(self.plan, trials)
 
     def finish(self, key: str) -> None:

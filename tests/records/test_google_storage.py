@@ -33,7 +33,7 @@ def test_one_owner_and_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
             for key in "abc":
                 store.write_record(record(key))
         assert Store(address, "s").records() == {key: record(key) for key in "abc"}
-        assert Store(address, "s").digests().keys() == {*"abc"}
+        assert Store(address, "s").outcomes().keys() == {*"abc"}
         store.set_aside("b")
         assert store.records().keys() == {"a", "c"}
         cell = cell_at(storage_place(address) / "raced")

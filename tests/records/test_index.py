@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.records.digest import Digest
 from prunetune.records.files import CorruptFileError
 from prunetune.records.record import Record
 from prunetune.records.store import Store
+from prunetune.records.trial_outcome import TrialOutcome
 from tests.analysis.sweeps import make_plan, noisy, run
 
 
@@ -29,16 +29,16 @@ def index_of(store: Store) -> Path:
     return store.root / "records.index"
 
 
-def short(record: Record) -> Digest:
-    return replace(Digest.of(record), accuracies=())
+def short(record: Record) -> TrialOutcome:
+    return replace(TrialOutcome.of(record), accuracies=())
 
 
 def assert_same(store: Store) -> None:
-    found = store.digests()
+    found = store.outcomes()
     assert list(found.items()) == [(k, short(r)) for k, r in store.records().items()]
 
 
-def test_the_digests_are_those_of_the_records_and_take_less_room(store: Store) -> None:
+def test_the_outcomes_are_those_of_the_records_and_take_less_room(store: Store) -> None:
     assert_same(store)
     assert_same(store)  # now from the index
     whole = sum(path.stat().st_size for path in (store.root / "records").iterdir())
@@ -53,12 +53,12 @@ def test_a_record_is_indexed_as_it_is_written(store: Store) -> None:
 
 
 def test_an_empty_storage_has_no_records_and_gets_no_index(tmp_path: Path) -> None:
-    assert Store(tmp_path, "none").digests() == {}
+    assert Store(tmp_path, "none").outcomes() == {}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_new_changed_and_removed_records_are_noticed(store: Store) -> None:
-    store.digests()
+    store.outcomes()
     keys = list(store.records())
     store.record_file(keys[0]).delete()
     store.set_aside(keys[1])
@@ -66,12 +66,12 @@ def test_new_changed_and_removed_records_are_noticed(store: Store) -> None:
     store.record_file(keys[2]).write_json(changed)
     store.write_record(changed.model_copy(update={"key": "new"}))
     assert_same(store)
-    assert store.digests()[keys[2]].status == "failed"
+    assert store.outcomes()[keys[2]].status == "failed"
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_index_changes_nothing(store: Store, seed: int) -> None:
-    store.digests()
+    store.outcomes()
     rng, content = random.Random(seed), bytearray(index_of(store).read_bytes())
     if seed % 2:
         del content[rng.randrange(len(content)) :]
@@ -80,7 +80,7 @@ def test_a_damaged_index_changes_nothing(store: Store, seed: int) -> None:
         content += b"\n\n[]\n"
     index_of(store).write_bytes(content)
     store.write_record(next(iter(store.records().values())).model_copy(update={"key": "new"}))
-    assert store.digests().keys() == store.records().keys()
+    assert store.outcomes().keys() == store.records().keys()
     index_of(store).unlink()
     assert_same(store)
 
@@ -105,14 +105,14 @@ def test_an_index_does_not_grow_for_ever(store: Store) -> None:
     for _ in range(6):
         for path in (store.root / "records").iterdir():
             os.utime(path, ns=(random.randrange(10**18), random.randrange(10**18)))
-        store.digests()
+        store.outcomes()
     assert len(index_of(store).read_bytes().splitlines()) <= 2 * len(store.records())
 
 
 def test_a_file_that_is_no_record_is_named(store: Store) -> None:
     store.record_file("broken").write(b"{}")
     with pytest.raises(CorruptFileError, match=r"broken\.json"):
-        store.digests()
+        store.outcomes()
 
 
 def test_records_of_any_status_go_through_the_index(store: Store) -> None:

@@ -31,10 +31,10 @@ def test_records_and_trials_are_those_that_were_written(store: Store) -> None:
         assert not store.write_record(written["a"].model_copy(update={"val_acc1": 0.9}))
     again = Store(store.storage, "s")
     assert again.records() == written
-    assert again.digests().keys() == written.keys()
-    assert again.digests()["b"].val_acc1 == written["b"].val_acc1  # from the index
+    assert again.outcomes().keys() == written.keys()
+    assert again.outcomes()["b"].val_acc1 == written["b"].val_acc1  # from the index
     again.set_aside("a")
-    assert again.records().keys() == again.digests().keys() == written.keys() - {"a"}
+    assert again.records().keys() == again.outcomes().keys() == written.keys() - {"a"}
     assert sweep_names(store.storage) == []
     store.plan_file.write(b"{}")
     assert sweep_names(store.storage) == ["s"]

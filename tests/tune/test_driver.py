@@ -9,9 +9,9 @@ import pytest
 from prunetune.agenda import Agenda, Deal, Finished, Wait, closed, counts
 from prunetune.config.search import Asha
 from prunetune.data.files import DataMissingError
-from prunetune.records.digest import Digest
 from prunetune.records.files import StorageError
 from prunetune.records.store import Store
+from prunetune.records.trial_outcome import TrialOutcome
 from prunetune.tune.breaks import RETRIES, STANDSTILLS, BreakLog
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.driver import Driver
@@ -100,7 +100,7 @@ def test_every_owed_trial_is_recorded_once_and_heard_of_after_it_is_written(stor
     assert witness.early == []
     records = store.records()
     assert records.keys() == store.trials().keys()
-    assert driver.trials.records == {key: Digest.of(r) for key, r in records.items()}
+    assert driver.trials.records == {key: TrialOutcome.of(r) for key, r in records.items()}
     assert driver.trials.dealt == {}
 
 

@@ -15,8 +15,8 @@ from prunetune.config.parts import Named
 from prunetune.config.samplers import SAMPLERS
 from prunetune.config.space.space import Choice, Config, Constant, Dimension, Float, Int, Space
 from prunetune.plan import Plan
-from prunetune.records.digest import Digest
 from prunetune.records.record import Epoch, Record, TrialSpec
+from prunetune.records.trial_outcome import TrialOutcome
 from prunetune.tune.sampling import ConfigSampler, optuna_trial
 from tests.agenda.simulated import Sweep, ended, plan, study
 
@@ -89,7 +89,7 @@ def test_a_restart_proposes_what_the_running_sweep_proposed(sampler):
     base = one(sampler, 20)
     _, asked = live(base)
     for ask, records, dealt, config in asked:
-        kept = {key: Digest.of(record) for key, record in reversed(records.items())}
+        kept = {key: TrialOutcome.of(record) for key, record in reversed(records.items())}
         backwards = kept, dict(reversed(dealt.items()))
         assert ConfigSampler(base, *backwards).ask(ask) == config
 

@@ -48,7 +48,7 @@ def _other(store: Store, plan: Plan) -> OtherSweep | None:
         theirs = json.loads(store.plan_file.read())["plan"]
         if not _same_images(theirs, plan):
             return None
-        tested = [r for r in store.digests().values() if r.test_acc1 is not None]
+        tested = [r for r in store.outcomes().values() if r.test_acc1 is not None]
     except (StorageError, ValueError, KeyError, TypeError):
         return None
     lengths: dict[int, list[float]] = {}

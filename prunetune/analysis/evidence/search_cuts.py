@@ -14,8 +14,8 @@ from prunetune.agenda import Agenda
 from prunetune.analysis.evidence.compared import Compared, replicates_of, searched_paths
 from prunetune.analysis.evidence.confirmed import ConfirmedStudy
 from prunetune.plan import Study
-from prunetune.records.digest import ranked
 from prunetune.records.record import Frozen
+from prunetune.records.trial_outcome import ranked
 
 _ROUNDING = 1 + 1e-9
 

@@ -13,7 +13,7 @@ from prunetune.records.record import FailedBy, Phase, Record, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
+class TrialOutcome:
     """The facts of a record by which winners are chosen, trials are stopped and jobs are counted.
 
     It takes a tenth of the memory of its record, which has the widths of all layers, all losses
@@ -38,15 +38,16 @@ class Digest:
     epochs_planned: int
     budget_miss: float
     accuracies: Sequence[float] = ()
+    """Left out in the index of records."""
 
     @classmethod
-    def of(cls, record: Record) -> Digest:
-        """The digest of a record."""
+    def of(cls, record: Record) -> TrialOutcome:
+        """The outcome that a record tells."""
         facts = {field.name: getattr(record, field.name) for field in fields(cls)}
         return cls(**{**facts, "accuracies": array("d", record.accuracies)})
 
 
-EndedTrial = Record | Digest
+EndedTrial = Record | TrialOutcome
 """A trial that has ended, in full or as decisions see it."""
 EndedT = TypeVar("EndedT", bound=EndedTrial, default=Record)
 
