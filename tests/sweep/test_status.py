@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from prunetune.agenda import Agenda, Trials
+from prunetune.agenda import Agenda, Trials, status_rows
 from prunetune.records.cost_meter import CostMeter
 from prunetune.records.store import Store
+from prunetune.sweep.first_words import announced
 from prunetune.sweep.last_words import machine_losses, missing_trials
 from prunetune.sweep.status import status_of
 from prunetune.tune.breaks import STANDSTILLS
 from prunetune.tune.callbacks import Broadcast
 from prunetune.tune.driver import Driver
 from prunetune.tune.faults import Fault
+from tests.agenda.simulated import Sweep, plan
 from tests.cli.command import prunetune
 from tests.tune.fakes import epoch, make_plan
 
@@ -49,6 +51,20 @@ def test_what_runs_is_named_with_where_and_since_when(driver: Driver) -> None:
     assert f"thin@0.5 search #0 ({running.key}): in epoch 2 of 3, process" in printed.stdout
     assert other.sentence() in printed.stdout
     assert printed.returncode == 0, printed.stderr
+
+
+@pytest.mark.parametrize("arms", [("thin", "pruned", "crossed"), ("pruned", "reinit", "copycat")])
+def test_the_index_tells_at_any_moment_what_the_records_tell(
+    tmp_path: Path, arms: tuple[str, ...]
+) -> None:
+    sweep = Sweep(plan(arms=arms, budgets=(0.5,)))
+    store = Store(tmp_path, sweep.plan.sweep)
+    while sweep.step():
+        for record in sweep.records.values():
+            store.write_record(record)
+        told = status_rows(Agenda(sweep.plan, Trials(store.outcomes())))
+        assert told == status_rows(Agenda(sweep.plan, Trials(sweep.records)))
+        assert list(announced(sweep.plan, store, None))
 
 
 def test_a_misspelt_sweep_is_told_the_near_match_first(driver: Driver) -> None:
