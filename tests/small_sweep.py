@@ -41,5 +41,5 @@ def run_small_sweep(storage: Path) -> Store:
         for report in run_trial(due.spec, store, device="cpu"):
             driver.report(due.spec.key, report)
         driver.complete(due.spec.key)
-    publish(plan, store)
+    publish(plan, store, store.records())
     return store

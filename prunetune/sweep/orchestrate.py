@@ -134,10 +134,11 @@ def run_sweep(
                 offline=offline,
                 plugin_folders=plugin_folders(plan.plugins),
             )
-            report = publish(plan, store, tracking)
+            records = store.records()
+            report = publish(plan, store, records, tracking)
             console.say(["", *text_table(report).splitlines(), ""])  # MLflow may take a minute yet
     steps = next_steps(report, plan.sweep, storage, store.report_folder, mlflow.address)
-    return replace(_outcome(plan, store, report, limited=limited), next_steps=tuple(steps))
+    return replace(_outcome(plan, store, records, report, limited=limited), next_steps=tuple(steps))
 
 
 def _say(sentences: Iterable[str]) -> None:
@@ -153,10 +154,11 @@ def _rough_seconds(plan: Plan) -> float | None:
     return None if torch.cuda.is_available() else seconds_on_cores(plan, os.cpu_count() or 1)
 
 
-def _outcome(plan: Plan, store: Store, report: Report, *, limited: bool) -> SweepOutcome:
+def _outcome(
+    plan: Plan, store: Store, records: Mapping[str, Record], report: Report, *, limited: bool
+) -> SweepOutcome:
     from prunetune.agenda import Agenda, Trials, closed
 
-    records = store.records()
     agenda = Agenda(plan, Trials(records, store.trials(without=records)))
     missing = [missing_trials(agenda, plan.limits["hours"])] if limited else []
     return SweepOutcome(

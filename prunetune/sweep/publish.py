@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from prunetune.tracking.models import LoadNetwork, LoggedNetwork
 
 
-def publish(plan: Plan, store: Store, tracking: MlflowStore | None = None) -> Report:
+def publish(
+    plan: Plan, store: Store, records: Mapping[str, Record], tracking: MlflowStore | None = None
+) -> Report:
     """Write the report from the records, and send results, networks and report to MLflow."""
     from prunetune.analysis.page.write import write_report
 
-    records = store.records()
     report = write_report(plan, records, store.report_folder, store)
     if tracking is not None:
         tell_answer(plan, store, records, report, tracking)

@@ -109,11 +109,11 @@ def test_without_spare_weights_every_study_still_has_a_network_and_the_report_is
 ) -> None:
     collection = collect(store.storage, weights=True)
     assert [each.file.name for each in collection.garbage] == ["weights.safetensors"] * 2
-    before = publish(load_plan(store), store)
+    before = publish(load_plan(store), store, store.records())
     delete_garbage(store.storage, collection, weights=True)
     for study in load_plan(store).studies:
         load_winner("small", study.id, store.storage)
-    assert publish(load_plan(store), store).frontier == before.frontier
+    assert publish(load_plan(store), store, store.records()).frontier == before.frontier
 
 
 def test_a_file_that_may_be_in_the_writing_stays(store: Store) -> None:
