@@ -53,8 +53,6 @@ class Trials(Generic[EndedT]):
 
     def deal(self, spec: TrialSpec) -> None:
         """Note that a trial was dealt."""
-        if spec.key in self.records:
-            return
         self.dealt[spec.key] = self.idle[spec.key] = spec
         self._keys[_trial_id(spec)] = spec.key
         self.log.append(_trial_id(spec))

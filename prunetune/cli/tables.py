@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from prunetune.analysis.format import percent, plural, rough_duration
 from prunetune.cli.about import HEADINGS, columns
-from prunetune.records.record import PHASES, Phase
+from prunetune.records.record import PHASES
 
 if TYPE_CHECKING:
     from prunetune.sweep.forecast import Forecast, StudyForecast
@@ -81,7 +81,7 @@ def forecast_table(forecast: Forecast) -> Table:
     """A line for each study; what it cannot meet is said below."""
     phases = _phases({p for row in forecast.rows for p, n in row.trials.items() if n})
     each = "epochs\neach"
-    table = _study_table(None, "target MACs", _sum(phases), each, "epochs", "training\nMACs")
+    table = _study_table(None, "target MACs", phases, each, "epochs", "training\nMACs")
     for row in forecast.rows:
         trials = " + ".join(str(n) for phase in PHASES if (n := row.trials.get(phase, 0)))
         cells = (f"{row.target_macs:,}", trials, str(row.epochs_each), f"{row.epochs:,}")
@@ -98,14 +98,9 @@ def _study_table(title: str | None, *numbers: str) -> Table:
     return table
 
 
-def _phases(found: Container[str]) -> list[Phase]:
-    """The phases of studies, in their order; dense networks have a row of their own."""
-    return [phase for phase in PHASES if phase in found and phase != "dense"]
-
-
-def _sum(phases: Iterable[Phase]) -> str:
-    """The heading of cells like `4 + 5`."""
-    return "\n+ ".join(phases)
+def _phases(found: Container[str]) -> str:
+    """The heading of cells like `4 + 5`: the phases of studies; dense networks have a row."""
+    return "\n+ ".join(phase for phase in PHASES if phase in found and phase != "dense")
 
 
 def _rough_table(forecast: Forecast) -> Table:
@@ -162,7 +157,7 @@ def status_table(status: SweepStatus) -> Table:
     studies = status.studies
     owed = {phase for study in studies for phase, (_, n) in study.phases.items() if n}
     others = [_other_ends(study) for study in studies]
-    columns = [_sum(_phases(owed)), "best\nval acc1", "confirmed\ntest acc1"]
+    columns = [_phases(owed), "best\nval acc1", "confirmed\ntest acc1"]
     title = f"{status.sweep}  {status.done}/{status.owed}"
     table = _study_table(title, *columns, *(["ended\notherwise"] if any(others) else []))
     for study, other in zip(studies, others, strict=True):
